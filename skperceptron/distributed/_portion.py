@@ -11,7 +11,7 @@ from ..training.groups import Groups
 from ..training.plan import Plan
 from ..training.scalars import Scalars
 from ..training.step import BoundStep, Record, Shared
-from ..training.tables import Tables
+from ..training.vectors import Vectors
 from ..training.window import Window
 
 #: Maximum number of rows computed at a time.
@@ -33,7 +33,7 @@ class Portions:
         empty = np.zeros(network.n_parameters)
         no_rows = np.empty(0, dtype=np.intp)
         self._member = Member(recipe, empty, no_rows, np.random.RandomState(0), noise)
-        self._tables: Tables | None = None
+        self._vectors: Vectors | None = None
         self._made: dict[int, _Portion] = {}
 
     def gradient(
@@ -48,9 +48,9 @@ class Portions:
 
         The seed is that of dropout, and ``noise_share`` a factor of its rates.
         """
-        if self._tables is None:
-            self._tables = Tables.of_members([self._member], self._dtype)
-        self._tables.parameters[0] = parameters
+        if self._vectors is None:
+            self._vectors = Vectors.of_members([self._member], self._dtype)
+        self._vectors.parameters[0] = parameters
         assert self._member.noise is not None
         self._member.noise.bit_generator.state = np.random.default_rng(seed).bit_generator.state
         total, loss = np.zeros(self._network.n_parameters, dtype=self._dtype), 0.0
@@ -61,32 +61,34 @@ class Portions:
                 part = slice(start, start + LARGEST)
                 portion = self._portion(len(rows[part]))
                 loss += portion.run(rows[part], factors[part], noise_share)
-                total += self._tables.gradient[0]
+                total += self._vectors.gradient[0]
         return total, loss
 
     def _portion(self, n_rows: int) -> _Portion:
         size = 1 << (n_rows - 1).bit_length()
         if size not in self._made:
-            assert self._tables is not None
-            self._made[size] = _Portion(self._network, self._member, self._data, self._tables, size)
+            assert self._vectors is not None
+            self._made[size] = _Portion(
+                self._network, self._member, self._data, self._vectors, size
+            )
         return self._made[size]
 
 
 class _Portion:
     """The calls that compute the gradient of ``size`` rows, and their buffers.
 
-    The parameters of ``tables`` are read, and its gradient is written.
+    The parameters of ``vectors`` are read, and its gradient is written.
     """
 
     def __init__(
-        self, network: Network, member: Member, data: TrainingSet, tables: Tables, size: int
+        self, network: Network, member: Member, data: TrainingSet, vectors: Vectors, size: int
     ) -> None:
-        recipes, dtype = [member.recipe], tables.parameters.dtype
+        recipes, dtype = [member.recipe], vectors.parameters.dtype
         groups = Groups(recipes, network.n_parameters, network.n_weights)
         self._scalars = Scalars([member], Plan([size], size, size), groups, dtype)
         self._window = Window(recipes, [data], size, network.n_outputs, dtype, True)
         record = Record.of_epoch(1, 1)
-        shared = Shared(network, [member], [data], tables, groups, self._scalars, record)
+        shared = Shared(network, [member], [data], vectors, groups, self._scalars, record)
         self._bound = BoundStep(shared, slice(0, 1), size)
         window = self._window
         assert window.factor is not None

@@ -51,13 +51,13 @@ class SummedStack(_StackOnCluster):
         (member,) = self.members
         in_batch, noise = self._weights.in_batch, self.scalars.noise_shares
         gradient, loss = self._cluster.gradient(
-            self.tables.parameters[0],
+            self.vectors.parameters[0],
             self.order[0, places],
             1 / (places.stop - places.start) if in_batch is None else in_batch[0, places],
             (member.n_iter, i),
             None if noise is None else float(noise[i, 0]),
         )
-        self.tables.gradient[0] = gradient
+        self.vectors.gradient[0] = gradient
         bound.update(i)
         return loss
 
@@ -76,10 +76,10 @@ class AveragedStack(_StackOnCluster):
 
     def run_epoch(self) -> Floats:
         (member,) = self.members
-        arrays = {"parameters": self.tables.parameters[0]}
-        arrays |= {name: vectors[0] for name, vectors in self.tables.state.items()}
-        if self.tables.average is not None:
-            arrays["average"] = self.tables.average[0]
+        arrays = {"parameters": self.vectors.parameters[0]}
+        arrays |= {name: vectors[0] for name, vectors in self.vectors.state.items()}
+        if self.vectors.average is not None:
+            arrays["average"] = self.vectors.average[0]
         rows_seen = member.progress.rows_seen
         mean, loss, largest = self._cluster.round(
             arrays, member.current_rate, member.n_iter, rows_seen

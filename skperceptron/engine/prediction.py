@@ -99,7 +99,7 @@ class Predictor:
         self._shape = (0, "")
         #: How often rows of this shape have been predicted, and the table that does it, if any.
         self._n_predicted = 0
-        self._table: Table | None = None
+        self._table: CompiledWorkspace | None = None
 
     @property
     def can_refresh(self) -> bool:
@@ -169,7 +169,7 @@ class Predictor:
             return BorrowedRows.kind
         return DenseInput.kind
 
-    def _bound(self, n_rows: int, kind: str) -> Workspace | Table:
+    def _bound(self, n_rows: int, kind: str) -> Workspace | CompiledWorkspace:
         """Return the workspace or the table that predicts `n_rows` rows."""
         if self._work is None or self._shape != (n_rows, kind):
             inputs = {self._first: HOLDERS[kind]()} if kind in HOLDERS else {}
@@ -181,7 +181,7 @@ class Predictor:
         self._n_predicted += 1
         return self._work if self._table is None or not warns_as_usual() else self._table
 
-    def _tabled(self, n_rows: int, kind: str) -> Table | None:
+    def _tabled(self, n_rows: int, kind: str) -> CompiledWorkspace | None:
         """Return a table that predicts `n_rows` rows, if one is possible and pays."""
         is_small = n_rows * self._widest[kind in HOLDERS] <= FEW_ELEMENTS
         if not is_small or kind == SparseBatch.kind or way() is Way.NUMPY:
@@ -189,10 +189,10 @@ class Predictor:
         # A table reads rows from the same array each time: they are copied into it.
         work = Workspace(self._network, self._parameters, n_rows)
         program = Program([Section(lambda _: work.forward_calls, 1)], 1, 1)
-        return None if program.n_python_calls else Table(work, program)
+        return None if program.n_python_calls else CompiledWorkspace(work, program)
 
 
-class Table:
+class CompiledWorkspace:
     """A workspace whose forward pass is run by compiled code."""
 
     def __init__(self, work: Workspace, program: Program) -> None:

@@ -23,7 +23,7 @@ STEPS_AHEAD = 1_024
 
 
 @dataclass(frozen=True)
-class _Ahead:
+class _Forecast:
     """The numbers of the next n steps, (n, 1, W), and their rates, (n,), which members share.
 
     ``taken`` is how many steps a member has taken before. If ``heeds_rate``, the numbers hold only
@@ -94,7 +94,7 @@ class Scalars:
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
-        self._ahead: dict[int, _Ahead] = {}
+        self._forecasts: dict[int, _Forecast] = {}
         # Members that share their numbers at the present rates, and these rates.
         self._groups: list[tuple[list[int], Integers | slice]] = []
         self._rates: list[float] = []
@@ -159,17 +159,17 @@ class Scalars:
     def _prepare_coefficients(self, alike: list[int], place_of: Integers | slice) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
-        known = self._ahead.get(alike[0])
+        known = self._forecasts.get(alike[0])
         place = None if known is None else known.place(member, n_steps)
         if known is None or place is None:
-            known = self._ahead[alike[0]] = self._looking_ahead(member, n_steps, alike[0])
+            known = self._forecasts[alike[0]] = self._forecast(member, n_steps, alike[0])
             place = slice(0, n_steps)
         rate = float(known.rates[place.start])
         for k in alike:
             self._members[k].current_rate = rate
         self.table[:, as_slice(alike), :-2] = known.numbers[place][place_of]
 
-    def _looking_ahead(self, member: Member, n_steps: int, k: int) -> _Ahead:
+    def _forecast(self, member: Member, n_steps: int, k: int) -> _Forecast:
         """Compute the numbers of member k for its next epoch, or for several epochs."""
         recipe, optimizer = member.recipe, member.recipe.optimizer
         follows_time = _follows_time(recipe.schedule)
@@ -192,7 +192,9 @@ class Scalars:
         for j, scalar in enumerate((*coefficients, decay)):
             exact[:, 0, j] = scalar
         numbers = in_range(exact, self.table.dtype)
-        return _Ahead(member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers)
+        return _Forecast(
+            member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers
+        )
 
     def find_alike(self) -> list[bool]:
         """Set and return ``alike``: whether members of each step have the same coefficients."""

@@ -1,6 +1,6 @@
 """A stack of members in training: one epoch for all of them, step by step.
 
-The plan says which members take which step, the tables hold what is learned, the window and the
+The plan says which members take which step, the vectors hold what is learned, the window and the
 steps bind array operations to both. They are made once, and made again when some members leave.
 """
 
@@ -23,8 +23,8 @@ from .plan import Batch, Plan
 from .row_weights import RowWeights
 from .scalars import Scalars, places
 from .step import BoundStep, Record, Shared, Step
-from .tables import Tables
 from .validating import Outcome, ValidationPass
+from .vectors import Vectors
 from .window import Window
 
 #: How many raw predictions are kept before their losses are computed.
@@ -60,7 +60,7 @@ class Stack:
     ----------
     members : list of Member
         The members that are still in training.
-    tables : Tables
+    vectors : Vectors
         What they have learned.
     """
 
@@ -87,7 +87,7 @@ class Stack:
         self.data = [converted[id(one)] for one in data]
         self.batch_size = batch_size
         self.dtype = dtype
-        self.tables = Tables.of_members(members, dtype)
+        self.vectors = Vectors.of_members(members, dtype)
         self._team = team
         n_epochs = self._n_epochs_left()
         self._bind(Ahead(0, math.inf) if is_brief else Ahead(n_epochs, n_epochs))
@@ -95,7 +95,7 @@ class Stack:
     @property
     def parameters(self) -> Floats:
         """The parameters of the members in training, (K, P)."""
-        return self.tables.parameters
+        return self.vectors.parameters
 
     def _n_epochs_left(self) -> int:
         return max(member.recipe.max_iter - member.n_iter for member in self.members)
@@ -143,7 +143,7 @@ class Stack:
     def _bind_steps(self, groups: Groups, is_weighted: bool) -> list[list[Step]]:
         """Return the steps of each window; equal steps are one object."""
         shared = Shared(
-            self.network, self.members, self.data, self.tables, groups, self.scalars, self._record
+            self.network, self.members, self.data, self.vectors, groups, self.scalars, self._record
         )
         bound: dict[tuple[int, int, int], BoundStep] = {}
         made: dict[Batch, Step] = {}
@@ -168,7 +168,7 @@ class Stack:
         assert isinstance(own.targets, Targets) and isinstance(data.targets, Targets)
         own.targets.overwrite(data.targets)
         self.order[0] = member.rows
-        self.tables.renew(0, member)
+        self.vectors.renew(0, member)
         self._validation = None
         self._is_gathered = False
 
@@ -235,9 +235,9 @@ class Stack:
 
     def predicting(self, k: int) -> Floats:
         """Return the parameters that a member's predictions use: the average, if there is one."""
-        if self.tables.average is None or self.members[k].recipe.averaging is None:
-            return self.tables.parameters[k]
-        return self.tables.average[k]
+        if self.vectors.average is None or self.members[k].recipe.averaging is None:
+            return self.vectors.parameters[k]
+        return self.vectors.average[k]
 
     def validated(self, asked: Sequence[int]) -> dict[int, Outcome]:
         """Validate the members at the given positions: see :class:`.ValidationPass`."""
@@ -246,15 +246,15 @@ class Stack:
         if self._validation is None:
             validations = [member.recipe.validate for member in self.members]
             self._validation = ValidationPass(self.network, validations, self.dtype)
-        parameters = self.tables.parameters
-        if self.tables.average is not None:
+        parameters = self.vectors.parameters
+        if self.vectors.average is not None:
             parameters = np.stack([self.predicting(k) for k in range(len(self.members))])
         return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
         """Tell whether each member's parameters and optimiser's vectors are finite, (K,)."""
         # An infinite second moment would make all later steps zero.
-        learned = self.tables.learned
+        learned = self.vectors.learned
         if all_finite(learned):
             return np.ones(len(self.members), dtype=bool)
         return np.asarray(np.isfinite(learned).all(axis=(0, 2)))
@@ -262,8 +262,8 @@ class Stack:
     def publish(self, k: int) -> None:
         """Copy a member's results so far from the stack's arrays into the member."""
         member = self.members[k]
-        member.parameters = self.tables.parameters[k].copy()
-        state = self.tables.state
+        member.parameters = self.vectors.parameters[k].copy()
+        state = self.vectors.state
         member.optimizer_state = {name: vector[k].copy() for name, vector in state.items()}
         member.rows = self.order[k, : len(member.rows)].copy()
         if member.recipe.averaging is not None:
@@ -283,7 +283,7 @@ class Stack:
             self.network = self.network.members(staying)
             self.data = [self.data[k] for k in staying]
             self._first_rows = self._first_rows[staying]
-            self.tables = self.tables.of(staying)
+            self.vectors = self.vectors.of(staying)
             # When another member leaves, all is bound anew.
             patience = min(member.patience_left for member in self.members)
             self._bind(Ahead(patience, self._n_epochs_left()))

@@ -22,8 +22,8 @@ from .groups import Groups
 from .member import Member
 from .plan import Batch
 from .scalars import Scalars
-from .tables import Tables
 from .update import Update, trained_weights
+from .vectors import Vectors
 from .window import Window
 
 
@@ -53,7 +53,7 @@ class Shared:
     network: Network
     members: Sequence[Member]
     data: Sequence[TrainingSet]
-    tables: Tables
+    vectors: Vectors
     groups: Groups
     scalars: Scalars
     record: Record
@@ -182,7 +182,7 @@ class BoundStep:
     ) -> None:
         network, groups, scalars = shared.network, shared.groups, shared.scalars
         members, data = shared.members[place], shared.data[place]
-        own = shared.tables.of(place)
+        own = shared.vectors.of(place)
         self._dtype = own.parameters.dtype
         self.has_large_product = batch_size * network.largest_product >= LARGE_PRODUCT
         # An array, because NumPy would convert a number into one at every step.
@@ -201,7 +201,7 @@ class BoundStep:
         self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
-        self._place, self._tables, self._record, self._scalars = place, own, shared.record, scalars
+        self._place, self._vectors, self._record, self._scalars = place, own, shared.record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         if self._work.multiplicity > 1:
@@ -320,7 +320,7 @@ class BoundStep:
         self._record.taken[k] += 1
         alike = self._scalars.alike or self._scalars.find_alike()
         self.optimization.run(self._scalars.table[i, k], alike[i])
-        average = self._tables.average
+        average = self._vectors.average
         if average is not None:
             shares = self._scalars.average_shares[i, k]
             if shares.any():
@@ -329,7 +329,7 @@ class BoundStep:
 
     def _averaging(self, average: Floats, shares: Floats) -> list[Call]:
         """List the calls that move averages towards the parameters, and overwrite the gradient."""
-        parameters, room = self._tables.parameters, self._tables.gradient
+        parameters, room = self._vectors.parameters, self._vectors.gradient
         return [
             partial(np.subtract, parameters, average, room),
             partial(np.multiply, room, shares[:, np.newaxis], room),
@@ -345,9 +345,9 @@ class BoundStep:
         if self._has_l1:
             calls += self._norms.sizes_calls(self._record.sizes[i, k])
         calls += self.optimization.listed(self._scalars.table[i, k])
-        if averages and self._tables.average is not None:
+        if averages and self._vectors.average is not None:
             shares = self._scalars.average_shares[i, k]
-            calls += self._averaging(self._tables.average, shares)
+            calls += self._averaging(self._vectors.average, shares)
         return calls
 
     def counters(self) -> Integers:
@@ -359,7 +359,7 @@ class BoundStep:
 
         Returns for each run whether it updates averages, and where it ends, counted from ``i``.
         """
-        if self._tables.average is None:
+        if self._vectors.average is None:
             return [(False, n_steps)]
         shares = self._scalars.average_shares[i : i + n_steps, self._place]
         moves = np.asarray(shares.any(axis=1))

@@ -18,7 +18,7 @@ from ..engine.calls import number, squared_lengths_calls
 from .groups import Groups
 from .member import Recipe
 from .scalars import OWN_SCALARS
-from .tables import Tables
+from .vectors import Vectors
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
 #: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
@@ -31,7 +31,7 @@ class Update:
 
     Parameters
     ----------
-    tables : Tables
+    vectors : Vectors
         Of the members that take the step.
     recipes : sequence of Recipe
         Of these members.
@@ -49,7 +49,7 @@ class Update:
 
     def __init__(
         self,
-        tables: Tables,
+        vectors: Vectors,
         recipes: Sequence[Recipe],
         trained: Booleans | None,
         n_weights: int,
@@ -59,14 +59,14 @@ class Update:
     ) -> None:
         self._recipes = recipes
         self._parts = groups.parts
-        n_members, dtype = len(recipes), tables.parameters.dtype
+        n_members, dtype = len(recipes), vectors.parameters.dtype
         self._decay_strengths = _reaching(groups.decay, place, trained, dtype)
         self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
         # Penalties concern the weights only, unless each parameter has a strength of its own.
-        self._n_penalized = n_weights if groups.penalty is None else tables.parameters.shape[1]
-        vectors = [tables.parameters, tables.gradient, *tables.state.values()]
+        self._n_penalized = n_weights if groups.penalty is None else vectors.parameters.shape[1]
+        arrays = [vectors.parameters, vectors.gradient, *vectors.state.values()]
         # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
-        self._vectors = vectors if n_members > 1 else [vector[0] for vector in vectors]
+        self._vectors = arrays if n_members > 1 else [array[0] for array in arrays]
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(self._vectors[0][..., : self._length])
         # All chunks use the same temporary arrays, which therefore stay in the cache.
@@ -91,7 +91,7 @@ class Update:
         self._coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
         self._own_scalars = columns[n * n_factors :]
 
-    # Steps take one of these lists, most often that for tables.
+    # Steps take one of these lists, most often that for compiled steps.
 
     @cached_property
     def calls(self) -> list[Call]:

@@ -10,7 +10,12 @@ from scipy import sparse
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import Activation, list_activations
 from skperceptron.engine.compiled import VARIABLE, is_available
-from skperceptron.engine.prediction import FEW_ELEMENTS, PREDICTIONS_BEFORE_TABLES, Predictor, Table
+from skperceptron.engine.prediction import (
+    FEW_ELEMENTS,
+    PREDICTIONS_BEFORE_TABLES,
+    CompiledWorkspace,
+    Predictor,
+)
 
 pytestmark = [
     pytest.mark.skipif(not is_available(), reason="there is no extension"),
@@ -157,8 +162,8 @@ def test_tables_stand_back_where_numpy_is_to_raise(wanted, monkeypatch):
     model, (X, _) = fitted(), data()
     predict_until_there_is_a_table(model, X[:1])
     taken = []
-    run = Table.forward
-    monkeypatch.setattr(Table, "forward", lambda table: taken.append(1) or run(table))
+    run = CompiledWorkspace.forward
+    monkeypatch.setattr(CompiledWorkspace, "forward", lambda table: taken.append(1) or run(table))
     with np.errstate(**wanted):
         model.predict(X[:1])
     assert not taken

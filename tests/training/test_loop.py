@@ -205,7 +205,7 @@ def real_stack(**options):
 
 def test_last_step_that_leaves_the_numbers_is_reported_as_diverged():
     stack, member = real_stack(learning_rate=1e308, optimizer=SGD(momentum=1.0), max_iter=1)
-    stack.tables.parameters *= 100
+    stack.vectors.parameters *= 100
     with np.errstate(all="ignore"):
         ((report,),) = epochs(stack)
     assert np.isfinite(report.loss)
@@ -223,7 +223,7 @@ def test_diverged_parameters_are_never_scored():
 
     options = {"learning_rate": 1e308, "optimizer": SGD(momentum=1.0), "max_iter": 5}
     stack, member = real_stack(validate=lambda p: (score(p), 0.0), **options)
-    stack.tables.parameters *= 100
+    stack.vectors.parameters *= 100
     with np.errstate(all="ignore"):
         list(epochs(stack))
     assert member.diverged

@@ -12,7 +12,7 @@ from .member import Member
 
 
 @dataclass
-class Tables:
+class Vectors:
     """What a stack has learned so far, and the state of its optimisers.
 
     Parameters
@@ -42,8 +42,8 @@ class Tables:
         self.state = dict(zip(self.state_names, self.learned[1:], strict=True))
 
     @classmethod
-    def of_members(cls, members: Sequence[Member], dtype: np.dtype) -> Tables:
-        """Return the tables with which these members start or continue."""
+    def of_members(cls, members: Sequence[Member], dtype: np.dtype) -> Vectors:
+        """Return the vectors with which these members start or continue."""
         names = members[0].recipe.optimizer.state_names
         shape = len(members), len(members[0].parameters)
         learned = np.empty((1 + len(names), *shape), dtype)
@@ -65,14 +65,14 @@ class Tables:
         for name, vectors in self.state.items():
             vectors[k] = member.optimizer_state.get(name, 0)
 
-    def of(self, members: slice | Sequence[int]) -> Tables:
+    def of(self, members: slice | Sequence[int]) -> Vectors:
         """Return the rows of some members: as views, if they are given as a slice."""
         if isinstance(members, slice):
             learned = self.learned[:, members]
         else:
             # Indexing by a list would give another memory layout.
             learned = self.learned.take(members, axis=1)
-        return Tables(
+        return Vectors(
             learned,
             self.gradient[members],
             self.state_names,
