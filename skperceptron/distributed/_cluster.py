@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
 from typing import Any
@@ -55,10 +55,6 @@ class Report:
         self.wait += longest - mean
         # Clocks of two processes may differ by a little.
         self.wire += max(0.0, elapsed - longest)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as a dict."""
-        return asdict(self)
 
 
 class Cluster:

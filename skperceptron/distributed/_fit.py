@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -142,7 +142,7 @@ def fit(
     fit_remote_rows(
         estimator, first_rows(blocks, client), y, sample_weight, extras, make_stack, find_categories
     )
-    estimator.cluster_report_ = clusters[-1].report.as_dict()
+    estimator.cluster_report_ = asdict(clusters[-1].report)
     return estimator
 
 

@@ -33,7 +33,7 @@ class Portions:
         empty = np.zeros(network.n_parameters)
         no_rows = np.empty(0, dtype=np.intp)
         self._member = Member(recipe, empty, no_rows, np.random.RandomState(0), noise)
-        self._vectors: Vectors | None = None
+        self._vectors = Vectors.of_members([self._member], dtype)
         self._made: dict[int, _Portion] = {}
 
     def gradient(
@@ -48,8 +48,6 @@ class Portions:
 
         The seed is that of dropout, and ``noise_share`` a factor of its rates.
         """
-        if self._vectors is None:
-            self._vectors = Vectors.of_members([self._member], self._dtype)
         self._vectors.parameters[0] = parameters
         assert self._member.noise is not None
         self._member.noise.bit_generator.state = np.random.default_rng(seed).bit_generator.state
@@ -67,7 +65,6 @@ class Portions:
     def _portion(self, n_rows: int) -> _Portion:
         size = 1 << (n_rows - 1).bit_length()
         if size not in self._made:
-            assert self._vectors is not None
             self._made[size] = _Portion(
                 self._network, self._member, self._data, self._vectors, size
             )

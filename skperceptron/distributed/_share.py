@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -48,11 +49,15 @@ class Share:
     number: int
     data: TrainingSet
     weight: Floats | None
-    portions: Portions
 
     def __reduce__(self) -> Any:
         # The buffers of the portions are not sent.
-        return _share, (self.job, self.number, self.data, self.weight)
+        return Share, (self.job, self.number, self.data, self.weight)
+
+    @cached_property
+    def portions(self) -> Portions:
+        """What computes gradients of these rows."""
+        return Portions(self.job.network, self.job.recipe, self.data, self.job.dtype)
 
     def __sizeof__(self) -> int:
         # Dask prefers to run a task where its data are if these are large.
@@ -61,10 +66,6 @@ class Share:
     def generator(self, *place: int) -> np.random.SeedSequence:
         """Return the seed of the random numbers of a step or a round."""
         return np.random.SeedSequence([self.job.seed, self.number, *place])
-
-
-def _share(job: Job, number: int, data: TrainingSet, weight: Floats | None) -> Share:
-    return Share(job, number, data, weight, Portions(job.network, job.recipe, data, job.dtype))
 
 
 def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: list[Any]) -> Share:
@@ -81,7 +82,7 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
     refuse_sparse_embedding(job.checker, checked[0])
     targets = job.target.encode_validation(np.concatenate([np.asarray(part) for part in y]))
     data = TrainingSet(put_together(checked), targets.astype(job.dtype))
-    return _share(job, number, data, weight)
+    return Share(job, number, data, weight)
 
 
 @dataclass(frozen=True)
