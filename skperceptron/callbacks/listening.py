@@ -11,12 +11,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
-from .._sklearn.pipelines import last_step
 from ..options import HasMethods, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
-from ..usercall import first_in_call, warn
 from .identity import IndescribableError, described, fingerprint
+from .placing import callbacks_of, saves_fits, well_placed
 
 _HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 
@@ -96,8 +95,8 @@ class CallbackListener(Listener):
         self._estimator = estimator
         self._context = context
         self._offered = offered
-        self._savers = [callback for callback in callbacks if hasattr(callback, "resume")]
-        others = [callback for callback in callbacks if not hasattr(callback, "resume")]
+        self._savers = [callback for callback in callbacks if saves_fits(callback)]
+        others = [callback for callback in callbacks if not saves_fits(callback)]
         self._origin: dict[str, Any] = {"callbacks": list(map(_settings_of, others))}
         self._epoch: Any = None
 
@@ -170,14 +169,13 @@ def listening(
     ``max_subtasks`` is the largest number of epochs, or of networks; None if it is not known. The
     data is as given to ``fit``.
     """
-    registered = list(getattr(estimator, "_skl_callbacks", ()))
-    own = [] if estimator.callbacks is None else list(estimator.callbacks)
-    callbacks = [*registered, *_in_place(own, estimator)]
+    registered, own = callbacks_of(estimator)
+    callbacks = [*registered, *well_placed(own, estimator)]
     if not callbacks:
         yield Listener()
         return
     # Callbacks that save come last: by then it is known whether training stops.
-    callbacks.sort(key=lambda callback: hasattr(callback, "resume"))
+    callbacks.sort(key=saves_fits)
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     offered = {"X": X, "y": y, "metadata": metadata}
     with callback_management_context(estimator):
@@ -190,83 +188,6 @@ def listening(
         context.call_on_fit_task_begin(estimator=estimator, **offered)
         yield CallbackListener(estimator, context, callbacks, offered)
         context.call_on_fit_task_end(estimator=estimator, reconstruction_attributes=dict, **offered)
-
-
-def refuse_single_fits(
-    estimator: Any,
-    function: str = "",
-    place: str = "the network, as estimator=...(callbacks=[{}()])",
-) -> None:
-    """Raise TypeError for callbacks that end, save or resume one fit, where there are many fits.
-
-    ``function`` is the name of the function that the user has called, if any; ``place`` says where
-    such a callback belongs, with ``{}`` in place of its name.
-    """
-    own = [*getattr(estimator, "_skl_callbacks", ()), *(estimator.callbacks or ())]
-    for callback in own:
-        if hasattr(callback, "resume") or getattr(callback, "ends_fits", False):
-            name = type(callback).__name__
-            raise TypeError(
-                f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} minds a single fit;"
-                f" give it to {place.format(name)}."
-            )
-
-
-def refuse_misplaced(search: Any, function: str = "") -> None:
-    """Raise TypeError for callbacks inside a search that belong to it, before anything is fitted.
-
-    ``function`` is the name of the function that the user has called, if any.
-    """
-    step = last_step(search.estimator)
-    own = [*getattr(step, "_skl_callbacks", ()), *(getattr(step, "callbacks", None) or ())]
-    for callback in own:
-        if hasattr(callback, "max_propagation_depth"):
-            name, owner = type(callback).__name__, _owner(search, function)
-            way = f"search, with set_callbacks({name}())"
-            if function:
-                way = f"function, as callbacks=[{name}()]"
-            raise TypeError(
-                f"callbacks=[{name}()] of a {type(step).__name__} inside {owner}: {name} follows"
-                f" the whole of a fit; hand it to the {way}."
-            )
-
-
-def _owner(estimator: Any, function: str) -> str:
-    return f"{function}()" if function else f"a {type(estimator).__name__}"
-
-
-def _in_place(callbacks: list[Any], estimator: Any) -> list[Any]:
-    """Refuse callbacks that belong to the outermost estimator, or warn and go on without them.
-
-    Inside a search, no error is raised: the search would catch it for each fit, and print them all.
-    Inside pipelines only, TypeError is raised.
-    """
-    if not hasattr(estimator, "_parent_callback_ctx"):
-        return callbacks
-    misplaced = [callback for callback in callbacks if hasattr(callback, "max_propagation_depth")]
-    if not misplaced:
-        return callbacks
-    around = set(_names_around(estimator._parent_callback_ctx))
-    names = ", ".join(f"{type(callback).__name__}()" for callback in misplaced)
-    message = f"callbacks=[{names}] of a {type(estimator).__name__} inside another estimator"
-    if around <= {"Pipeline"}:
-        raise TypeError(
-            f"{message} follow the whole of a fit: hand them to the outermost estimator, the"
-            f" pipeline, with set_callbacks({names})."
-        )
-    if first_in_call("callbacks misplaced"):
-        warn(
-            f"{message} are left out: they follow the whole of a fit. Hand them to the outermost"
-            f" estimator ({', '.join(sorted(around - {'Pipeline'}))}), with set_callbacks({names})."
-        )
-    return [callback for callback in callbacks if callback not in misplaced]
-
-
-def _names_around(context: Any) -> Iterator[str]:
-    """Yield the names of the estimators whose fits a context is part of."""
-    while context is not None:
-        yield context.estimator_name
-        context = context.parent
 
 
 def _settings_of(callback: Any) -> str:

@@ -11,13 +11,8 @@ from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import (
-    CALLBACKS,
-    Listener,
-    listening,
-    refuse_misplaced,
-    refuse_single_fits,
-)
+from ..callbacks.listening import CALLBACKS, Listener, listening
+from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..options import check_option
 from ._parallel import StackedParallel
 

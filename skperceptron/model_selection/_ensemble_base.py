@@ -23,7 +23,8 @@ from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from .._sklearn.versions import RemembersVersion
-from ..callbacks.listening import listening, refuse_single_fits
+from ..callbacks.listening import listening
+from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from .._sklearn.compat import fit_context, holding
 from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
-from ..callbacks.listening import refuse_misplaced
+from ..callbacks.placing import refuse_misplaced
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself

@@ -29,7 +29,8 @@ from .._sklearn.checks import check_sample_weight, restored_on_failure, take_ove
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
-from ..callbacks.listening import CALLBACKS, refuse_single_fits
+from ..callbacks.listening import CALLBACKS
+from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes

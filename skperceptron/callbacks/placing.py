@@ -1,0 +1,105 @@
+"""Whether the callbacks of an estimator are where they belong.
+
+Some mind a single fit: they end, save or resume it. Others follow the whole of the outermost fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._sklearn.pipelines import last_step
+from ..usercall import first_in_call, warn
+
+
+def callbacks_of(estimator: Any) -> tuple[list[Any], list[Any]]:
+    """Return the callbacks set by ``set_callbacks``, and those of the parameter ``callbacks``."""
+    own = getattr(estimator, "callbacks", None)
+    return list(getattr(estimator, "_skl_callbacks", ())), [] if own is None else list(own)
+
+
+def saves_fits(callback: Any) -> bool:
+    """Tell whether a callback saves and resumes fits."""
+    return hasattr(callback, "resume")
+
+
+def _follows_whole(callback: Any) -> bool:
+    """Tell whether a callback follows the outermost fit with all that is fitted inside it."""
+    return hasattr(callback, "max_propagation_depth")
+
+
+def refuse_single_fits(
+    estimator: Any,
+    function: str = "",
+    place: str = "the network, as estimator=...(callbacks=[{}()])",
+) -> None:
+    """Raise TypeError for callbacks that end, save or resume one fit, where there are many fits.
+
+    ``function`` is the name of the function that the user has called, if any; ``place`` says where
+    such a callback belongs, with ``{}`` in place of its name.
+    """
+    registered, own = callbacks_of(estimator)
+    for callback in (*registered, *own):
+        if saves_fits(callback) or getattr(callback, "ends_fits", False):
+            name = type(callback).__name__
+            raise TypeError(
+                f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} minds a single fit;"
+                f" give it to {place.format(name)}."
+            )
+
+
+def refuse_misplaced(search: Any, function: str = "") -> None:
+    """Raise TypeError for callbacks inside a search that belong to it, before anything is fitted.
+
+    ``function`` is the name of the function that the user has called, if any.
+    """
+    step = last_step(search.estimator)
+    registered, own = callbacks_of(step)
+    for callback in (*registered, *own):
+        if _follows_whole(callback):
+            name, owner = type(callback).__name__, _owner(search, function)
+            way = f"search, with set_callbacks({name}())"
+            if function:
+                way = f"function, as callbacks=[{name}()]"
+            raise TypeError(
+                f"callbacks=[{name}()] of a {type(step).__name__} inside {owner}: {name} follows"
+                f" the whole of a fit; hand it to the {way}."
+            )
+
+
+def _owner(estimator: Any, function: str) -> str:
+    return f"{function}()" if function else f"a {type(estimator).__name__}"
+
+
+def well_placed(callbacks: list[Any], estimator: Any) -> list[Any]:
+    """Refuse callbacks that belong to the outermost estimator, or warn and go on without them.
+
+    Inside a search, no error is raised: the search would catch it for each fit, and print them all.
+    Inside pipelines only, TypeError is raised.
+    """
+    if not hasattr(estimator, "_parent_callback_ctx"):
+        return callbacks
+    misplaced = [callback for callback in callbacks if _follows_whole(callback)]
+    if not misplaced:
+        return callbacks
+    around = set(_names_around(estimator._parent_callback_ctx))
+    names = ", ".join(f"{type(callback).__name__}()" for callback in misplaced)
+    message = f"callbacks=[{names}] of a {type(estimator).__name__} inside another estimator"
+    if around <= {"Pipeline"}:
+        raise TypeError(
+            f"{message} follow the whole of a fit: hand them to the outermost estimator, the"
+            f" pipeline, with set_callbacks({names})."
+        )
+    if first_in_call("callbacks misplaced"):
+        warn(
+            f"{message} are left out: they follow the whole of a fit. Hand them to the outermost"
+            f" estimator ({', '.join(sorted(around - {'Pipeline'}))}), with set_callbacks({names})."
+        )
+    return [callback for callback in callbacks if callback not in misplaced]
+
+
+def _names_around(context: Any) -> Iterator[str]:
+    """Yield the names of the estimators whose fits a context is part of."""
+    while context is not None:
+        yield context.estimator_name
+        context = context.parent
