@@ -11,7 +11,8 @@ from typing import Any
 
 from ..options import COUNT, Infinity, Instance, Interval, InvalidOption, Text, shown
 from ..training import Verdict
-from ..training.checkpoint import Job, State, Writing, load
+from ..training.checkpoint import Job, State
+from ..training.checkpoint_file import Writing, load
 from .base import Callback
 
 

@@ -36,7 +36,8 @@ from skperceptron.model_selection import (
 from skperceptron.optimizers import AdamW
 from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
-from skperceptron.training.checkpoint import State, load, previous, save
+from skperceptron.training.checkpoint import State
+from skperceptron.training.checkpoint_file import load, previous, save
 from skperceptron.training.hashed_archive import write_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -233,7 +234,7 @@ def test_what_cannot_be_resumed_is_said(attempt, fragment, tmp_path):
 def test_saving_happens_as_often_as_asked(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(
-        "skperceptron.training.checkpoint.save",
+        "skperceptron.training.checkpoint_file.save",
         lambda path, state: saved.append(state.numbers["n_iter"]),
     )
     options = OPTIONS | {"max_iter": 8}
@@ -897,7 +898,7 @@ SCRIPT = """
     import numpy as np
     from skperceptron import MLPSoftmaxClassifier
     from skperceptron.callbacks import Callback, Checkpoint
-    from skperceptron.training import checkpoint
+    from skperceptron.training import checkpoint_file
 
     class Tells(Callback):
         def __init__(self, pipe, leave):
@@ -958,7 +959,7 @@ SCRIPT = """
         "half.npz": (np, "savez", half_written),
         "unflushed.npz": (os, "fsync", die),
         "flushed.npz": (os, "replace", die),
-        "moved.npz": (checkpoint, "_flush_directory", die),
+        "moved.npz": (checkpoint_file, "_flush_directory", die),
         "between.npz": (os, "replace", lambda *names: replace(*names) or die()),
     }
     replace = os.replace
