@@ -33,7 +33,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._held_out import Split
-from ._parallel import MANY_UNITS, labels_of, pieces_of
+from ._pieces import MANY_UNITS, labels_of, pieces_of
 from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Fit, Order, train

@@ -41,7 +41,6 @@ from skperceptron.model_selection import (
     stacked_cross_validate,
 )
 from skperceptron.model_selection import _candidates as candidates
-from skperceptron.model_selection import _parallel as parallel
 from skperceptron.model_selection import _stacking as stacking
 from skperceptron.optimizers import AdamW
 from skperceptron.schedules import FlatCosine
@@ -589,23 +588,6 @@ def test_stacks_keep_to_the_working_set(monkeypatch, stacks):
     stacks.clear()
     assert_same_search(BINARY, {"alpha": [0, 1]}, X, Y)
     assert stacks == [1] * 6
-
-
-def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
-    def pieces(sizes, n_alike, n_workers):
-        calls = []
-        for size in np.repeat(sizes, n_alike).tolist():
-            network = clone(BINARY).set_params(hidden_layer_sizes=(size,))
-            calls.append(parallel.Call(None, (None,), {}, network, n_units=size))
-        found = parallel.pieces_of(calls, n_workers)
-        assert sorted(i for piece in found for i in piece) == list(range(len(calls)))
-        return [(calls[piece[0]].n_units, len(piece)) for piece in found]
-
-    # Four kinds of networks are enough for two workers without a split; a single kind is split.
-    assert pieces([4, 8, 16, 32], 45, 2) == [(32, 45), (16, 45), (8, 45), (4, 45)]
-    assert pieces([4], 45, 2) == [(4, 23), (4, 22)]
-    assert pieces([4], 20, 8) == [(4, 15), (4, 5)]
-    assert pieces([4], 150, 1) == [(4, 60), (4, 60), (4, 30)]
 
 
 def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():

@@ -268,7 +268,7 @@ def test_interrupted_members_that_were_fitted_here_are_kept(monkeypatch):
 @pytest.mark.filterwarnings("ignore:Training interrupted", "ignore:One or more of the test scores")
 def test_search_that_the_user_ends_here_leaves_nothing_to_workers(monkeypatch):
     for name in ("FEWEST", "MOST"):
-        monkeypatch.setattr(f"skperceptron.model_selection._parallel.{name}", 2)
+        monkeypatch.setattr(f"skperceptron.model_selection._pieces.{name}", 2)
     # The third of four pieces takes so long that workers would be worth their start.
     turn_to(monkeypatch, [0, 1, 2, 200, 201])
     monkeypatch.setattr(spreading, "START", 1.6)

@@ -1,17 +1,17 @@
-"""How the members of an ensemble are spread over workers."""
+"""How tasks are divided into pieces for workers."""
 
-import pickle
 from types import SimpleNamespace
 
 import pytest
 
 from skperceptron import MLPRegressor
-from skperceptron.model_selection._candidates import Transformed
-from skperceptron.model_selection._parallel import FEWEST, pieces_of
+from skperceptron.model_selection._pieces import FEWEST, pieces_of
 
 
 def tasks(n_arms, n_folds, units):
-    networks = [MLPRegressor(units, solver="adam", batch_size=32 + arm) for arm in range(n_arms)]
+    networks = [
+        MLPRegressor(hidden_layer_sizes=units, batch_size=32 + arm) for arm in range(n_arms)
+    ]
     return [SimpleNamespace(network=n, n_units=units) for n in networks for _ in range(n_folds)]
 
 
@@ -53,19 +53,15 @@ def test_tasks_on_the_same_data_are_side_by_side_on_request(n_workers):
     assert apart[0] == list(range(len(apart[0])))
 
 
-class OddError(ValueError):
-    """Can be pickled, but not loaded: it does not take the text that it gives to its base."""
+def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
+    def pieces(sizes, n_alike, n_workers):
+        found = [one for size in sizes for one in tasks(1, n_alike, size)]
+        positions = pieces_of(found, n_workers)
+        assert sorted(i for piece in positions for i in piece) == list(range(len(found)))
+        return [(found[piece[0]].n_units, len(piece)) for piece in positions]
 
-    def __init__(self, column, reason):
-        super().__init__(f"{column}: {reason}")
-
-
-def test_errors_of_transformers_come_back_from_workers_at_least_as_texts():
-    errors = OddError("age", "negative"), ValueError("age")
-    odd, usual = (pickle.loads(pickle.dumps(Transformed(error=error))).error for error in errors)
-    # Dask's library teaches pickle to load such errors, too.
-    assert (type(odd), str(odd)) in [
-        (RuntimeError, "OddError: age: negative"),
-        (OddError, "age: negative"),
-    ]
-    assert (type(usual), str(usual)) == (ValueError, "age")
+    # Four kinds of networks are enough for two workers without a split; a single kind is split.
+    assert pieces([4, 8, 16, 32], 45, 2) == [(32, 45), (16, 45), (8, 45), (4, 45)]
+    assert pieces([4], 45, 2) == [(4, 23), (4, 22)]
+    assert pieces([4], 20, 8) == [(4, 15), (4, 5)]
+    assert pieces([4], 150, 1) == [(4, 60), (4, 60), (4, 30)]

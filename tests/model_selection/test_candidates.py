@@ -1,0 +1,23 @@
+"""Estimators that a search fits."""
+
+import pickle
+
+from skperceptron.model_selection._candidates import Transformed
+
+
+class OddError(ValueError):
+    """Can be pickled, but not loaded: it does not take the text that it gives to its base."""
+
+    def __init__(self, column, reason):
+        super().__init__(f"{column}: {reason}")
+
+
+def test_errors_of_transformers_come_back_from_workers_at_least_as_texts():
+    errors = OddError("age", "negative"), ValueError("age")
+    odd, usual = (pickle.loads(pickle.dumps(Transformed(error=error))).error for error in errors)
+    # Dask's library teaches pickle to load such errors, too.
+    assert (type(odd), str(odd)) in [
+        (RuntimeError, "OddError: age: negative"),
+        (OddError, "age: negative"),
+    ]
+    assert (type(usual), str(usual)) == (ValueError, "age")
