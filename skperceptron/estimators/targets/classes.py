@@ -160,23 +160,32 @@ class ManyClasses(_Classes):
     def n_outputs(self) -> int:
         return len(self.classes)
 
+    def scores(self, raw: Floats) -> Floats:
+        """Return logits or log-probabilities, a column for each class, by its code."""
+        return raw
+
     def codes(self, raw: Floats) -> Integers:
-        return raw.argmax(axis=-1)
+        return self.scores(raw).argmax(axis=-1)
 
     def decision(self, raw: Floats) -> Floats:
-        return as_decision(raw)
+        return as_decision(self.scores(raw))
 
     def probabilities(self, raw: Floats) -> Floats:
         self.loss.link_all(raw, raw)
         return raw
 
+    def scores_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``scores`` does, in ONNX operators."""
+        return raw
+
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.op("ArgMax", raw, axis=1, keepdims=0)
+        return graph.op("ArgMax", self.scores_to_onnx(graph, raw), axis=1, keepdims=0)
 
     def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        if self.n_outputs > 2:
-            return raw
-        return raw @ np.array([[1.0, -1.0], [-1.0, 1.0]])
+        scores = self.scores_to_onnx(graph, raw)
+        if len(self.classes) > 2:
+            return scores
+        return scores @ np.array([[1.0, -1.0], [-1.0, 1.0]])
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return self.loss.to_onnx(graph, raw)

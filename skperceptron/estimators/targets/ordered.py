@@ -12,7 +12,7 @@ from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...losses import Loss, OrdinalLogLoss, list_losses
 from ...training import TargetRows, Targets
-from .classes import ManyClasses, as_decision
+from .classes import ManyClasses
 
 
 def asks_for_order(loss: str | Loss) -> bool:
@@ -59,38 +59,23 @@ class OrderedClasses(ManyClasses):
         n = len(self.classes)
         return Targets(np.tri(n, n - 1, -1)[self._ranks()], codes)
 
-    def _log_probabilities(self, raw: Floats) -> Floats:
+    def scores(self, raw: Floats) -> Floats:
         """Return log-probabilities, a column for each class, by its code."""
         return self.loss.log_probabilities(raw)[..., self._ranks()]
 
-    def codes(self, raw: Floats) -> Integers:
-        return self._log_probabilities(raw).argmax(axis=-1)
-
-    def decision(self, raw: Floats) -> Floats:
-        return as_decision(self._log_probabilities(raw))
-
     def probabilities(self, raw: Floats) -> Floats:
-        return np.exp(self._log_probabilities(raw))
-
-    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.op("ArgMax", self._logs_to_onnx(graph, raw), axis=1, keepdims=0)
-
-    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        logs = self._logs_to_onnx(graph, raw)
-        if len(self.classes) > 2:
-            return logs
-        return logs @ np.array([[1.0, -1.0], [-1.0, 1.0]])
+        return np.exp(self.scores(raw))
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.op("Exp", self._logs_to_onnx(graph, raw))
+        return graph.op("Exp", self.scores_to_onnx(graph, raw))
 
     def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         # An output is the probability that the class lies above its border.
         n = len(self.classes)
         return self.probabilities_to_onnx(graph, raw) @ np.tri(n, n - 1, -1)[self._ranks()]
 
-    def _logs_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``_log_probabilities`` does, in ONNX operators, with products for sums."""
+    def scores_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``scores`` does, in ONNX operators, with products for sums."""
         n, softplus = self.n_outputs, partial(Softplus().to_onnx, graph)
         first, gaps = graph.columns(raw, 0, 1), graph.columns(raw, 1, n)
         parts = [first] if n == 1 else [first, softplus(gaps)]

@@ -204,6 +204,7 @@ class RegressionTarget(Target):
         return self.link_to_onnx(graph, raw)
 
     def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        # As inherited: exports refuse a class that redefines ``link`` alone.
         return self.loss.to_onnx(graph, raw)
 
     @property
