@@ -12,7 +12,7 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import FLOAT64
+from .._sklearn.checks import FLOAT64, take_over_features
 from .._sklearn.compat import let_go_on, let_predict
 from .._sklearn.fit_calls import FROM_SCRATCH
 from ..engine.arrays import Floats
@@ -85,9 +85,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
         )
     check_is_fitted(fitted, "coefs_")
     ours.set_params(**fitted.get_params(deep=False))
-    ours.n_features_in_ = fitted.n_features_in_
-    if hasattr(fitted, "feature_names_in_"):
-        ours.feature_names_in_ = fitted.feature_names_in_
+    take_over_features(ours, fitted)
     y = _rows_like_those_of(fitted)
     if hasattr(fitted, "classes_"):
         ours.classes_ = fitted.classes_
@@ -200,9 +198,7 @@ def to_sklearn(
     theirs.intercepts_ = [bias.copy() for bias in intercepts]
     theirs.out_activation_, theirs.n_outputs_ = link, intercepts[-1].size
     theirs.n_layers_ = len(coefs) + 1
-    theirs.n_features_in_ = network.n_features_in_
-    if hasattr(network, "feature_names_in_"):
-        theirs.feature_names_in_ = network.feature_names_in_
+    take_over_features(theirs, network)
     if is_classifier:
         let_predict(theirs, target.classes, is_multilabel=isinstance(target, Indicators))
     _tell_history(network, theirs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
@@ -19,7 +19,6 @@ from ..options import (
     COUNT,
     SEED,
     VERBOSITY,
-    Checked,
     ChecksOptions,
     Flag,
     Function,
@@ -42,8 +41,6 @@ from ..schedules import (
     list_time_schedules,
 )
 from ..stopping import EarlyStopping
-
-Own = TypeVar("Own", bound=Checked)
 
 _POSITIVE = Interval(0.0)
 _NOT_NEGATIVE = Interval(0.0, low_closed=True)

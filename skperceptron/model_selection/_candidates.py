@@ -22,11 +22,12 @@ from ..estimators import (
     MLPSoftmaxClassifier,
 )
 from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
+from ..estimators.continuation import forget_steps
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
 from ._sending import Sender
 from ._spreading import Workers, numbered
-from ._stacking import Common, Fit, forget_training, token
+from ._stacking import Common, Fit, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
@@ -119,7 +120,9 @@ class Member:
 
         State that only further training would need is dropped.
         """
-        forget_training(last_step(estimator))
+        network = last_step(estimator)
+        if isinstance(network, BaseMultilayerPerceptron):
+            forget_steps(network)
         return cls(estimator, getattr(estimator, method)(X))
 
 

@@ -25,7 +25,6 @@ from ..engine import Network
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
 from ..estimators.blas_threads import suited_team, suited_threads
-from ..estimators.continuation import forget_steps
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, Run, make_ready, uncached
 from ..estimators.parameters import check_parameters, names_of_parameters
@@ -559,9 +558,3 @@ def _members_in_cache(prepared: _Prepared) -> int:
     numbers = vectors * network.n_parameters + batch * widths
     room = WORKING_SET if way() is Way.NUMPY else COMPILED_SET
     return max(1, room // (numbers * prepared.run.model.dtype.itemsize))
-
-
-def forget_training(estimator: Any) -> None:
-    """Drop state that only ``partial_fit`` would need: for Adam, twice the size of the weights."""
-    if isinstance(estimator, BaseMultilayerPerceptron):
-        forget_steps(estimator)
