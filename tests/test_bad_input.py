@@ -39,7 +39,6 @@ N, D = 40, 3
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
 CLASSIFIERS = ESTIMATORS[:2]
 EVERY_ESTIMATOR = pytest.mark.parametrize("cls", ESTIMATORS)
-EVERY_CLASSIFIER = pytest.mark.parametrize("cls", CLASSIFIERS)
 WITH_PERCEPTRON = pytest.mark.parametrize("cls", [*ESTIMATORS, RosenblattPerceptron])
 CLASSIFIERS_AND_PERCEPTRON = pytest.mark.parametrize("cls", [*CLASSIFIERS, RosenblattPerceptron])
 BOTH_METHODS = pytest.mark.parametrize("method", ["fit", "partial_fit"])

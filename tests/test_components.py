@@ -8,41 +8,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import skperceptron
 from skperceptron import (
     MLPBinaryClassifier,
     MLPRegressor,
     MLPSoftmaxClassifier,
-    activations,
-    averaging,
-    callbacks,
-    embeddings,
-    groups,
-    initializers,
-    losses,
-    normalizations,
-    optimizers,
-    schedules,
-    stopping,
 )
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
 from skperceptron.optimizers import Adam, Optimizer
+from tests.public import CLASSES
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 SETTINGS = {"hidden_layer_sizes": (4,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 ROOTS = (Activation, Loss, Optimizer)
-MODULES = [
-    activations,
-    averaging,
-    callbacks,
-    embeddings,
-    groups,
-    initializers,
-    losses,
-    normalizations,
-]
-MODULES += [optimizers, schedules, stopping, skperceptron]
 
 
 class Steep(Tanh):
@@ -99,15 +77,7 @@ class Backwards(Adam):
         super().update(parameters, gradient, state, coefficients)
 
 
-@pytest.mark.parametrize(
-    "cls",
-    [
-        getattr(module, name)
-        for module in MODULES
-        for name in module.__all__
-        if isinstance(getattr(module, name), type)
-    ],
-)
+@pytest.mark.parametrize("cls", CLASSES)
 def test_defaults_are_those_of_the_docstring(cls):
     written = re.findall(r"^ *(\w+) : .*default=(.+)$", cls.__doc__, flags=re.MULTILINE)
     parameters = inspect.signature(cls).parameters

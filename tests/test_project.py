@@ -13,17 +13,11 @@ import pytest
 import skperceptron
 from skperceptron import (
     activations,
-    averaging,
     callbacks,
-    embeddings,
-    groups,
     initializers,
-    losses,
-    normalizations,
-    optimizers,
     schedules,
-    stopping,
 )
+from tests.public import CLASSES, EVERYTHING
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(
@@ -174,12 +168,9 @@ def test_workflows_name_actions_by_commits_and_keep_no_credentials():
 
 def documented():
     """Yield every public class of the package and every public method that it defines."""
-    classes = [getattr(skperceptron, name) for name in skperceptron.__all__]
-    for module in (activations, losses, optimizers, schedules):
-        classes += [getattr(module, name) for name in module.__all__]
-    for thing in classes:
+    for thing in EVERYTHING:
         yield thing
-        if inspect.isclass(thing):
+        if isinstance(thing, type):
             for name, method in vars(thing).items():
                 if not name.startswith("_") and inspect.isfunction(method):
                     yield method
@@ -207,25 +198,10 @@ PLAIN = {
 
 def methods():
     """Return the classes that implement a published method."""
-    modules = (
-        activations,
-        averaging,
-        callbacks,
-        embeddings,
-        groups,
-        initializers,
-        losses,
-        normalizations,
-        optimizers,
-        schedules,
-        stopping,
-    )
-    classes = [getattr(module, name) for module in modules for name in module.__all__]
-    classes += [getattr(skperceptron, name) for name in skperceptron.__all__]
     return [
         cls
-        for cls in classes
-        if inspect.isclass(cls) and hasattr(cls, "get_params") and cls not in PLAIN
+        for cls in CLASSES
+        if hasattr(cls, "get_params") and cls not in PLAIN
         if not cls.__doc__.startswith("Base of")
     ]
 
