@@ -9,9 +9,7 @@ import numpy as np
 
 from .cases import Case
 from .measuring import Options, Table, in_own_process, peak_memory
-from .peers import scikit_learn, skperceptron
-
-PEERS = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
+from .peers import ESTIMATORS
 
 
 def tables(options: Options) -> list[Table]:
@@ -21,7 +19,8 @@ def tables(options: Options) -> list[Table]:
         path = Path(folder) / "rows.npy"
         write(path, n_rows)
         found = {
-            name: in_own_process(fit, peer=name, path=str(path)) for name in options.chosen(PEERS)
+            name: in_own_process(fit, peer=name, path=str(path))
+            for name in options.chosen(ESTIMATORS)
         }
         gigabytes = path.stat().st_size / 1e9
     rows = {
@@ -46,9 +45,9 @@ def fit(peer: str, path: str) -> dict[str, float]:
     y = (np.arange(len(X)) * 7919) % 10
     case = Case("mapped", len(X), X.shape[1], 10, (256, 128), 256, 1)
     warm_up = Case("warm-up", 512, X.shape[1], 10, (256, 128), 256, 1)
-    PEERS[peer](warm_up, np.array(X[:512]), y[:512])
+    ESTIMATORS[peer](warm_up, np.array(X[:512]), y[:512])
     with peak_memory() as growth:
-        seconds = PEERS[peer](case, X, y)
+        seconds = ESTIMATORS[peer](case, X, y)
     return {
         "seconds": seconds,
         "private MB": growth["private"],

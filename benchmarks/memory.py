@@ -8,9 +8,8 @@ import numpy as np
 
 from .cases import Case
 from .measuring import Options, Table, in_own_process, peak_memory
-from .peers import scikit_learn, skperceptron
+from .peers import ESTIMATORS
 
-PEERS = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
 KINDS: dict[str, dict[str, Any]] = {
     "float64": {"dtype": "float64"},
     "float32": {"dtype": "float32"},
@@ -28,7 +27,7 @@ def tables(options: Options) -> list[Table]:
     for kind, arguments in KINDS.items():
         found = {
             name: in_own_process(fit, peer=name, n_rows=n_rows, **arguments)
-            for name in options.chosen(PEERS)
+            for name in options.chosen(ESTIMATORS)
         }
         size = found["skperceptron"]["X"]
         rows[f"{kind} ({size:,.0f} MB)"] = {name: of["added"] for name, of in found.items()}
@@ -48,7 +47,7 @@ def fit(
     rng = np.random.default_rng(0)
     X = np.asarray(rng.integers(0, 256, (n_rows, 784), dtype=np.uint8).astype(dtype), order=order)
     y = np.arange(n_rows) % 10
-    run, options = PEERS[peer], {"early_stopping": early_stopping}
+    run, options = ESTIMATORS[peer], {"early_stopping": early_stopping}
     warm_up = Case("warm-up", 400, 784, 10, (256, 128), 200, 1)
     run(warm_up, np.array(X[:400]), y[:400], **options)
     case = Case("memory", n_rows, 784, 10, (256, 128), batch_size or n_rows, 1)

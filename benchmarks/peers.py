@@ -20,9 +20,9 @@ from unittest.mock import patch
 import numpy as np
 
 from .cases import Case
-from .measuring import PRODUCTS, UnsupportedError
+from .measuring import OURS, PRODUCTS, UnsupportedError
 
-Peer = Callable[[Case, np.ndarray, np.ndarray], float]
+Peer = Callable[..., float]
 
 ALPHA = 1e-4
 RATE = 1e-3
@@ -83,6 +83,10 @@ def scikit_learn(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
         raise UnsupportedError
     activation = IN_SCIKIT_LEARN[case.activation]
     return _fit_seconds(MLPClassifier, case, X, y, activation=activation, **options)
+
+
+#: Peers that also take sparse and memory-mapped X, and options of the estimator.
+ESTIMATORS: dict[str, Peer] = {OURS: skperceptron, "scikit-learn": scikit_learn}
 
 
 def pytorch(case: Case, X: np.ndarray, y: np.ndarray) -> float:
@@ -268,7 +272,7 @@ def available() -> dict[str, Peer]:
     """Return the installed peers, ours first."""
     from skperceptron.engine.compiled import is_available
 
-    peers: dict[str, Peer] = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
+    peers = dict(ESTIMATORS)
     if is_available():
         peers["skperceptron, NumPy steps"] = by_numpy_steps
     if find_spec("torch"):

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from .cases import Case
 from .measuring import Options, Table, medians
-from .peers import scikit_learn, skperceptron
+from .peers import ESTIMATORS
 
 DENSITY = 0.002
 
@@ -19,7 +19,7 @@ def tables(options: Options) -> list[Table]:
     n_rows, n_columns = (400, 2_000) if options.quick else (20_000, 50_000)
     case = Case("20newsgroups", n_rows, n_columns, 20, (100,), 200, 1)
     X, y = data(case)
-    peers = options.chosen({"skperceptron": skperceptron, "scikit-learn": scikit_learn})
+    peers = options.chosen(ESTIMATORS)
     rows = {}
     for dtype in ("float64", "float32"):
         runs = {name: partial(peer, case, X.astype(dtype), y) for name, peer in peers.items()}

@@ -24,6 +24,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -72,14 +73,6 @@ def _ours(task: Task, seed: int, threads: int, preset: str = "default") -> Any:
     kind = TabularMLPRegressor if task.is_regression else TabularMLPClassifier
     # Without `threads`: it uses as many threads as BLAS may, which `run` limits.
     return kind(preset, random_state=seed)
-
-
-def _fast(task: Task, seed: int, threads: int) -> Any:
-    return _ours(task, seed, threads, "fast")
-
-
-def _accurate(task: Task, seed: int, threads: int) -> Any:
-    return _ours(task, seed, threads, "accurate")
 
 
 def _mlp(task: Task, seed: int, threads: int) -> Any:
@@ -155,8 +148,8 @@ def _catboost(task: Task, seed: int, threads: int) -> Any:
 #: Models by name, and the package that each needs.
 MODELS: dict[str, tuple[Callable[[Task, int, int], Any], str]] = {
     OURS: (_ours, "skperceptron"),
-    FAST: (_fast, "skperceptron"),
-    ACCURATE: (_accurate, "skperceptron"),
+    FAST: (partial(_ours, preset="fast"), "skperceptron"),
+    ACCURATE: (partial(_ours, preset="accurate"), "skperceptron"),
     "scikit-learn MLP, scaled": (_mlp, "sklearn"),
     "HistGradientBoosting": (_boosting, "sklearn"),
     "linear": (_linear, "sklearn"),
@@ -169,14 +162,14 @@ MODELS: dict[str, tuple[Callable[[Task, int, int], Any], str]] = {
 def _for_peer(X: Any, model: str) -> Any:
     """Return the data frame in the dtypes that a model accepts."""
     _, texts = _columns_of(X)
-    if model == "LightGBM":
-        return X.astype({column: "category" for column in texts})
     if model in ("CatBoost", "RealMLP-TD-S"):
         # Missing values become a category of their own.
         X = X.copy()
         for column in texts:
             X[column] = X[column].fillna("missing").astype(str)
-    return X.astype({column: "category" for column in texts}) if model == "RealMLP-TD-S" else X
+    if model in ("LightGBM", "RealMLP-TD-S"):
+        X = X.astype({column: "category" for column in texts})
+    return X
 
 
 def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
