@@ -57,9 +57,7 @@ def tempered(logits: Floats, temperature: float) -> Floats:
     return np.ascontiguousarray(np.moveaxis(powers, 0, -1))
 
 
-def fit_temperature(
-    logits: Floats, truth: Integers | Floats, sample_weight: Floats | None = None
-) -> float:
+def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Floats) -> float:
     """Return the temperature, within ``TEMPERATURES``, with the least log loss (Guo et al. 2017).
 
     Logits, or log-probabilities, are (N, C), all finite. The truth is the classes, (N,), or the
@@ -72,8 +70,7 @@ def fit_temperature(
         logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
     )
     powers = np.empty_like(logits)
-    share = np.ones(len(truth)) if sample_weight is None else sample_weight
-    share = share / share.sum()
+    share = sample_weight / sample_weight.sum()
 
     def loss(log_temperature: float) -> float:
         inverse = np.exp(-log_temperature)
@@ -87,11 +84,7 @@ def fit_temperature(
 
 
 def em_weights(
-    likelihoods: Floats,
-    sample_weight: Floats | None = None,
-    *,
-    n_steps: int = 60,
-    pseudo_count: float = 1.0,
+    likelihoods: Floats, sample_weight: Floats, *, pseudo_count: float, n_steps: int = 60
 ) -> Floats:
     """Return weights of arms whose mixture makes the truth most likely (Dempster et al. 1977).
 
@@ -100,18 +93,17 @@ def em_weights(
     the number of rows that is added to those that each arm explains, so that few rows leave the
     weights nearly equal. With 0, many steps approach the maximum of the likelihood.
     """
-    n_arms, n_rows = likelihoods.shape
-    counts = np.ones(n_rows) if sample_weight is None else sample_weight
+    n_arms = len(likelihoods)
     likelihoods = np.maximum(likelihoods, LEAST_PROBABILITY)
     weights = np.full(n_arms, 1 / n_arms)
     for _ in range(n_steps):
-        explained = weights * (likelihoods @ (counts / (weights @ likelihoods)))
+        explained = weights * (likelihoods @ (sample_weight / (weights @ likelihoods)))
         weights = explained + pseudo_count
         weights /= weights.sum()
     return weights
 
 
-def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
+def nnls_weights(errors: Floats, sample_weight: Floats) -> Floats:
     """Return weights of arms whose mean has the least squared error (Breiman 1996).
 
     Errors, (A, N), are predictions minus truth, perhaps of several targets side by side. The
@@ -123,7 +115,7 @@ def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
     v|^2`` of all such v once it is scaled to the sum 1.
     """
     n_arms = len(errors)
-    scaled = errors.T if sample_weight is None else (errors * np.sqrt(sample_weight)).T
+    scaled = (errors * np.sqrt(sample_weight)).T
     largest = np.abs(scaled).max(initial=0.0)
     if largest == 0:
         return np.full(n_arms, 1 / n_arms)
@@ -191,7 +183,7 @@ class BlendRules:
         predictions: Floats,
         loss: Callable[..., Floats],
         best_weights: Callable[..., Floats],
-        sample_weight: Floats | None,
+        sample_weight: Floats,
     ) -> Floats:
         """Return the weights of arms, (A,).
 
@@ -235,7 +227,7 @@ class Blend:
 def blend_of_probabilities(
     probabilities: Floats,
     codes: Integers,
-    sample_weight: Floats | None = None,
+    sample_weight: Floats,
     *,
     rules: BlendRules,
 ) -> Blend:
@@ -244,7 +236,7 @@ def blend_of_probabilities(
     L is the number of labels of a row, or 1 if classes exclude each other.
     """
     n_arms, n_rows, n_labels, n_classes = probabilities.shape
-    weight = None if sample_weight is None else np.repeat(sample_weight, n_labels)
+    weight = np.repeat(sample_weight, n_labels)
     of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
     likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
     weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
@@ -257,7 +249,7 @@ def blend_of_probabilities(
 def blend_to_distributions(
     probabilities: Floats,
     truth: Floats,
-    sample_weight: Floats | None = None,
+    sample_weight: Floats,
     *,
     rules: BlendRules,
 ) -> Blend:
@@ -266,7 +258,7 @@ def blend_to_distributions(
     The result is that of `blend_of_probabilities` for data in which each row occurs once with each
     class, weighted by the probability of that class.
     """
-    counts = truth if sample_weight is None else truth * sample_weight[:, np.newaxis]
+    counts = truth * sample_weight[:, np.newaxis]
     likelihoods = probabilities.reshape(len(probabilities), -1)
     weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, counts.ravel())
     if not rules.calibrate:
@@ -275,14 +267,14 @@ def blend_to_distributions(
     return Blend(weights, fit_temperature(logits, truth, sample_weight))
 
 
-def _likely_weights(likelihoods: Floats, sample_weight: Floats | None) -> Floats:
+def _likely_weights(likelihoods: Floats, sample_weight: Floats) -> Floats:
     return em_weights(
         likelihoods, sample_weight, pseudo_count=min(1.0, PSEUDO_COUNTS / len(likelihoods))
     )
 
 
 def blend_of_means(
-    predictions: Floats, y: Floats, sample_weight: Floats | None = None, *, rules: BlendRules
+    predictions: Floats, y: Floats, sample_weight: Floats, *, rules: BlendRules
 ) -> Blend:
     """Learn how to blend arms that predict numbers, (A, N, D): the same weights for all columns.
 
@@ -292,5 +284,5 @@ def blend_of_means(
     deviation = Moments.of(y, sample_weight).deviation
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
-    weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)
+    weight = np.repeat(sample_weight, n_columns)
     return Blend(rules.weights(errors, mean_square, nnls_weights, weight))

@@ -26,6 +26,11 @@ from skperceptron.model_selection._held_out import HeldOutRows, blended_without_
 RNG = np.random.RandomState(0)
 
 
+def ones(values):
+    """Return a weight of one for each row, which is the last axis."""
+    return np.ones(np.shape(values)[-1])
+
+
 def on_the_simplex(objective, n_arms):
     """Return the minimum over non-negative weights with sum 1, found by a general solver."""
     found = minimize(
@@ -48,19 +53,20 @@ def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_class
     logits = 3 * RNG.normal(size=(2000, 4))
     for drawn_at in (0.5, 1.0, 2.0):
         codes = draws_from(logits, drawn_at)
-        found = fit_temperature(logits, codes)
+        found = fit_temperature(logits, codes, ones(codes))
         tried = np.linspace(0.96, 1.04, 41) * found
         losses = [log_loss(codes, tempered(logits, t)) for t in tried]
         assert_allclose(tried[np.argmin(losses)], found, rtol=3e-3)
         assert_allclose(found, drawn_at, rtol=0.15)
         # Log-probabilities are logits.
-        assert_allclose(fit_temperature(log_of(tempered(logits, 1)), codes), found, rtol=1e-4)
+        same = fit_temperature(log_of(tempered(logits, 1)), codes, ones(codes))
+        assert_allclose(same, found, rtol=1e-4)
 
 
 def test_temperature_keeps_to_its_bounds():
     logits = np.array([[4.0, 0.0], [0.0, 4.0]])
-    assert_allclose(fit_temperature(logits, np.array([0, 1])), TEMPERATURES[0], rtol=1e-4)
-    assert_allclose(fit_temperature(logits, np.array([1, 0])), TEMPERATURES[1], rtol=1e-4)
+    for codes, bound in zip(np.array([[0, 1], [1, 0]]), TEMPERATURES, strict=True):
+        assert_allclose(fit_temperature(logits, codes, ones(codes)), bound, rtol=1e-4)
 
 
 def test_temperature_one_changes_no_probabilities():
@@ -70,11 +76,11 @@ def test_temperature_one_changes_no_probabilities():
 
 def test_likely_weights_are_those_of_a_general_solver():
     likelihoods = RNG.uniform(0.05, 1, size=(4, 300)) * [[1.0], [0.9], [1.1], [0.2]]
-    found = em_weights(likelihoods, n_steps=20_000, pseudo_count=0)
+    found = em_weights(likelihoods, ones(likelihoods), n_steps=20_000, pseudo_count=0)
     expected = on_the_simplex(lambda w: minus_log_likelihood(w @ likelihoods), 4)
     assert_allclose(found, expected, atol=1e-4)
     # With pseudo-counts: the likelihood times a Dirichlet density.
-    found = em_weights(likelihoods, n_steps=20_000)
+    found = em_weights(likelihoods, ones(likelihoods), n_steps=20_000, pseudo_count=1)
     expected = on_the_simplex(
         lambda w: minus_log_likelihood(w @ likelihoods) - np.log(np.maximum(w, 1e-12)).sum() / 300,
         4,
@@ -84,17 +90,17 @@ def test_likely_weights_are_those_of_a_general_solver():
 
 def test_steps_never_make_the_truth_less_likely():
     likelihoods = RNG.uniform(size=(5, 40))
-    losses = [
-        minus_log_likelihood(em_weights(likelihoods, n_steps=n, pseudo_count=0) @ likelihoods)
-        for n in range(30)
+    weights = [
+        em_weights(likelihoods, ones(likelihoods), n_steps=n, pseudo_count=0) for n in range(30)
     ]
+    losses = minus_log_likelihood(weights @ likelihoods)
     assert (np.diff(losses) <= 1e-15).all()
 
 
 def test_pseudo_counts_keep_weights_of_few_rows_nearly_equal():
     likelihoods = np.array([[0.9], [0.1]])
-    assert_allclose(em_weights(likelihoods, pseudo_count=100), [0.5, 0.5], atol=0.01)
-    assert_allclose(em_weights(np.zeros((2, 3))), [0.5, 0.5])
+    assert_allclose(em_weights(likelihoods, np.ones(1), pseudo_count=100), [0.5, 0.5], atol=0.01)
+    assert_allclose(em_weights(np.zeros((2, 3)), np.ones(3), pseudo_count=1), [0.5, 0.5])
 
 
 @pytest.mark.parametrize("n_rows", [300, 3])
@@ -102,7 +108,7 @@ def test_weights_of_least_squares_are_those_of_a_constrained_solver(n_rows):
     truth = RNG.normal(size=n_rows)
     predictions = truth + RNG.normal(size=(5, n_rows)) * [[1], [0.8], [0.5], [3], [1]] + 0.3
     errors = predictions - truth
-    found = nnls_weights(errors)
+    found = nnls_weights(errors, ones(errors))
     assert_allclose(found.sum(), 1)
     assert (found >= 0).all()
     expected = on_the_simplex(lambda w: mean_square(w @ errors), 5)
@@ -114,26 +120,31 @@ def test_weights_of_least_squares_are_those_of_a_constrained_solver(n_rows):
 @pytest.mark.parametrize("unit", [1e-180, 1.0, 1e180])
 def test_weights_of_least_squares_do_not_depend_on_the_unit(unit):
     errors = np.random.RandomState(1).normal(size=(3, 50)) + 0.2
-    assert_allclose(nnls_weights(errors * unit), nnls_weights(errors), atol=1e-9)
+    found = nnls_weights(errors * unit, ones(errors))
+    assert_allclose(found, nnls_weights(errors, ones(errors)), atol=1e-9)
 
 
 def test_perfect_arms_weigh_alike_and_one_perfect_arm_takes_all():
-    assert_allclose(nnls_weights(np.zeros((4, 9))), 0.25)
+    assert_allclose(nnls_weights(np.zeros((4, 9)), np.ones(9)), 0.25)
     errors = np.array([[1.0, 2, 3], [0, 0, 0], [-1, 5, 0.5]])
-    assert_allclose(nnls_weights(errors), [0, 1, 0], atol=1e-12)
+    assert_allclose(nnls_weights(errors, ones(errors)), [0, 1, 0], atol=1e-12)
 
 
 def test_a_weight_of_two_equals_a_repeated_row():
     weights = np.array([2.0, 0, 1, 3, 1])
     repeated = np.repeat(np.arange(5), weights.astype(int))
     likelihoods = RNG.uniform(size=(3, 5))
-    assert_allclose(em_weights(likelihoods, weights), em_weights(likelihoods[:, repeated]))
+    assert_allclose(
+        em_weights(likelihoods, weights, pseudo_count=1),
+        em_weights(likelihoods[:, repeated], ones(repeated), pseudo_count=1),
+    )
     errors = RNG.normal(size=(3, 5))
-    assert_allclose(nnls_weights(errors, weights), nnls_weights(errors[:, repeated]), atol=1e-9)
+    found = nnls_weights(errors, weights)
+    assert_allclose(found, nnls_weights(errors[:, repeated], ones(repeated)), atol=1e-9)
     logits, codes = RNG.normal(size=(5, 3)), np.array([0, 0, 2, 1, 1])
     assert_allclose(
         fit_temperature(logits, codes, weights),
-        fit_temperature(logits[repeated], codes[repeated]),
+        fit_temperature(logits[repeated], codes[repeated], ones(repeated)),
         rtol=1e-4,
     )
 
@@ -145,7 +156,8 @@ def test_a_weight_of_two_equals_a_repeated_row_for_several_columns_of_numbers():
     y = np.column_stack([[0.0, 1, 2, 90, 3], [0.0, 7, 1, 2, 5]])
     predictions = y + np.random.RandomState(3).normal(size=(3, 5, 2))
     found = blend_of_means(predictions, y, weights, rules=BlendRules())
-    expected = blend_of_means(predictions[:, repeated], y[repeated], rules=BlendRules())
+    of_repeated = predictions[:, repeated], y[repeated], ones(repeated)
+    expected = blend_of_means(*of_repeated, rules=BlendRules())
     assert_allclose(found.weights, expected.weights, atol=1e-9)
 
 
@@ -186,7 +198,7 @@ def test_only_the_best_arms_get_a_weight():
     errors = np.array([[3.0, -3], [1, -1], [-1.1, 1], [4, 4]])
     for combination in ("weights", "greedy", "mean"):
         rules = BlendRules(combination, n_best=2)
-        weights = rules.weights(errors, mean_square, nnls_weights, None)
+        weights = rules.weights(errors, mean_square, nnls_weights, ones(errors))
         assert_allclose(weights.sum(), 1)
         assert_array_equal(weights[[0, 3]], 0)
         assert (weights[[1, 2]] > 0).all()
@@ -197,9 +209,9 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
     sure = np.where(RNG.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
     probability = np.where(sure, 0.99, 0.01)
     arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
-    blend = blend_of_probabilities(arms, truth, rules=BlendRules())
+    blend = blend_of_probabilities(arms, truth, np.ones(500), rules=BlendRules())
     assert_allclose(np.median(blend.of(arms)[..., 1][sure == 1]), 0.8, atol=0.04)
-    plain = blend_of_probabilities(arms, truth, rules=BlendRules(calibrate=False))
+    plain = blend_of_probabilities(arms, truth, np.ones(500), rules=BlendRules(calibrate=False))
     assert plain.temperature == 1
     assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
 
@@ -209,9 +221,8 @@ def test_columns_count_in_units_of_their_deviation():
     # Each arm predicts one column exactly, and 0 for the other.
     arms = np.stack([y * [1, 0], y * [0, 1]])
     for units in ([1, 1], [1, 1e6]):
-        assert_allclose(
-            blend_of_means(arms * units, y * units, rules=BlendRules()).weights, 0.5, atol=0.05
-        )
+        blend = blend_of_means(arms * units, y * units, np.ones(200), rules=BlendRules())
+        assert_allclose(blend.weights, 0.5, atol=0.05)
 
 
 def test_rows_are_counted_once_however_often_they_are_held_out():
