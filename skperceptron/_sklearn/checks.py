@@ -143,7 +143,7 @@ def checking() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
-def are_evidently_targets(y: Any, n_rows: int, multi_output: bool = True) -> bool:
+def are_evidently_targets(y: Any, n_rows: int, multi_output: bool) -> bool:
     """Tell whether scikit-learn's checks would surely return these targets as they are."""
     return (
         type(y) is np.ndarray

@@ -237,12 +237,13 @@ def _box(column: int, top: int, name: str, nodes: Sequence[GraphNode]) -> str:
     weights = [' font-weight="bold"', *[""] * (len(texts) - 1)]
     return frame + "".join(
         f'<text x="{x + WIDTH / 2:g}" y="{first + 16 * i:g}" text-anchor="middle"{weight}>'
-        f"{escape(_shortened(text))}</text>"
+        f"{escape(shortened(text))}</text>"
         for i, (text, weight) in enumerate(zip(texts, weights, strict=True))
     )
 
 
-def _shortened(text: str, length: int = 17) -> str:
+def shortened(text: str, length: int = 17) -> str:
+    """Return a text of at most some letters; an ellipsis stands for those left out."""
     return text if len(text) <= length else f"{text[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

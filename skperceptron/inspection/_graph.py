@@ -295,7 +295,7 @@ def label_lines(node: GraphNode) -> Sequence[str]:
     """Return the lines of text in the box of a node."""
     lines = [node.name, node.function]
     if node.weight_shape is not None:
-        lines.append("{} \N{MULTIPLICATION SIGN} {}".format(*node.weight_shape))
+        lines.append(shape_text(node.weight_shape))
     if node.n_parameters:
         lines.append(f"{node.n_parameters:,} parameters{'' if node.trained else ', fixed'}")
     return [line for line in lines if line]

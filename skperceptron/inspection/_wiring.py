@@ -34,7 +34,7 @@ def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
 
 
 def wiring_of(
-    estimator: Estimator, n_features: int | None = None, n_outputs: int | None = None
+    estimator: Estimator, n_features: int | None, n_outputs: int | None
 ) -> tuple[Network, str]:
     """Return an estimator's network and the name of its link.
 

@@ -232,7 +232,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
             self.kinds_, self._parts = ["number"] * X.shape[1], None
             self.scaler_ = scaler.fit(X)
             return self.scaler_.transform(X)
-        marked = self._marked(chosen, X.shape[1])
+        marked = marked_columns(chosen, getattr(self, "feature_names_in_", ()), X.shape[1])
         self.kinds_, self._parts = [], []
         for j in range(X.shape[1]):
             content, is_category = content_of(X, j)
@@ -367,10 +367,6 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         if sparse.issparse(X):
             return X.astype(np.dtype(self.dtype), copy=True)
         return X
-
-    def _marked(self, chosen: Any, n_columns: int) -> set[int]:
-        """Return the positions of the columns that `categorical_features` names."""
-        return marked_columns(chosen, getattr(self, "feature_names_in_", ()), n_columns)
 
     def _part_for(self, kind: str, j: int) -> Part:
         if kind == "category":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine.description import GraphNode
+from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph, shape_text
 from ._common import styled
 from ._neurons import Artists
@@ -52,11 +53,9 @@ def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
 def _texts(ax: Any, node: GraphNode, y: float) -> list[Any]:
     """Write name and function into the box, the layer left of it, shapes right below."""
     title = node.name if not node.function else f"{node.name}: {node.function}"
-    if len(title) > 36:
-        title = f"{title[:35]}…"
-    lines = [title]
+    lines = [shortened(title, 36)]
     if node.n_parameters:
-        weight = "" if node.weight_shape is None else "{} × {}, ".format(*node.weight_shape)
+        weight = "" if node.weight_shape is None else f"{shape_text(node.weight_shape)}, "
         fixed = "" if node.trained else ", fixed"
         lines.append(f"{weight}{node.n_parameters:,} parameters{fixed}")
     style = {"ha": "center", "va": "center", "fontsize": 8.5}

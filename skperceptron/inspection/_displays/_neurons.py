@@ -9,6 +9,7 @@ import numpy as np
 
 from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
+from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph
 from ._common import DIVERGING, WIDTH, largest, styled
 
@@ -204,7 +205,7 @@ def input_names(display: Any, n_inputs: int) -> list[str]:
 
 def fitting_name(name: str) -> str:
     """Return a name that fits and is not taken for a formula."""
-    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
+    return shortened(name, LONGEST).replace("$", r"\$")
 
 
 def _room(names: list[str]) -> float:
@@ -238,10 +239,7 @@ def _name_layers(ax: Any, layers: list[tuple[str, Any]], height: float) -> list[
 
 def _fitting(function: str, length: int) -> str:
     """Return a function's name, with parameters only if there is room for them."""
-    if len(function) <= length:
-        return function
-    name = function.split("(")[0]
-    return name if len(name) <= length else f"{name[: length - 1]}…"
+    return function if len(function) <= length else shortened(function.split("(")[0], length)
 
 
 def _write_values(

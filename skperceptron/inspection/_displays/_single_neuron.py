@@ -73,10 +73,9 @@ def _inputs(
     """Draw inputs with their names, and weights on the lines."""
     nodes = list(ax.plot([INPUT_X] * len(ys), ys, "o", ms=15, mfc="white", mec="0.2", zorder=3))
     texts = []
-    has_value = node.value is not None and len(node.value) == 1
     for i, (y, name) in enumerate(zip(ys, names, strict=True)):
-        value = f" = {node.value[0, shown[i]]:.3g}" if has_value else ""
-        texts.append(ax.text(INPUT_X - 0.35, y, f"{name}{value}", ha="right", va="center"))
+        named = _with_value(name, node, shown[i])
+        texts.append(ax.text(INPUT_X - 0.35, y, named, ha="right", va="center"))
         label = f"$w_{{{shown[i] + 1}}}$" if weight is None else f"{weight[i]:.2g}"
         # On the line, a third of the way along, where lines are still far apart.
         x = INPUT_X + (SUM_X - INPUT_X) / 3
@@ -118,6 +117,7 @@ def _body(ax: Any, affine: Any, link: Any) -> tuple[list[Any], list[Any]]:
     return nodes, texts
 
 
-def _with_value(name: str, node: Any) -> str:
+def _with_value(name: str, node: Any, unit: int = 0) -> str:
+    """Return a name, with the value of one of a node's units if it holds the values of one row."""
     has_value = node.value is not None and len(node.value) == 1
-    return f"{name} = {node.value[0, 0]:.3g}" if has_value else name
+    return f"{name} = {node.value[0, unit]:.3g}" if has_value else name

@@ -152,7 +152,7 @@ def told(constants: Constants, tells: Sequence[Callable[[PageGraph], Value]]) ->
 
 
 def told_by_table(
-    constants: Constants, function: Callable[[Floats], Floats], jump: float = JUMP
+    constants: Constants, function: Callable[[Floats], Floats], jump: float
 ) -> dict[str, Any]:
     """Return a program that interpolates a function of one number linearly in a table.
 
