@@ -41,7 +41,22 @@ def documentation_url() -> str:
     return urls.get("Documentation", "")
 
 
-class NotebookMixin:
+class LinksDocumentation:
+    """Lets notebooks link to the page of an estimator's class in our documentation.
+
+    Must precede ``BaseEstimator`` among the bases.
+    """
+
+    _doc_link_module = PACKAGE
+
+    @property
+    def _doc_link_template(self) -> str:
+        base = documentation_url().rstrip("/")
+        # scikit-learn fills in the module that users import the class from.
+        return f"{base}/api/generated/{{estimator_module}}.{{estimator_name}}.html" if base else ""
+
+
+class NotebookMixin(LinksDocumentation):
     """Shows an estimator's documentation link and, when it is fitted, its network.
 
     Must precede ``BaseEstimator`` among the bases.
@@ -49,13 +64,6 @@ class NotebookMixin:
 
     #: Names of the first, the hidden and the last layers.
     _layer_names: tuple[str, str, str] = LAYER_NAMES
-
-    _doc_link_module = PACKAGE
-
-    @property
-    def _doc_link_template(self) -> str:
-        base = documentation_url().rstrip("/")
-        return f"{base}/api/generated/{PACKAGE}.{{estimator_name}}.html" if base else ""
 
     def _fitted_network(self) -> Any:
         """Return a FittedNetwork, or None if there is no fit."""

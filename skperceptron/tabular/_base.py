@@ -35,7 +35,7 @@ from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
 from ..estimators.held_out import counted_from_0
-from ..estimators.notebook import PACKAGE, documentation_url
+from ..estimators.notebook import LinksDocumentation
 from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
 from ..model_selection._options import RULES
@@ -83,7 +83,7 @@ def of_ensemble(attribute: str, documentation: str) -> Any:
 
 
 # Long because of its docstrings. The steps of a fit, from table to ensemble, stay in one place.
-class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
+class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEstimator):
     """Base of both estimators."""
 
     _parameter_constraints: dict[str, Rules] = {
@@ -100,8 +100,6 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         "callbacks": [CALLBACKS, None],
         "random_state": SEED,
     }
-
-    _doc_link_module = PACKAGE
 
     ensemble_: BaseCrossEnsemble
     preprocessor_: TabularPreprocessor
@@ -501,11 +499,6 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     )
     cv_score_ = of_ensemble("oof_score_", "Accuracy or R2 of `oof_predictions_`.")
     cv_loss_ = of_ensemble("oof_loss_", "Log loss or mean squared error of `oof_predictions_`.")
-
-    @property
-    def _doc_link_template(self) -> str:
-        base = documentation_url().rstrip("/")
-        return f"{base}/api/generated/{PACKAGE}.tabular.{{estimator_name}}.html" if base else ""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

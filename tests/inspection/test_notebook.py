@@ -25,6 +25,7 @@ from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
 )
+from skperceptron.tabular import TabularMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -99,6 +100,22 @@ def test_documentation_is_linked_where_the_project_names_its_address(estimator, 
     monkeypatch.setattr(notebook, "documentation_url", lambda: "")
     assert "api/generated" not in estimator._repr_html_()
     assert estimator._get_doc_link() == ""
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        StackedEnsembleClassifier(MLPBinaryClassifier()),
+        StackedGridSearchCV(MLPBinaryClassifier(), {}),
+        TabularMLPClassifier(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_documentation_is_linked_under_the_module_that_users_import_from(estimator, monkeypatch):
+    monkeypatch.setattr(notebook, "documentation_url", lambda: "https://docs.example")
+    name = type(estimator).__name__
+    module = "tabular" if name.startswith("Tabular") else "model_selection"
+    assert estimator._get_doc_link().endswith(f"/api/generated/skperceptron.{module}.{name}.html")
 
 
 def test_address_is_that_of_the_metadata(monkeypatch):
