@@ -15,7 +15,7 @@ from .._sklearn.compat import Interval, num_samples
 from ..estimators.docs import documented
 from ..options import speaks_for_itself
 from ._docs import FOUND_BY_HALVING, HALVING, NETWORK
-from ._search import StackedSearch
+from ._search import ENSEMBLE, StackedSearch
 
 #: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
 BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
@@ -24,12 +24,22 @@ BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
 class _StackedHalving(StackedSearch):
     """Base of both searches by halving: what they add to scikit-learn's."""
 
+    refit: Any
     resource: str
     min_resources: Any
     _checked_cv_orig: Any
 
     # If the user interrupts the search in one round, there must be no further round.
     _keeps_finished = False
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if isinstance(self.refit, str) and self.refit == ENSEMBLE:
+            # scikit-learn would take the text for True.
+            raise ValueError(
+                f"refit={self.refit!r} of {type(self).__name__}: candidates of different rounds"
+                " cannot be combined. Use StackedGridSearchCV or StackedRandomizedSearchCV."
+            )
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         super()._check_input_parameters(X, y, split_params)  # type: ignore[misc]

@@ -792,6 +792,12 @@ def test_estimators_without_networks_have_no_curves():
     assert search.curves_ == [[{}, {}], [{}, {}]]
 
 
+def test_candidates_of_halving_are_not_combined():
+    search = StackedHalvingGridSearchCV(BINARY, {"alpha": [1e-4, 1.0]}, refit="ensemble")
+    with pytest.raises(ValueError, match="refit='ensemble' of StackedHalvingGridSearchCV"):
+        search.fit(X, Y)
+
+
 def test_curves_of_all_rounds_of_halving_are_kept():
     search = StackedHalvingGridSearchCV(
         BINARY, {"alpha": [1e-3, 1e-2, 0.1, 1.0]}, resource="max_iter", max_resources=8, factor=2
