@@ -11,7 +11,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import partial
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -68,8 +67,35 @@ from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
 #: and a network needs five times as much while it is trained: 300 MB for twelve networks.
 MOST_INPUTS = 10_000
 
-#: Epochs that are run to estimate the time of an epoch.
-PILOT_EPOCHS = 2
+#: Epochs of the second fit that is timed, if the first one, of a single epoch, seems slow. Their
+#: difference is the time of epochs alone: on small tables all else takes as long as ten epochs.
+PILOT_EPOCHS = 3
+
+#: The second fit takes at most this part of the time that is left, if epochs take all of it.
+PILOT_SHARE = 1 / 3
+
+
+def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> float:
+    """Return how many epochs are over at `end`, by the time that `train` takes for a few.
+
+    It may be more than `n_wanted`, for which less is timed, and less than 1.
+    """
+    first, left = _timed(train, 1, end)
+    n_epochs = left / first
+    if n_epochs >= n_wanted or n_epochs * PILOT_SHARE < PILOT_EPOCHS:
+        return n_epochs
+    second, left = _timed(train, PILOT_EPOCHS, end)
+    # At least a tenth: the difference of two times may be chance.
+    of_epochs = max(second / 10, (second - first) * PILOT_EPOCHS / (PILOT_EPOCHS - 1))
+    return (left - max(0.0, second - of_epochs)) / of_epochs * PILOT_EPOCHS
+
+
+def _timed(train: Callable[[int], None], n_epochs: int, end: float) -> tuple[float, float]:
+    """Return the seconds of a training, and those that are left until `end`."""
+    began = time.monotonic()
+    train(n_epochs)
+    now = time.monotonic()
+    return now - began, end - now
 
 
 def of_ensemble(attribute: str, documentation: str) -> Any:
@@ -195,10 +221,14 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         ensemble = self._ensemble(
             network, grid, cv=splits, n_jobs=n_jobs, random_state=seed, **options
         )
-        if self.max_time is not None and n_epochs > PILOT_EPOCHS:
-            pilot = copy(ensemble).set_params(estimator=self._network(batch, PILOT_EPOCHS))
-            train = partial(self._train, pilot, numbers, y, weights)
-            n_epochs = min(n_epochs, self._epochs_in_time(began, train))
+        if self.max_time is not None and n_epochs > 1:
+
+            def train(n_epochs: int) -> None:
+                pilot = copy(ensemble).set_params(estimator=self._network(batch, n_epochs))
+                self._train(pilot, numbers, y, weights)
+
+            found = epochs_in_time(began + plain(self.max_time), n_epochs, train)
+            n_epochs = max(1, min(n_epochs, int(found)))
             ensemble.set_params(estimator=self._network(batch, n_epochs))
         ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
         self.ensemble_ = self._train(ensemble, numbers, y, weights)
@@ -240,14 +270,6 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
             # `predict` has its own rule for the number of threads if n_jobs is None.
             return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
-
-    def _epochs_in_time(self, began: float, train: Callable[[], Any]) -> int:
-        """Return how many epochs end before `max_time` is over, at least one, by a pilot's time."""
-        piloted = time.monotonic()
-        train()
-        now = time.monotonic()
-        left = plain(self.max_time) - (now - began)
-        return max(1, int(left / (now - piloted) * PILOT_EPOCHS))
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""

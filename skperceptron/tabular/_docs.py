@@ -53,7 +53,7 @@ categorical_features : "from_dtype", array-like, callable or None, default="from
     :class:`~skperceptron.preprocessing.TabularPreprocessor`.
 
 max_time : float, default=None
-    Approximate time limit of `fit` in seconds, > 0. Two epochs are timed first. Then training
+    Approximate time limit of `fit` in seconds, > 0. A few epochs are timed first. Then training
     starts from scratch, with as many epochs as fit into the remaining time, at least one. The
     learning rate schedule spans these epochs, so that training is not cut short.
 

@@ -774,16 +774,29 @@ def test_several_numbers_per_row():
     assert isinstance(model.ensemble_.estimators_[0][0], MLPRegressor)
 
 
-def test_time_is_bounded_by_fewer_epochs(monkeypatch):
-    X, y = frame()
-    now = iter(range(0, 10_000, 10))
+@pytest.mark.parametrize(
+    ("max_time", "n_epochs"),
+    [
+        # One epoch takes 3.5 s, and 28.5 s are left: too few epochs to look more closely.
+        (32, 8),
+        # Three epochs take 4.5 s, and 52 s are left: each takes 0.5 s, and all else 3 s.
+        (60, 98),
+        (1e6, 200),
+        (1, 1),
+    ],
+)
+def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
+    now = 0.0
+
+    def train(self, ensemble, *rest, usual=base.BaseTabularMLP._train):
+        nonlocal now
+        now += 3 + ensemble.estimator.max_iter / 2
+        return usual(self, ensemble, *rest)
+
     # The name in `base`, not the `time` module itself: other threads read the clock, too.
-    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: next(now)))
-    # Each reading of the clock adds 10 s: of 75 s, 55 are left after 2 epochs in 10 s.
-    model = small(max_epochs=100, max_time=75).fit(X, y)
-    assert model.n_epochs_ == 11
-    assert small(max_epochs=100, max_time=1).fit(X, y).n_epochs_ == 1
-    assert small(max_epochs=4, max_time=1e6).fit(X, y).n_epochs_ == 4
+    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(base.BaseTabularMLP, "_train", train)
+    assert small(max_epochs=200, max_time=max_time).fit(*frame()).n_epochs_ == n_epochs
 
 
 @BOTH
