@@ -85,9 +85,10 @@ oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, {columns})
     the other folds; NaN where a row was never held out.
 
 cv_score_ : float
-    {score} of `oof_predictions_`: an estimate for new rows, at no extra cost. It tends to be a
-    little too low, since each row is predicted only by the networks that held it out, whereas
-    `predict` averages over all networks.
+    {score} of `oof_predictions_`: an estimate for new rows, at no extra cost. It is too high on
+    tables of few rows with much noise, since held-out rows also select the epochs of networks:
+    :doc:`/tables` has figures. Otherwise it may be a little too low, since each row is predicted
+    only by the networks that held it out, whereas `predict` averages over all networks.
 
 cv_loss_ : float
     Their {loss}.
