@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import r2_score
-from sklearn.utils import get_tags
+from sklearn.utils import check_array, get_tags
 
 from .._sklearn.checks import refuse_dates
-from .._sklearn.compat import check_y, column_or_1d, type_of_target
+from .._sklearn.compat import column_or_1d, type_of_target
 from .._sklearn.labels import check_labels, refuse_missing_labels, refuse_too_few_classes
 from .._sklearn.pipelines import last_step
 from ..engine.arrays import Booleans, Floats, Integers
@@ -229,11 +229,11 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     """Return the output for numbers, y as members get it, and the true numbers (n, D)."""
     refuse_dates(y, "y")
-    y = check_y(y, multi_output=True, y_numeric=True, estimator=owner)
+    # Unlike labels, numbers may not be sparse.
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    truth = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-    return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, truth
+    return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, y.reshape(len(y), -1)
 
 
 def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:

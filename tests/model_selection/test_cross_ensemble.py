@@ -424,6 +424,11 @@ class NoProbabilities(LogisticRegression):
     predict_proba = property()
 
 
+def test_sparse_numbers_are_refused_as_by_the_members():
+    with pytest.raises(TypeError, match="Sparse data was passed for y"):
+        regressor().fit(XR, sparse.csr_matrix(np.c_[YR, YR]))
+
+
 def test_stratified_folds_of_the_users_are_taken_as_they_are():
     folds = StratifiedKFold(3)
     ensemble = classifier(arms={}, cv=folds).fit(X, Y)
