@@ -373,6 +373,21 @@ def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
     check_exported(piped(model).fit(X, TWO), X.astype(dtype))
 
 
+def test_calibrated_pipelines_inside_other_models(check_exported):
+    two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
+    calibrated = CalibratedClassifierCV(make_pipeline(StandardScaler(), two), cv=2)
+    named = [("a", calibrated), ("b", two)]
+    voting = VotingClassifier(named, voting="soft", weights=[1, 2])
+    for model in (
+        BaggingClassifier(calibrated, 2, random_state=0),
+        CalibratedClassifierCV(calibrated, cv=2),
+        StackingClassifier(named, cv=2),
+        voting,
+    ):
+        check_exported(model.fit(X, TWO), X)
+    assert voting.weights == [1, 2] and voting.flatten_transform
+
+
 def test_models_that_would_be_exported_wrongly_are_refused():
     network = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
     tuned = TunedThresholdClassifierCV(network, cv=2).fit(X, TWO)
@@ -380,6 +395,7 @@ def test_models_that_would_be_exported_wrongly_are_refused():
     for model, message in [
         (tuned, f"compare probabilities with {tuned.best_threshold_:.6g}"),
         (make_pipeline(StandardScaler(), clone(tuned)).fit(X, TWO), "leaves out the threshold"),
+        (GridSearchCV(clone(tuned), {}, cv=2).fit(X, TWO), "leaves out the threshold"),
         (CalibratedClassifierCV(cross, cv=2).fit(X, TWO), "Export it alone"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -705,5 +721,6 @@ def test_every_loss_tells_its_link():
 def test_hidden_layers_that_another_step_reads_are_refused(before):
     network = MLPRegressor(hidden_layer_sizes=(1,), **SHORT)
     pipeline = make_pipeline(before(network), LinearRegression()).fit(X, ONE)
-    with pytest.raises(ValueError, match="This MLPRegressor stands before another step"):
-        export.to_onnx(pipeline, X)
+    for model in (pipeline, GridSearchCV(pipeline, {}, cv=2).fit(X, ONE)):
+        with pytest.raises(ValueError, match="This MLPRegressor stands before another step"):
+            export.to_onnx(model, X)

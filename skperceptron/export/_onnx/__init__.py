@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from skl2onnx import to_onnx as converted
 from skl2onnx import update_registered_converter
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
@@ -41,6 +47,9 @@ from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
 from ._outputs import parse_classifier
 from ._types import expected_inputs, fed, input_types
+
+#: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
+ALONE = ("best_estimator_", "final_estimator_")
 
 OF_CLASSIFIERS: dict[str, list[Any]] = {
     "zipmap": [True, False, "columns"],
@@ -236,15 +245,17 @@ def to_onnx(
     ['label', 'probabilities']
     """
     check_is_fitted(estimator)
-    _refuse_wrong_exports(estimator)
+    parts = []
+    for part, is_transformer in _parts(estimator):
+        _refuse_wrong_export(part, is_transformer)
+        parts.append(part)
     options: dict[int, dict[str, Any]] = {}
     if is_classifier(estimator):
         options[id(estimator)] = {"zipmap": zipmap}
     asked = {"return_std": return_std, "return_proba": return_proba}
     if any(asked.values()):
         options[id(last_step(estimator))] = asked
-    parts = list(_parts_of(estimator))
-    with _unwrapped(parts):
+    with _convertible(parts):
         for one in [asked for part in parts for asked in _asked_for_decisions(part)]:
             if isinstance(last_step(one), StackedCrossEnsembleClassifier):
                 raise ValueError(
@@ -263,38 +274,45 @@ def to_onnx(
         )
 
 
-def _refuse_wrong_exports(part: Any, is_transformer: bool = False) -> None:
+def _parts(model: Any, is_transformer: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Yield a fitted model and all models inside it, each with whether another step follows it."""
+    yield model, is_transformer
+    if isinstance(model, Pipeline):
+        last = model.steps[-1][1]
+        inside = [(step, is_transformer or step is not last) for _, step in model.steps]
+    elif isinstance(model, FeatureUnion | ColumnTransformer):
+        union = isinstance(model, FeatureUnion)
+        named = model.transformer_list if union else model.transformers_
+        inside = [(step, True) for _, step, *_ in named]
+    else:
+        inside = [(held, is_transformer) for held in _held(model)]
+    for part, transforms in inside:
+        yield from _parts(part, transforms)
+
+
+def _held(model: Any) -> list[Any]:
+    """Return the fitted models that a meta-estimator predicts with."""
+    if isinstance(model, FrozenEstimator):
+        return [model.estimator]
+    if isinstance(model, CalibratedClassifierCV):
+        return [one.estimator for one in model.calibrated_classifiers_]
+    held = [getattr(model, name) for name in ALONE if hasattr(model, name)]
+    several = getattr(model, "estimators_", None)
+    return held + several if isinstance(several, list) else held
+
+
+def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
     """Raise ValueError if a part of a model would be exported without a word, but wrongly."""
-    if isinstance(part, Pipeline):
-        for _, step in part.steps:
-            _refuse_wrong_exports(step, is_transformer or step is not part.steps[-1][1])
-    elif isinstance(part, FeatureUnion | ColumnTransformer):
-        named = part.transformer_list if isinstance(part, FeatureUnion) else part.transformers_
-        for _, step, *_ in named:
-            _refuse_wrong_exports(step, is_transformer=True)
-    elif is_transformer and isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict"):
+    if is_transformer and isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict"):
         raise ValueError(
             f"This {type(part).__name__} stands before another step: to_onnx exports predictions of"
             " networks, not the values of their last hidden layer."
         )
-    elif isinstance(part, TunedThresholdClassifierCV):
+    if isinstance(part, TunedThresholdClassifierCV):
         raise ValueError(
             "skl2onnx leaves out the threshold of a TunedThresholdClassifierCV. Export its"
             f" estimator_, and compare probabilities with {part.best_threshold_:.6g}."
         )
-
-
-def _parts_of(value: Any) -> Iterator[Any]:
-    """Yield all estimators inside a model, and the model itself."""
-    held: Iterable[Any] = ()
-    if isinstance(value, list | tuple):
-        held = value
-    elif isinstance(value, BaseEstimator) or hasattr(value, "calibrators"):
-        # The parts of a calibrated classifier are no estimators in scikit-learn's sense.
-        yield value
-        held = vars(value).values()
-    for one in held:
-        yield from _parts_of(one)
 
 
 def _asked_for_decisions(part: Any) -> list[Any]:
@@ -319,20 +337,32 @@ def _asked_in_turn(model: Any) -> list[Any]:
 
 
 @contextmanager
-def _unwrapped(parts: Sequence[Any]) -> Iterator[None]:
-    """Put what searches and frozen estimators in calibrated classifiers hold in their place.
+def _convertible(parts: Sequence[Any]) -> Iterator[None]:
+    """Change what skl2onnx does not accept, or converts wrongly, in the parts of a model.
 
-    skl2onnx does not know the latter, and does not get decisions from the former.
+    What searches and frozen estimators in calibrated classifiers hold stands in their place:
+    skl2onnx does not know the latter, and does not get decisions from the former. It also refuses
+    two parameters of voting estimators, of which one has no effect on predictions, and the other
+    may be a list.
     """
-    held = [one for one in parts if hasattr(one, "calibrators")]
-    wrapped = [one.estimator for one in held]
+    changes: list[tuple[Any, str, Any]] = []
+    for part in parts:
+        if isinstance(part, CalibratedClassifierCV):
+            of_part = part.calibrated_classifiers_
+            changes += [(one, "estimator", _inside(one.estimator)) for one in of_part]
+        elif isinstance(part, VotingClassifier | VotingRegressor):
+            if part.weights is not None:
+                changes.append((part, "weights", np.asarray(part.weights)))
+            if isinstance(part, VotingClassifier):
+                changes.append((part, "flatten_transform", False))
+    before = [getattr(part, name) for part, name, _ in changes]
     try:
-        for one in held:
-            one.estimator = _inside(one.estimator)
+        for part, name, value in changes:
+            setattr(part, name, value)
         yield
     finally:
-        for one, before in zip(held, wrapped, strict=True):
-            one.estimator = before
+        for (part, name, _), value in zip(changes, before, strict=True):
+            setattr(part, name, value)
 
 
 def _inside(model: Any) -> Any:
