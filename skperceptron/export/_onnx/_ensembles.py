@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from skl2onnx._parse import _parse_sklearn
+from skl2onnx.common.utils_classifier import get_label_classes
 
 from ..._sklearn.pipelines import last_step
 from ...estimators.fitted import fitted_network
@@ -16,7 +17,6 @@ from ._estimators import prediction_shape
 from ._graph import Graph, Value
 from ._outputs import (
     calculates_in_float64,
-    classes_of,
     number_type,
     outputs_of,
     selection,
@@ -167,5 +167,5 @@ def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value)
         graph.write(probabilities > 0.5, labels)
     else:
         codes = graph.op("ArgMax", probabilities, axis=1, keepdims=0)
-        write_classes(graph, codes, classes_of(scope, model), labels)
+        write_classes(graph, codes, get_label_classes(scope, model), labels)
     graph.write(probabilities, numbers)

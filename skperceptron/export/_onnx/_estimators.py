@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from skl2onnx.common.utils_classifier import get_label_classes
 
 from ...engine.blocks import Block
 from ...engine.network import INPUT
@@ -17,7 +18,6 @@ from ...preprocessing._parts import Codes
 from ._graph import Graph, Value
 from ._outputs import (
     as_matrix,
-    classes_of,
     columns_of,
     number_type,
     numbers_are_float64,
@@ -52,7 +52,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     if isinstance(target, Indicators):
         graph.write(codes, labels)
     else:
-        write_classes(graph, codes, classes_of(scope, model), labels)
+        write_classes(graph, codes, get_label_classes(scope, model), labels)
     if scope.get_options(model, {"raw_scores": False})["raw_scores"]:
         graph.write(target.decision_to_onnx(graph, raw), numbers)
         return

@@ -66,7 +66,7 @@ def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
     model = operator.raw_operator
     n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
     shape = [n_rows, n_classes] if is_multilabel else [n_rows]
-    operator.outputs[0].set_type(label_type(classes_of(operator.scope_inst, model), shape))
+    operator.outputs[0].set_type(label_type(get_label_classes(operator.scope_inst, model), shape))
     operator.outputs[1].set_type(_probability_type(operator, [n_rows, n_classes]))
 
 
@@ -106,11 +106,6 @@ def columns_of(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
             f"The exported model is given {len(found)} columns, but fit has seen {n_columns}."
         )
     return found
-
-
-def classes_of(scope: Any, model: Any) -> Any:
-    """Return the labels of a classifier; with the option ``nocl``, their positions."""
-    return get_label_classes(scope, model)
 
 
 def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> None:
