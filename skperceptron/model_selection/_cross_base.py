@@ -48,7 +48,7 @@ from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, HeldOutRows, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Output, ProbabilityOutput, SoftOutput
+from ._outputs import Output, SoftOutput
 from ._threads import blas_limited_to, n_threads
 
 
@@ -205,18 +205,14 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _split(
         self, X: Any, y: Any, output: Output, params: dict[str, Any], rng: np.random.RandomState
     ) -> list[Split]:
-        cv = plain(self.cv)
-        is_soft = isinstance(output, SoftOutput)
+        cv, classes = plain(self.cv), output.classes_of_rows(y)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
-            has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
-            kind = StratifiedKFold if has_classes else KFold
+            kind = KFold if classes is None else StratifiedKFold
             splitter = kind(n_splits, shuffle=True, random_state=seed)
         else:
             splitter = check_cv(cv)
-        # Rows of probabilities are stratified by their most likely class.
-        labels = y.argmax(axis=1) if is_soft else y
-        of_splitter = splitter.split(X, labels, **params)
+        of_splitter = splitter.split(X, y if classes is None else classes, **params)
         splits = [counted_from_0(split, num_samples(y)) for split in of_splitter]
         if not all(len(test) for _, test in splits):
             raise ValueError(
@@ -438,8 +434,8 @@ def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output)
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
-    is_soft = isinstance(output, SoftOutput)
-    if isinstance(output, ProbabilityOutput) and not (output.is_multilabel or is_soft):
+    classes = output.classes_of_rows(y)
+    if classes is not None and not isinstance(output, SoftOutput):
         # The network does not know a class of which all rows are held out.
-        watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
+        watched &= np.isin(safe_indexing(classes, test), safe_indexing(classes, train))
     return watched

@@ -42,6 +42,9 @@ class Output(Protocol):
     #: The method with which members predict it.
     method: str
 
+    def classes_of_rows(self, y: Any) -> Any:
+        """Return the class of each row, by which splits are stratified; None if rows have none."""
+
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return a member's predictions in the shape that all members share."""
 
@@ -76,6 +79,9 @@ class ProbabilityOutput:
     was_sparse: bool = False
 
     method = "predict_proba"
+
+    def classes_of_rows(self, y: Any) -> Any:
+        return None if self.is_multilabel else y
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return probabilities, (n, L, C): 0 for classes that a member has not seen."""
@@ -118,6 +124,10 @@ class ProbabilityOutput:
 class SoftOutput(ProbabilityOutput):
     """Classes that exclude each other, where the truth is a row of probabilities, (n, C)."""
 
+    def classes_of_rows(self, y: Floats) -> Integers:
+        """Return the most likely class of each row."""
+        return y.argmax(axis=1)
+
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
         return fit_temperature(log_of(predictions[:, 0]), truth, sample_weight)
 
@@ -141,6 +151,9 @@ class MeanOutput:
     n_columns: int | None = None
 
     method = "predict"
+
+    def classes_of_rows(self, y: Floats) -> None:
+        return None
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return predictions, (n, D)."""
