@@ -48,7 +48,7 @@ class Recipe:
     arms : tuple of dict
         The parameters of each arm in which the arms differ.
     batch_size : callable
-        Maps n to the number of rows per batch.
+        Maps n to the number of rows per batch; a batch holds at most the rows trained on.
     narrow_arms : dict of int -> callable
         Arms, some of which embed numbers, for narrow tables: dense ones of at most `narrow_inputs`
         columns after preparation, since with more columns the first layer would take too much time.
@@ -179,19 +179,12 @@ def is_skewed(y: Floats, sample_weight: Floats | None) -> bool:
     return bool(np.all(cube > LEAST_SKEWNESS * square**1.5))
 
 
-def small_batches(n_rows: int) -> int:
-    """Return the power of two nearest to a sixteenth of the rows, between 32 and 256."""
-    return int(min(256, max(32, 2 ** round(math.log2(max(1, n_rows) / 16)))))
+def batches(n_batches: int, least: int) -> Callable[[int], int]:
+    """Return a rule that divides rows into about so many batches of ``least`` to 256 rows.
 
-
-def medium_batches(n_rows: int) -> int:
-    """Return the power of two nearest to an eighth of the rows, between 64 and 256."""
-    return min(n_rows, int(min(256, max(64, 2 ** round(math.log2(max(1, n_rows) / 8))))))
-
-
-def large_batches(n_rows: int) -> int:
-    """Return 256, or all rows if there are fewer."""
-    return min(256, n_rows)
+    They have a power of two of rows.
+    """
+    return lambda n_rows: min(256, max(least, 2 ** round(math.log2(max(n_rows, 1) / n_batches))))
 
 
 def embedding_numbers(arm: Arm, columns: Sequence[int]) -> Arm:
@@ -330,7 +323,7 @@ def _binned_and_firm(n_inputs: int) -> tuple[Arm, ...]:
 _CLASSIFICATION = Recipe(
     {**_NETWORK, "activation": "selu"},
     (_WEAK, _RECTIFIED, _DEEPER),
-    small_batches,
+    batches(16, least=32),
     narrow_arms={
         400: _and_binned(_WEAK, _RECTIFIED),
         2000: _and_binned(_WEAK, _RECTIFIED, has_waves=True),
@@ -349,7 +342,7 @@ _REGRESSION = Recipe(
         "clip_predictions": True,
     },
     (_QUICK, _CALM, _PLAIN),
-    medium_batches,
+    batches(8, least=64),
     narrow_arms={600: _binned},
     n_folds=(6, 6),
     share_of_steps=2 / 3,
@@ -417,6 +410,9 @@ _TABM: Arm = {
 }
 _TABM_ARM: Arm = {"learning_rate_init": 0.002, "solver": "adam", "dropout": 0.1}
 
+#: Published networks have batches of 256 rows.
+_LARGE_BATCHES = batches(1, least=256)
+
 #: Published networks have a column for each level. Here the number is limited, because a column of
 #: names would otherwise become too many columns.
 _ONE_HOT = {"max_categories": 1000}
@@ -483,7 +479,7 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD_S, "activation": "selu"},
             (_arm(0.04, 0.0),),
-            large_batches,
+            _LARGE_BATCHES,
             label_smoothing=0.1,
             monitor="score",
             preparation=_ONE_HOT,
@@ -491,7 +487,7 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD_S, **_OF_NUMBERS},
             (_arm(0.07, 0.0),),
-            large_batches,
+            _LARGE_BATCHES,
             preparation=_ONE_HOT,
         ),
     ),
@@ -499,7 +495,7 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD, "activation": "selu"},
             (_arm(0.04, 0.02, 0.15),),
-            large_batches,
+            _LARGE_BATCHES,
             label_smoothing=0.1,
             monitor="score",
             preparation=_EMBEDDED,
@@ -507,17 +503,17 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD, **_OF_NUMBERS, "clip_predictions": True},
             (_arm(0.2, 0.02, 0.15),),
-            large_batches,
+            _LARGE_BATCHES,
             preparation=_EMBEDDED,
         ),
     ),
     "tabm": replace(
         _as_published(
-            Recipe(_TABM, (_TABM_ARM,), large_batches, monitor="score", preparation=_ONE_HOT),
+            Recipe(_TABM, (_TABM_ARM,), _LARGE_BATCHES, monitor="score", preparation=_ONE_HOT),
             Recipe(
                 {**_TABM, "standardize_target": True},
                 (_TABM_ARM,),
-                large_batches,
+                _LARGE_BATCHES,
                 preparation=_ONE_HOT,
             ),
         ),

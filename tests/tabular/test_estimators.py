@@ -172,7 +172,7 @@ def test_epochs_and_batches_follow_from_the_number_of_rows():
     assert preset.classification.batch_size(100) == 32
     assert preset.classification.batch_size(1_600) == 128
     assert preset.classification.batch_size(10**6) == 256
-    assert preset.regression.batch_size(50) == 50
+    assert preset.regression.batch_size(50) == 64
     assert preset.regression.batch_size(100) == 64
     assert preset.regression.batch_size(1_000) == 128
     assert preset.regression.batch_size(10**6) == 256
@@ -180,6 +180,14 @@ def test_epochs_and_batches_follow_from_the_number_of_rows():
     assert preset.epochs(preset.classification, 10_000, batches=20) == 100
     assert preset.epochs(preset.classification, 10**6, batches=3_000) == 7
     assert preset.epochs(preset.regression, 100, batches=2) == 200
+
+
+@pytest.mark.parametrize("preset", ["default", "tabm"])
+def test_a_batch_has_at_most_the_rows_that_a_network_is_trained_on(preset):
+    X = np.random.RandomState(0).normal(size=(30, 2))
+    model = TabularMLPRegressor(preset, arms=1, n_folds=2, max_epochs=1, random_state=0)
+    for network in model.fit(X, X[:, 0]).ensemble_.estimators_[0]:
+        assert network.batch_size == 15
 
 
 def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
