@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
@@ -112,6 +113,24 @@ def refuse_dates(values: Any, name: str) -> None:
         )
 
 
+def refuse_other_libraries(*arrays: Any) -> None:
+    """Raise TypeError for arrays that scikit-learn would not convert to NumPy's.
+
+    With ``array_api_dispatch``, it hands on tensors as they are.
+    """
+    if not get_config().get("array_api_dispatch"):
+        return
+    for array in arrays:
+        # Arrow's arrays have no shape; scikit-learn converts them.
+        is_array = hasattr(array, "__dlpack__") and hasattr(array, "shape")
+        if is_array and not isinstance(array, np.ndarray):
+            kind = f"{type(array).__module__}.{type(array).__name__}"
+            raise TypeError(
+                f"NumPy arrays are needed, got a {kind}: convert it by np.asarray, or set"
+                " array_api_dispatch=False, so that scikit-learn does so."
+            )
+
+
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
     """Tell whether scikit-learn's checks would surely return X as it is, without a warning.
 
@@ -165,6 +184,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
+    refuse_other_libraries(X, y)
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}

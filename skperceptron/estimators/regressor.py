@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import checking
+from .._sklearn.checks import checking, refuse_other_libraries
 from .._sklearn.compat import fit_context
 from .._sklearn.fit_calls import FitMode
 from ..engine.arrays import Floats
@@ -253,6 +253,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             predictions reduce the loss of constant quantiles (Koenker & Machado 1999).
         """
         check_is_fitted(self)
+        refuse_other_libraries(y)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         predicted: Any = self.predict(X)

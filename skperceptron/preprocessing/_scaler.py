@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn.checks import checking
+from .._sklearn.checks import checking, refuse_other_libraries
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, stored_once
@@ -169,6 +169,7 @@ class RobustSmoothClipScaler(
         {ndarray, CSR matrix} of shape (n_samples, n_features)
         """
         check_is_fitted(self)
+        refuse_other_libraries(X)
         X = check_array(
             X,
             accept_sparse="csr",
@@ -193,6 +194,7 @@ class RobustSmoothClipScaler(
         return X
 
     def _validated(self, X: Any, *, sparse_format: str, reset: bool, copy: bool = False) -> Any:
+        refuse_other_libraries(X)
         with checking():
             X = validate_data(
                 self,

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn.checks import checking, restored_on_failure
+from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, side_by_side
@@ -335,6 +335,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Run scikit-learn's checks, without converting frames or the dtypes of dense arrays."""
+        refuse_other_libraries(X)
         if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
             raise TypeError(
                 f"X is a {type(X).__name__}, which holds no rows yet: pass X.collect()."

@@ -7,8 +7,10 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
 
-from skperceptron import MLPRegressor
+from skperceptron import MLPBinaryClassifier, MLPRegressor, RosenblattPerceptron
+from skperceptron._sklearn import checks
 from skperceptron._sklearn.checks import are_evidently_numbers, validated
+from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 EVIDENT = {
@@ -100,3 +102,34 @@ def test_length_of_the_targets_is_checked():
 def test_targets_without_a_column_are_refused():
     with pytest.raises(ValueError, match=r"0 feature\(s\) \(shape=\(24, 0\)\)"):
         MLPRegressor().fit(X, X[:, :0])
+
+
+class Tensor:
+    """An array of another library."""
+
+    shape, dtype = (24, 3), np.dtype(np.float64)
+
+    def __dlpack__(self):
+        raise NotImplementedError
+
+    def __len__(self):
+        return 24
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: MLPRegressor().fit(Tensor(), X[:, 0]),
+        lambda: MLPRegressor().fit(X, Tensor()),
+        lambda: MLPBinaryClassifier().fit(X, Tensor()),
+        lambda: RosenblattPerceptron().fit(Tensor(), X[:, 0] > 0),
+        lambda: RobustSmoothClipScaler().fit(Tensor()),
+        lambda: TabularPreprocessor().fit(Tensor()),
+        lambda: MLPRegressor(max_iter=1).fit(X, X[:, 0]).score(X, Tensor()),
+    ],
+)
+def test_tensors_that_scikit_learn_would_hand_on_are_refused(call, monkeypatch):
+    # Setting the option itself needs SciPy in a state that the environment decides.
+    monkeypatch.setattr(checks, "get_config", lambda: {"array_api_dispatch": True})
+    with pytest.raises(TypeError, match=r"NumPy arrays are needed, got a .*\.Tensor: convert it"):
+        call()

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 
-from ..._sklearn.checks import checking, refuse_dates
+from ..._sklearn.checks import checking, refuse_dates, refuse_other_libraries
 from ..._sklearn.compat import column_or_1d
 from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
@@ -284,6 +284,7 @@ class RegressionTarget(Target):
 
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
+    refuse_other_libraries(y)
     refuse_dates(y, "y")
     # Unlike labels, numbers may not be sparse. None has become NaN without a check.
     if not (type(y) is np.ndarray and y.dtype == np.float64) or np.isnan(y).any():
