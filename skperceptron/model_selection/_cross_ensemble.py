@@ -90,8 +90,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Probabilities of the training rows from members that have not seen them, with weights
         learned on the other folds; NaN where a row was never held out.
 
-    oof_arm_predictions_ : ndarray of shape (n_arms, n_samples, n_classes) or \
-            (n_arms, n_samples, n_labels)
+    oof_arm_predictions_ : ndarray of shape (n_arms, n_samples, ...)
         The same for each arm, calibrated.
 
     oof_score_ : float
