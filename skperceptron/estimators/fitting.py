@@ -191,24 +191,25 @@ def make_ready(
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
     network = _network_for(estimator, checked, choices, mode, extras, cached)
-    start = _start_from_earlier(estimator, target, network, mode) if mode.continuing else None
     draw = partial(initial_parameters, network, choices, checked, extras)
-    may_share = start is None and cached is not uncached
+    may_share = not mode.continuing and cached is not uncached
+    start = None
     if may_share and _starts_alike(estimator, choices, network, extras):
-        start, rng = _common_start(draw, network, estimator, choices, cached)
-    else:
-        rng = generator_of(estimator.random_state)
+        start = _common_start(draw, network, estimator, choices, cached)
+    elif mode.continuing:
+        start = _start_from_earlier(estimator, target, network, mode)
+    rng = generator_of(estimator.random_state) if start is None else start.rng
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
-        start = Start(draw(rng), Progress(), estimator._later)
+        start = Start(draw(rng), Progress(), estimator._later, rng)
     if mode.continuing and not mode.incremental:
         forget_history(estimator)
     if mode.incremental:
         shortcut_of(estimator).keep_wired(network, choices)
     model = Model(choices, target, network, choices.dtype_for(network))
     estimator._show(model)
-    member = _member(estimator, model, checked, mode, extras, start, rng)
+    member = _member(estimator, model, checked, mode, extras, start)
     if saved is not None:
         restore(member, saved)
     return Run(estimator, model, member, data)
@@ -221,10 +222,9 @@ def _member(
     mode: FitMode,
     extras: Extras,
     start: Start,
-    rng: np.random.RandomState,
 ) -> Member:
     """Return the network with the rows, the weights and the noise of its training."""
-    choices, data = model.choices, checked.data
+    choices, data, rng = model.choices, checked.data, start.rng
     rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
     noise = _noise(choices, rng)
     if mode.continuing and noise is not None:
@@ -282,7 +282,7 @@ def _common_start(
     estimator: Any,
     choices: Choices,
     cached: Cache,
-) -> tuple[Start, np.random.RandomState]:
+) -> Start:
     """Return a start that is drawn once for all fits with the same parameters.
 
     Unless more is drawn from it before training, the generator is shared, too: making one takes as
@@ -295,9 +295,9 @@ def _common_start(
 
     shape = network.n_inputs, network.n_outputs
     parameters, rng = cached(("start", *shape), begin, before_steps=True)
-    start = Start(parameters.copy(), Progress(), estimator._later)
     draws_more = choices.stopping is not None or choices.wiring.is_noisy
-    return start, same_generator(rng) if draws_more else rng
+    own = same_generator(rng) if draws_more else rng
+    return Start(parameters.copy(), Progress(), estimator._later, own)
 
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:
@@ -375,7 +375,8 @@ def _start_from_earlier(estimator: Any, target: Target, network: Network, mode: 
     fitted = fitted_network(estimator)
     later = estimator._later.in_units_of(target, fitted.target, network)
     parameters = later.parameters(fitted, target, network)
-    return Start(parameters, progress_so_far(estimator, mode), later)
+    rng = generator_of(estimator.random_state)
+    return Start(parameters, progress_so_far(estimator, mode), later, rng)
 
 
 def _hold_out(

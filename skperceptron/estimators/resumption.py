@@ -33,11 +33,12 @@ _NO_SETTINGS = {
 
 @dataclass(frozen=True)
 class Start:
-    """The parameters, (P,), and the rest of the state from which a fit continues an earlier one."""
+    """The parameters, (P,), and the rest of the state from which training begins."""
 
     parameters: Floats
     progress: Progress
     later: Continuation
+    rng: np.random.RandomState
 
 
 def facts_of(

@@ -43,6 +43,7 @@ class Groups:
 
     Attributes
     ----------
+    n_weights : int
     rate_factors : list of tuple of float
         For each kind of part, the factors of the members' learning rates.
     parts : list of Part
@@ -53,6 +54,7 @@ class Groups:
     """
 
     def __init__(self, recipes: Sequence[Recipe], n_parameters: int, n_weights: int) -> None:
+        self.n_weights = n_weights
         self.rate_factors = [tuple(1.0 for _ in recipes)]
         self.parts = [Part(slice(0, n_parameters), 0)]
         self.decay: Floats | None = None

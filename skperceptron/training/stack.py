@@ -118,12 +118,11 @@ class Stack:
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
+        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         # If several networks predict each row, the losses are computed from the networks' mean, of
         # which there are no notes.
-        takes_notes = self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1
-        self.window = Window(
-            recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
-        )
+        if self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1:
+            self.window.take_notes()
         self.steps = self._bind_steps(groups, is_weighted)
         self._runner = runner(self.steps, ahead, self._team)
         self._validation: ValidationPass | None = None

@@ -215,7 +215,6 @@ class BoundStep:
             own,
             recipes,
             trained_weights(network, range(place.start, place.stop)),
-            network.n_weights,
             groups,
             place,
             batch_size if sums is None else None,

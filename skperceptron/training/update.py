@@ -37,8 +37,6 @@ class Update:
         Of these members.
     trained : ndarray of bool, shape (K, n_weights), or None
         Which weights a gradient reaches; None if it reaches all.
-    n_weights : int
-        Length of the part of each vector that holds weights.
     groups : Groups
         Parts of the vectors with their own settings of training; of all members of the stack.
     place : slice
@@ -52,7 +50,6 @@ class Update:
         vectors: Vectors,
         recipes: Sequence[Recipe],
         trained: Booleans | None,
-        n_weights: int,
         groups: Groups,
         place: slice,
         batch_weight: float | None,
@@ -63,7 +60,8 @@ class Update:
         self._decay_strengths = _reaching(groups.decay, place, trained, dtype)
         self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
         # Penalties concern the weights only, unless each parameter has a strength of its own.
-        self._n_penalized = n_weights if groups.penalty is None else vectors.parameters.shape[1]
+        has_own = groups.penalty is not None
+        self._n_penalized = vectors.parameters.shape[1] if has_own else groups.n_weights
         arrays = [vectors.parameters, vectors.gradient, *vectors.state.values()]
         # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
         self._vectors = arrays if n_members > 1 else [array[0] for array in arrays]

@@ -28,8 +28,6 @@ class Window:
     dtype : dtype
     is_weighted : bool
         Whether rows have weights.
-    takes_notes : bool, default=False
-        Whether steps keep notes: intermediate results from which losses are computed faster.
 
     Attributes
     ----------
@@ -41,7 +39,7 @@ class Window:
     factor : ndarray of shape (K, n, 1) or None
         The factor of each row in the gradient of its batch, if rows have weights.
     notes : ndarray of shape (K, n, N) or None
-        To be filled by the steps.
+        To be filled by the steps, if ``take_notes`` has been called.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Window:
         n_outputs: int,
         dtype: np.dtype,
         is_weighted: bool,
-        takes_notes: bool = False,
     ) -> None:
         shape = (len(recipes), length)
         self.length = length
@@ -61,15 +58,18 @@ class Window:
         self.raw = _outputs_in_front(n_outputs, *shape, dtype)
         self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
         self._losses = list(runs([recipe.loss for recipe in recipes]))
-        n_notes = max(loss.n_notes for loss, _ in self._losses)
         self.notes: Floats | None = None
-        if takes_notes and n_notes:
-            self.notes = _outputs_in_front(n_notes, *shape, dtype)
+        self._targets = [(one.targets, k) for one, k in runs(data)]
+        self._rows = slice(0, 0)
+
+    def take_notes(self) -> None:
+        """Let steps keep notes: intermediate results from which losses are computed faster."""
+        n_notes = max(loss.n_notes for loss, _ in self._losses)
+        if n_notes:
+            self.notes = _outputs_in_front(n_notes, *self.order.shape, self.raw.dtype)
             # Losses are also computed for rows that no step takes: with notes of 1, that causes no
             # warnings.
             self.notes.fill(1)
-        self._targets = [(one.targets, k) for one, k in runs(data)]
-        self._rows = slice(0, 0)
 
     def open(self, start: int, order: Integers, first_rows: Integers, weights: RowWeights) -> None:
         """Prepare the window for the rows from position ``start`` of the epoch's order on.
