@@ -1,7 +1,8 @@
 """Types and small functions shared by the engine's modules."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
+from operator import is_
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -58,11 +59,24 @@ class ActivationFunction(Protocol):
         """Return the initial values of these parameters."""
 
 
+def split(items: Sequence[Item], goes_on: Callable[[Item, Item], bool]) -> Iterator[slice]:
+    """Yield the place of each run of items; ``goes_on(before, item)`` tells where none begins."""
+    starts = [k for k in range(len(items)) if k == 0 or not goes_on(items[k - 1], items[k])]
+    yield from map(slice, starts, [*starts[1:], len(items)])
+
+
 def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
     """Yield the item of each run of neighbours that are the same object, and the run's place."""
-    starts = [k for k in range(len(items)) if k == 0 or items[k] is not items[k - 1]]
-    for start, stop in pairwise([*starts, len(items)]):
-        yield items[start], slice(start, stop)
+    for place in split(items, is_):
+        yield items[place.start], place
+
+
+def grouped(keys: Sequence[Hashable]) -> list[list[int]]:
+    """Return the positions of each distinct key."""
+    found: dict[Hashable, list[int]] = {}
+    for k, key in enumerate(keys):
+        found.setdefault(key, []).append(k)
+    return list(found.values())
 
 
 def in_range(numbers: Any, dtype: Any) -> Floats:
@@ -139,6 +153,5 @@ def neighbours(positions: Sequence[int]) -> Iterator[tuple[slice, slice]]:
 
     Yields for each part its place in the list, and the positions themselves as a slice.
     """
-    starts = [i for i in range(len(positions)) if i == 0 or positions[i - 1] + 1 < positions[i]]
-    for start, stop in pairwise([*starts, len(positions)]):
-        yield slice(start, stop), slice(positions[start], positions[stop - 1] + 1)
+    for place in split(positions, lambda before, after: before + 1 == after):
+        yield place, slice(positions[place.start], positions[place.stop - 1] + 1)

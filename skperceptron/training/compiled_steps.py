@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from ..engine.arrays import split
 from ..engine.compiled import Program, RowTeam, Section, Team, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
@@ -98,7 +99,9 @@ class CompiledSteps:
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         if id(steps) not in self._runs:
-            self._runs[id(steps)] = list(_runs(steps))
+            # Runs of equal steps on consecutive rows.
+            places = split(steps, lambda before, step: step.follows(before))
+            self._runs[id(steps)] = [Run(steps[place], place.start) for place in places]
         calls_alone = not warns_as_usual()
         for run in self._runs[id(steps)]:
             if self._delays[run.bound] > 0 or calls_alone:
@@ -141,15 +144,6 @@ class CompiledSteps:
             Section(lambda i: bound.updating(i, averages), self._n_steps, of_epoch=True),
         ]
         return Program(sections, len(steps), len(bound.counters()), self._team)
-
-
-def _runs(steps: Sequence[Step]) -> Iterator[Run]:
-    """Split a window's steps into runs of equal steps on consecutive rows."""
-    first = 0
-    for t in range(1, len(steps) + 1):
-        if t == len(steps) or not steps[t].follows(steps[t - 1]):
-            yield Run(steps[first:t], first)
-            first = t
 
 
 def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -> Runner:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import eq
 
 import numpy as np
 
-from ..engine.arrays import Integers
+from ..engine.arrays import Integers, split
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ def _batches(counts: Sequence[int], size: int) -> Iterator[Batch]:
     """Yield each step of an epoch, its rows counted from the beginning of the epoch."""
     for start in range(0, counts[0] - size + 1, size):
         yield Batch(0, sum(count >= start + size for count in counts), start, size)
-    firsts = [k for k in range(len(counts)) if k == 0 or counts[k] != counts[k - 1]]
-    for first, last in pairwise([*firsts, len(counts)]):
-        rest = counts[first] % size
+    for members in split(counts, eq):
+        n_rows = counts[members.start]
+        rest = n_rows % size
         if rest:
-            yield Batch(first, last, counts[first] - rest, rest)
+            yield Batch(members.start, members.stop, n_rows - rest, rest)
 
 
 def _epoch_of(steps: Sequence[tuple[int, Batch]], k: int, n_rows: int) -> EpochOfMember:

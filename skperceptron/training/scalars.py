@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.arrays import Floats, Integers, as_slice, in_range
+from ..engine.arrays import Floats, Integers, as_slice, grouped, in_range
 from ..schedules import Schedule, TimeSchedule
 from .groups import Groups
 from .member import Member
@@ -93,7 +93,7 @@ class Scalars:
             )
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
-        self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
+        self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in grouped(rated)]
         self._forecasts: dict[int, _Forecast] = {}
         # Members that share their numbers at the present rates, and these rates.
         self._groups: list[tuple[list[int], Integers | slice]] = []
@@ -137,7 +137,7 @@ class Scalars:
             self._groups = [
                 ([alike[i] for i in of_rate], place_of)
                 for alike, place_of in self._rated_alike
-                for of_rate in places([rates[k] for k in alike])
+                for of_rate in grouped([rates[k] for k in alike])
             ]
             self._rates = rates
         groups = self._groups
@@ -233,11 +233,3 @@ def _follows_time(schedule: Schedule) -> bool:
     kind = type(schedule)
     is_function = kind.rates is TimeSchedule.rates and kind.after_epoch is Schedule.after_epoch
     return is_function and kind.records
-
-
-def places(keys: Sequence[Hashable]) -> Iterator[list[int]]:
-    """Yield the positions of each distinct key."""
-    found: dict[Hashable, list[int]] = {}
-    for k, key in enumerate(keys):
-        found.setdefault(key, []).append(k)
-    yield from found.values()

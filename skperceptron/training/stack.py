@@ -13,7 +13,7 @@ from copy import deepcopy
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Booleans, Floats, all_finite, as_slice
+from ..engine.arrays import Booleans, Floats, all_finite, as_slice, grouped
 from ..engine.compiled import Team
 from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
@@ -21,7 +21,7 @@ from .groups import Groups
 from .member import Member
 from .plan import Batch, Plan
 from .row_weights import RowWeights
-from .scalars import Scalars, places
+from .scalars import Scalars
 from .step import BoundStep, Record, Shared, Step
 from .validating import Outcome, ValidationPass
 from .vectors import Vectors
@@ -136,7 +136,7 @@ class Stack:
         shuffled = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
         self._shuffled_alike = [
             (alike[0], as_slice(alike), np.arange(members[alike[0]].recipe.n_samples))
-            for alike in places(shuffled)
+            for alike in grouped(shuffled)
         ]
 
     def _bind_steps(self, groups: Groups, is_weighted: bool) -> list[list[Step]]:

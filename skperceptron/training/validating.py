@@ -11,11 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Floats, as_slice
+from ..engine.arrays import Floats, as_slice, grouped
 from ..engine.inputs import DenseInput
 from ..engine.prediction import BLOCK
 from ..engine.workspace import Workspace
-from .scalars import places
 
 #: Elements of the widest layer, for the rows of all members, up to which these are predicted
 #: together (16 MB). With more, arithmetic takes so long that the cost of calls does not matter.
@@ -171,5 +170,5 @@ def _joined(
             as_slice(alike),
             found[alike[0]].joined([found[i] for i in alike[1:]]),
         )
-        for alike in places([comparison.key for comparison in found])
+        for alike in grouped([comparison.key for comparison in found])
     ]
