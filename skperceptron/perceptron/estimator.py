@@ -437,26 +437,13 @@ class RosenblattPerceptron(
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Listener
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        if not (
-            mode.continuing
-            and is_evidently_valid(X, self)
-            and are_known_labels(y, self.classes_, mode)
-        ):
-            X, y = validated_labels(
-                self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
-            )
-            if not are_evidently_classes(y):
-                check_labels(y)
-        check_consistent_length(X, y)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X)
+        X, y, sample_weight = self._validated_data(X, y, sample_weight, mode)
         codes = self._label_codes(y, mode)
         weight = self._weigh_classes(codes, sample_weight)
         rng = self._generator(mode)
-        if self.shuffle or self.n_associative:
+        distinct = rows_as_given(weight)
+        if self.shuffle or (self.n_associative and not mode.continuing):
             distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
-        else:
-            distinct = rows_as_given(weight)
         if mode.continuing:
             self._check_same_units()
         else:
@@ -474,6 +461,24 @@ class RosenblattPerceptron(
             self._shuffling = int(self.random_state), rng
         return self
 
+    def _validated_data(
+        self, X: Any, y: Any, sample_weight: Any, mode: FitMode
+    ) -> tuple[Any, Any, Floats | None]:
+        if not (
+            mode.continuing
+            and is_evidently_valid(X, self)
+            and are_known_labels(y, self.classes_, mode)
+        ):
+            X, y = validated_labels(
+                self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
+            )
+            if not are_evidently_classes(y):
+                check_labels(y)
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        return X, y, sample_weight
+
     def _generator(self, mode: FitMode) -> np.random.RandomState:
         """Return the generator of row orders: the earlier fit's, if this one continues its seed."""
         seed, rng = getattr(self, "_shuffling", (None, None))
@@ -483,25 +488,23 @@ class RosenblattPerceptron(
         return generator_of(self.random_state)
 
     def _check_same_units(self) -> None:
-        if self.n_associative != self.associative_weights_.shape[1]:
-            raise ValueError(
-                "warm_start and partial_fit go on with the units of the earlier fit:"
-                f" n_associative={self.n_associative} must stay"
-                f" {self.associative_weights_.shape[1]}."
-            )
+        n_units = self.associative_weights_.shape[1]
+        if self.n_associative != n_units:
+            self._refuse_change("n_associative", n_units, "units")
         n_features = self.n_features_in_
         asked = min(n_features, 3) if self.n_connections is None else self.n_connections
         n_connections = np.count_nonzero(self.associative_weights_[:, :1])
         if self.n_associative and asked != n_connections:
-            raise ValueError(
-                "warm_start and partial_fit go on with the units of the earlier fit:"
-                f" n_connections={self.n_connections} must stay {n_connections}."
-            )
-        if self.fit_intercept != getattr(self, "_had_intercept", self.fit_intercept):
-            raise ValueError(
-                "warm_start and partial_fit go on with the weights of the earlier fit:"
-                f" fit_intercept={self.fit_intercept} must stay {self._had_intercept}."
-            )
+            self._refuse_change("n_connections", n_connections, "units")
+        had_intercept = getattr(self, "_had_intercept", self.fit_intercept)
+        if self.fit_intercept != had_intercept:
+            self._refuse_change("fit_intercept", had_intercept, "weights")
+
+    def _refuse_change(self, name: str, earlier: Any, kept: str) -> NoReturn:
+        raise ValueError(
+            f"warm_start and partial_fit go on with the {kept} of the earlier fit:"
+            f" {name}={getattr(self, name)} must stay {earlier}."
+        )
 
     def _draw_associative_units(
         self, X: Any, rows: Integers, weights: Floats, rng: np.random.RandomState

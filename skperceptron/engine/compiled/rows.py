@@ -328,13 +328,9 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     _, repetitions, moves, _, by_member, outer, owners, _ = repeated
     if outer:
         return None
-    loop = inner_loop(np.matmul, out.dtype)
+    loop = _loop_of_product(m, k, p, out)
     if loop is None:
         return None
-    is_large = m * k * p >= LARGE_PRODUCT and min(m, k, p) >= 16
-    if is_large and out.dtype == np.float32 and out.strides[-1] == out.itemsize:
-        # It calls NumPy's loop on other processors.
-        loop = own_loop("product_f")[0], loop[0]
     # Threads divide the repetitions, or the rows of the result unless it has many more columns.
     axis = 0 if repetitions > 1 else 1 if 2 * m > p else 3
     by_part = {
@@ -355,6 +351,15 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
             owners=owners,
         )
     ]
+
+
+def _loop_of_product(m: int, k: int, p: int, out: Array) -> Loop | None:
+    loop = inner_loop(np.matmul, out.dtype)
+    is_large = m * k * p >= LARGE_PRODUCT and min(m, k, p) >= 16
+    if loop and is_large and out.dtype == np.float32 and out.strides[-1] == out.itemsize:
+        # It calls NumPy's loop on other processors.
+        return own_loop("product_f")[0], loop[0]
+    return loop
 
 
 def _product_with_copy(x: Any, room: Any, a: Any, b: Any, out: Any, n: int) -> Rows:
