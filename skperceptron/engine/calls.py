@@ -12,7 +12,7 @@ axis; a call that concerns only some members says which (``of_members``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -176,14 +176,6 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     return product(ones, x, out)
 
 
-def squared_lengths(x: Floats) -> Callable[[], Floats]:
-    """Bind the sum of squares of each row of (K, n)."""
-    if len(x) == 1 and x.shape[1] < 2 * SUMMED_AT_ONCE:
-        return partial(np.dot, x[0], x[0])
-    room = np.empty((len(x), 1, 1), x.dtype)
-    return partial(_result, squared_lengths_calls(x, room), room[:, 0, 0])
-
-
 def squared_lengths_calls(x: Floats, room: Floats) -> list[Call]:
     """List calls that write the sum of squares of each row of (K, n) into (K, 1, 1).
 
@@ -200,12 +192,6 @@ def squared_lengths_calls(x: Floats, room: Floats) -> list[Call]:
         by_row, by_column = last[:, np.newaxis], last[:, :, np.newaxis]
         calls.append(partial(np.matmul, by_row, by_column, sums[:, n_parts]))
     return [*calls, partial(np.add.reduce, sums[:, :, 0], 1, None, room, True)]
-
-
-def _result(calls: Sequence[Call], found: Floats) -> Floats:
-    for call in calls:
-        call()
-    return found
 
 
 def sigmoid(z: Floats, out: Floats) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
-from ..engine.calls import number, of_members, squared_lengths, squared_lengths_calls
+from ..engine.calls import number, of_members, squared_lengths_calls
 from ..engine.compiled import LARGE_PRODUCT
 from ..losses import Loss
 from .data import TrainingSet
@@ -80,11 +80,14 @@ class Norms:
         self._strengths = None if strengths is None else strengths[place]
         self._penalized = parameters[:, :n_weights] if strengths is None else parameters
         self._room = np.empty((len(parameters), 1, 1), parameters.dtype)
-        self.squares = (
-            squared_lengths(self._penalized)
-            if self._strengths is None
-            else partial(_weighted_squares, self._penalized, self._strengths)
-        )
+
+    def squares(self) -> Floats:
+        """Return the sums of squares."""
+        if self._strengths is not None:
+            return np.einsum("kp,kp,kp->k", self._penalized, self._penalized, self._strengths)
+        for call in self._summing:
+            call()
+        return self._room[:, 0, 0]
 
     def sizes(self) -> Floats:
         """Return the sums of absolute values."""
@@ -114,10 +117,6 @@ class Norms:
 
 def _write_result(function: Callable[[], Floats], out: Floats) -> None:
     out[:] = function()
-
-
-def _weighted_squares(values: Floats, weights: Floats) -> Floats:
-    return np.einsum("kp,kp,kp->k", values, values, weights)
 
 
 class Step:
