@@ -75,9 +75,8 @@ class Network:
         self.n_readers = Counter(source for node in self.nodes for source in node.sources)
         self.n_readers[len(self.nodes) - 1] += 1
         self._multiplicities = {trains: self._rows_of_values(trains) for trains in (False, True)}
-        #: The arrays of each node, as its block declares them.
-        self._declared = [node.block.learned for node in self.nodes]
-        arrays = [(p, array) for p, of_node in enumerate(self._declared) for array in of_node]
+        declared = [node.block.learned for node in self.nodes]
+        arrays = [(p, array) for p, of_node in enumerate(declared) for array in of_node]
         self.attributes = tuple(dict.fromkeys(array.attribute for _, array in arrays))
         weights = [(p, array) for p, array in arrays if array.is_weight]
         in_order = [*weights, *((p, array) for p, array in arrays if not array.is_weight)]
@@ -87,10 +86,10 @@ class Network:
         self.n_weights = sum(array.size for _, array in weights)
         self.n_parameters = sum(array.size for _, array in arrays)
         place_of = {(p, a.name): place for (p, a), place in zip(in_order, places, strict=True)}
-        #: Where each array of each node lies, and its shape without the member axis.
-        self._places: list[list[tuple[slice, tuple[int, ...]]]] = [
-            [(place_of[p, array.name], array.shape_in_stack) for array in of_node]
-            for p, of_node in enumerate(self._declared)
+        #: The arrays of each node, as its block declares them, and where each lies.
+        self._arrays: list[list[tuple[LearnedArray, slice]]] = [
+            [(array, place_of[p, array.name]) for array in of_node]
+            for p, of_node in enumerate(declared)
         ]
 
     def _rows_of_values(self, trains: bool) -> list[int]:
@@ -173,20 +172,21 @@ class Network:
         """Return what each node learns, as views into ``vectors`` of shape (K, P)."""
         n_members = len(vectors)
         return [
-            tuple(vectors[:, place].reshape(n_members, *shape) for place, shape in places)
-            for places in self._places
+            tuple(
+                vectors[:, place].reshape(n_members, *array.shape_in_stack)
+                for array, place in of_node
+            )
+            for of_node in self._arrays
         ]
 
     def trained_places(self, attribute: str) -> list[slice]:
         """Return where an attribute's trained parameters lie in the first member's vector."""
         reached = self.reached_nodes(0)
         return [
-            slice(place.start, place.stop - declared.n_statistics)
-            for position, (of_node, places) in enumerate(
-                zip(self._declared, self._places, strict=True)
-            )
-            for declared, (place, _) in zip(of_node, places, strict=True)
-            if declared.attribute == attribute and position in reached
+            slice(place.start, place.stop - array.n_statistics)
+            for position in sorted(reached)
+            for array, place in self._arrays[position]
+            if array.attribute == attribute
         ]
 
     def rows_of_inputs(self) -> list[tuple[slice, int]]:
@@ -195,21 +195,22 @@ class Network:
         Matrices that no gradient of the first member reaches are left out.
         """
         reached, found = self.reached_nodes(0), []
-        for position, node in enumerate(self.nodes):
-            if position not in reached or not node.block.rows_of_inputs:
+        for position in sorted(reached):
+            block = self.nodes[position].block
+            if not block.rows_of_inputs:
                 continue
-            place, (_, units) = self._places[position][0]
+            _, place = self._arrays[position][0]
             start = place.start
-            for n_rows in node.block.rows_of_inputs:
-                found.append((slice(start, start + n_rows * units), n_rows))
-                start += n_rows * units
+            for n_rows in block.rows_of_inputs:
+                found.append((slice(start, start + n_rows * block.units), n_rows))
+                start += n_rows * block.units
         return found
 
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
         """Return views of what one member has learned, by attribute, in the declared shapes."""
         found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}
-        for of_node, arrays in zip(self._declared, learned, strict=True):
-            for declared, array in zip(of_node, arrays, strict=True):
+        for of_node, arrays in zip(self._arrays, learned, strict=True):
+            for (declared, _), array in zip(of_node, arrays, strict=True):
                 found[declared.attribute].append(array[0].reshape(declared.shape))
         return found
 
@@ -217,9 +218,9 @@ class Network:
         """Undo ``by_attribute``: list the arrays that an estimator stores as ``views`` does."""
         left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
         learned: Learned = []
-        for of_node in self._declared:
+        for of_node in self._arrays:
             arrays = []
-            for declared in of_node:
+            for declared, _ in of_node:
                 array = next(left[declared.attribute])
                 arrays.append(
                     array[None] if declared.is_weight else array.reshape(1, 1, declared.size)
@@ -243,9 +244,9 @@ class Network:
         reached = self.reached_nodes(member)
         return [
             place
-            for position, places in enumerate(self._places)
-            for place, _ in places
-            if position not in reached and place.start < self.n_weights
+            for position, of_node in enumerate(self._arrays)
+            for array, place in of_node
+            if position not in reached and array.is_weight
         ]
 
     @property
