@@ -15,7 +15,7 @@ from .._sklearn.generators import generator_of, same_generator
 from ..callbacks.listening import Listener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
-from ..engine.rows import merge_equal_rows
+from ..engine.fingerprints import merge_equal_rows
 from ..exceptions import TooLargeError
 from ..options import is_number
 from ..stopping import EarlyStopping

@@ -44,9 +44,9 @@ from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable
 from ..engine.arrays import Floats, Integers, all_finite
+from ..engine.fingerprints import merge_equal_rows
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
-from ..engine.rows import merge_equal_rows
 from ..estimators.fitted import FittedNetwork, fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..exceptions import DivergedError

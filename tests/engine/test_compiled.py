@@ -36,11 +36,11 @@ from skperceptron.engine.compiled import (
     is_available,
     layout,
 )
+from skperceptron.engine.compiled.encoding import encode
 from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.engine.compiled.layout import TEAM_WORDS, WIDTH
 from skperceptron.engine.compiled.program import Table
 from skperceptron.engine.compiled.recording import recorded
-from skperceptron.engine.compiled.rows import encode
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="there are no compiled steps")
 

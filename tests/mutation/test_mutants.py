@@ -89,6 +89,9 @@ def test_faults_that_change_nothing_can_still_be_made():
 
 
 def test_each_file_is_tested_by_its_own_tests_first():
-    assert run.tests_of("skperceptron/engine/rows.py")[0] == "tests/engine/test_rows.py"
+    assert (
+        run.tests_of("skperceptron/engine/fingerprints.py")[0]
+        == "tests/engine/test_fingerprints.py"
+    )
     assert run.tests_of("skperceptron/losses.py")[0] == "tests/test_losses.py"
     assert run.tests_of("skperceptron/moved.py") == []

@@ -1,8 +1,8 @@
 """Steps without the interpreter: bound NumPy calls as tables that compiled code runs.
 
-``recording`` turns plain methods into calls, ``rows`` turns calls into rows, ``program`` collects
-rows in tables, and ``_steps.c`` runs these. The results have the same bits as those of the calls.
-Without the extension module, everything runs as NumPy calls.
+``recording`` turns plain methods into calls, ``encoding`` turns calls into rows, ``program``
+collects rows in tables, and ``_steps.c`` runs these. The results have the same bits as those of the
+calls. Without the extension module, everything runs as NumPy calls.
 """
 
 from .layout import LARGE_PRODUCT

@@ -3,7 +3,7 @@
 Each row of the table names an inner loop with the signature of NumPy's: one behind a ufunc of
 NumPy or SciPy, which gives the same bits as in Python, or one of our own below. A row also says
 where its operands lie and by how much they move from step to step and from member to member. Only
-the size of the table is checked here: rows.py has checked every address.
+the size of the table is checked here: encoding.py has checked every address.
 
 This file also has hashes of rows, and Rosenblatt's rule for many rows. The rule is no table, as
 whether a row changes the weights depends on the rows before it. */

@@ -17,9 +17,9 @@ import numpy as np
 
 from ..arrays import Call, Integers
 from ..calls import OfMembers
+from .encoding import Rows, encode
 from .extension import steps as extension
 from .layout import ADDRESSES, BY_STEP, WAITS, WIDTH, Row
-from .rows import Rows, encode
 from .team import MemberTeam, Team
 
 #: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
@@ -288,7 +288,7 @@ Operand = tuple[int, int, int, int, int]
 def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     """Group consecutive rows over the same elements, to be run block by block."""
     found: list[Row] = []
-    vectors = [_operands(row) if row.can_be_split else [] for row in rows]
+    vectors = [_memory_of(row) if row.can_be_split else [] for row in rows]
     i = 0
     while i < len(rows):
         j = i + 1
@@ -366,7 +366,8 @@ def _may_alternate(
     )
 
 
-def _operands(row: Row) -> list[Operand]:
+def _memory_of(row: Row) -> list[Operand]:
+    """Return where the operands of a row lie, and how they move."""
     nothing = [0] * len(row.addresses)
     return list(
         zip(

@@ -8,10 +8,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skperceptron.engine import rows as rows_module
+from skperceptron.engine import fingerprints
 from skperceptron.engine.compiled import VARIABLE, is_available
 from skperceptron.engine.compiled.extension import steps as extension
-from skperceptron.engine.rows import merge_equal_rows, row_fingerprints
+from skperceptron.engine.fingerprints import merge_equal_rows, row_fingerprints
 
 N, D = 60, 7
 
@@ -159,7 +159,7 @@ def test_many_different_rows_share_no_fingerprint():
 @pytest.mark.parametrize("block", [1, 50, 10**9])
 def test_blocks_of_any_size_give_the_same_fingerprints(monkeypatch, block):
     expected = row_fingerprints(X, EXTRA)
-    monkeypatch.setattr(rows_module, "BLOCK", block)
+    monkeypatch.setattr(fingerprints, "BLOCK", block)
     assert_array_equal(row_fingerprints(X, EXTRA), expected)
 
 
