@@ -64,7 +64,6 @@ class RowWeights:
             # A batch without any weight has no effect.
             divisors = np.where(sums > 0, sums, 1)
             self.in_batch[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
-
         self.of_batches = self._divided()
 
     def _divided(self) -> Floats:

@@ -65,16 +65,11 @@ class Dropout(Block):
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         if not work.trains:
             return
-        (source,) = work.operands_of(node)
-        shares = work.noise_shares
+        (source,), noise, shares = work.operands_of(node), self._noise(work), work.noise_shares
         if source.kind == "sparse":
-            dropped = work.operand_at(node)
-            if shares is None:
-                yield partial(source.drop_entries, self._noise(work), dropped)
-            else:
-                yield partial(_drop_entries, source, self._noise(work), shares, dropped)
+            yield partial(_drop_entries, source, noise, shares, work.operand_at(node))
             return
-        mask, noise = self._mask(work, node), self._noise(work)
+        mask = self._mask(work, node)
         rates = np.array([rate for _, rate in noise], dtype=np.float64)
         # What is compared with each member's numbers, and the factor of the units that stay.
         limits, factors = rates.astype(mask.dtype), (1 / (1 - rates)).astype(mask.dtype)
@@ -125,7 +120,10 @@ def _of_step(rates: Floats, shares: Floats, limits: Floats, factors: Floats) -> 
     yield partial(np.copyto, factors, room)
 
 
-def _drop_entries(source: Any, noise: Noise, shares: Floats, out: Any) -> None:
+def _drop_entries(source: Any, noise: Noise, shares: Floats | None, out: Any) -> None:
     """Drop entries of a sparse batch at the rates of the current step."""
-    now = [(of, rate * share) for (of, rate), share in zip(noise, shares.tolist(), strict=True)]
-    source.drop_entries(now, out)
+    if shares is not None:
+        noise = [
+            (of, rate * share) for (of, rate), share in zip(noise, shares.tolist(), strict=True)
+        ]
+    source.drop_entries(noise, out)
