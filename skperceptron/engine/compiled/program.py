@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import BuiltinMethodType, MethodType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -30,17 +30,6 @@ COMPARED = (int, float, str, tuple, np.generic, MethodType, BuiltinMethodType)
 
 #: Takes the number of a step, returns its calls; those of two steps differ in operands only.
 Listing = Callable[[int], Sequence[Call]]
-
-
-class Part(Protocol):
-    """Some consecutive calls of each step."""
-
-    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
-        """Take the steps ``first`` to ``last - 1`` of a window.
-
-        ``taken``, (K,), counts the steps of each member; the window begins at step ``start`` of the
-        epoch.
-        """
 
 
 class Table:
@@ -67,6 +56,7 @@ class Table:
     def run(
         self, taken: Integers, first: int, last: int, start: int, team: Team | None = None
     ) -> None:
+        """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Program`."""
         if start != self._start:
             self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
             self._start = start
@@ -88,6 +78,7 @@ class PythonCall:
         self._of_epoch = of_epoch
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+        """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Program`."""
         offset = start if self._of_epoch else 0
         for call in self._calls[first + offset : last + offset]:
             call()
@@ -151,7 +142,11 @@ class Program:
         self.team = team if may_share else None
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
-        """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Part`."""
+        """Take the steps ``first`` to ``last - 1`` of a window.
+
+        ``taken``, (K,), counts the steps of each member; the window begins at step ``start`` of the
+        epoch.
+        """
         if isinstance(self._whole, Table):
             self._whole.run(taken, first, last, start, self.team)
             return
@@ -161,9 +156,11 @@ class Program:
             taken += 1
 
 
-def _joined(found: Sequence[tuple[list[Row] | Sequence[Call], bool]]) -> Sequence[Part]:
+def _joined(
+    found: Sequence[tuple[list[Row] | Sequence[Call], bool]],
+) -> Sequence[Table | PythonCall]:
     """Join consecutive rows in tables."""
-    parts: list[Part] = []
+    parts: list[Table | PythonCall] = []
     rows: list[tuple[Row, bool]] = []
 
     def close() -> None:
