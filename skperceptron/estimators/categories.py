@@ -28,6 +28,7 @@ from ..preprocessing._columns import (
     kind_of,
     marked_columns,
     names_of,
+    with_usual_dates,
 )
 
 #: From here on, float32 cannot represent all whole numbers.
@@ -135,7 +136,7 @@ def _holds_no_numbers(X: Any, j: int) -> bool:
 def _categories_of(X: Any, j: int) -> list[Any]:
     """Return the categories of a frame's column: in the order of a pandas dtype, or sorted."""
     if hasattr(X, "iloc"):
-        return list(_categorical(X, j).cat.categories)
+        return with_usual_dates(_categorical(X, j).cat.categories)
     return sorted(set(_listed(X, j)) - {None})
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -231,7 +231,20 @@ def as_keys(content: Any) -> list[Any]:
     if content.dtype.kind in "mM" and content.dtype != DAYS:
         # In nanoseconds, dates would become integers.
         content = content.astype(f"{content.dtype.kind}8[us]")
-    return content.tolist()
+    return with_usual_dates(content.tolist())
+
+
+def with_usual_dates(values: Iterable[Any]) -> list[Any]:
+    """Return values in which dates of pandas' own class, which skops cannot load, are usual ones.
+
+    Dates with nanoseconds stay as they are: they would no longer differ from their neighbours.
+    """
+    return [
+        value.to_pydatetime()
+        if type(value).__name__ == "Timestamp" and not value.nanosecond
+        else value
+        for value in values
+    ]
 
 
 def as_dates(content: Any, name: Any) -> Any:

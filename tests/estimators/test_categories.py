@@ -223,6 +223,19 @@ def test_marked_columns_of_pandas_hold_what_can_be_told_apart():
     assert make(categorical_features=["what"]).fit(codes, Y).embeddings_[0].shape == (5, 2)
 
 
+def test_dates_of_pandas_survive_a_skops_file():
+    pandas, skops = pytest.importorskip("pandas"), pytest.importorskip("skops.io")
+    # The first two differ by a nanosecond, which other classes of dates do not tell.
+    days = pandas.to_datetime(np.array([10**18, 10**18 + 1, 10**17]))
+    for known in (days[:2], days[::2]):
+        table = pandas.DataFrame({"day": pandas.Categorical(known.repeat(20))})
+        network = make(categorical_features="from_dtype").fit(table, np.arange(40))
+        assert network.embeddings_[0].shape[0] == 2
+    dumped = skops.dumps(network)
+    again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
+    assert_array_equal(again.predict(table), network.predict(table))
+
+
 def test_validation_data_may_be_frames_too():
     pandas = pytest.importorskip("pandas")
     frame = texts(pandas.DataFrame).astype({"letter": "category"})

@@ -607,10 +607,15 @@ def test_wrong_parameters_are_refused_by_name(parameters):
         TabularPreprocessor(**parameters).fit(NUMBERS)
 
 
-def test_truth_values_survive_a_skops_file():
+@pytest.mark.parametrize("day", [None, "2020-01-01", "2020-01-01 12:00+01:00"])
+def test_truth_values_and_dates_survive_a_skops_file(day):
     skops = pytest.importorskip("skops.io")
     pd = pytest.importorskip("pandas")
-    X = pd.DataFrame({"known": [True, False, True, False]})
+    known = [True, False, True, False]
+    if day is not None:
+        first = pd.Timestamp(day)
+        known = pd.Categorical([first, None, first + pd.Timedelta("1D")] * 2)
+    X = pd.DataFrame({"known": known})
     model = TabularPreprocessor().fit(X)
     dumped = skops.dumps(model)
     again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
