@@ -112,9 +112,10 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         if getattr(column.dtype, "time_zone", None) is not None:
             # Keep the local time, and drop the time zone.
             column = column.dt.replace_time_zone(None)
-        content = column.to_numpy()
-        if content.ndim > 1:
-            # A column of structs, which `kind_of` refuses later, as it does lists.
+        # NumPy has no integers of 128 bits.
+        content = None if str(column.dtype).endswith("Int128") else column.to_numpy()
+        if content is None or content.ndim > 1:
+            # Structs are refused later by `kind_of`, as lists are.
             content = _objects(column.to_list())
         return content, _is_categorical(column.dtype)
     if hasattr(X, "column_names"):

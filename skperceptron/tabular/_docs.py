@@ -17,7 +17,8 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
       networks, or four times as many on tables of more than 600 rows.
     - "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are
       networks as published. They hold out one fifth of the rows to find their best epoch, and are
-      not calibrated. "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
+      not calibrated. "realmlp-td" and "tabm" need dense X. "tabm", 32 networks of 3 x 512 units
+      that share weights, takes minutes.
 
     Columns of more than eight categories are embedded, except with "realmlp-td-s" and "tabm": each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown

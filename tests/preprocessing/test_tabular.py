@@ -375,6 +375,14 @@ def test_dtypes_of_polars_are_understood():
     assert_allclose(raw["duration"], [1, 2, 3])
 
 
+def test_longest_integers_of_polars_are_numbers():
+    pl = pytest.importorskip("polars", minversion="1.18")
+    numbers = pl.DataFrame({"whole": [1, None, 3]})
+    long = numbers.cast(pl.Int128)
+    found = TabularPreprocessor().fit_transform(long)
+    assert_array_equal(found, TabularPreprocessor().fit_transform(numbers))
+
+
 @pytest.mark.parametrize("library", ["polars", "arrow", "objects"])
 def test_zoned_times_are_local_times_in_every_library(library):
     pd = pytest.importorskip("pandas")
