@@ -26,6 +26,10 @@ _FOREIGN: dict[str, Callable[[Any], Any]] = {
     "range": lambda bounds: range(*bounds),
 }
 
+#: Most numbers of a range in an inner object: these are columns of X. A few bytes can tell of more
+#: than memory holds.
+LONGEST_RANGE = 10_000_000
+
 Kind = TypeVar("Kind", bound=type)
 
 _CLASSES: dict[str, type] = {}
@@ -72,10 +76,19 @@ def plain_state(value: Any) -> Any:
 
 
 def restored_state(value: Any) -> Any:
-    """Undo :func:`plain_state`; raise ValueError for a name that this version does not know."""
+    """Undo :func:`plain_state`.
+
+    Raises ValueError for a name that this version does not know, or a state that no model has.
+    """
     if type(value) is dict and value.keys() == {KIND, CONTENT}:
         return _made(value[KIND], restored_state(value[CONTENT]))
     return _mapped(value, restored_state)
+
+
+def _refuse_long_ranges(value: Any) -> Any:
+    if type(value) is range and len(value) > LONGEST_RANGE:
+        raise ValueError(f"The model holds {value}, which is longer than its networks can need.")
+    return _mapped(value, _refuse_long_ranges)
 
 
 def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -114,6 +127,7 @@ def _made(name: str, content: Any) -> Any:
     cls = _CLASSES[name]
     if content is None:
         return cls()
+    _refuse_long_ranges(content)
     made: Any = cls.__new__(cls)  # type: ignore[call-overload]
     set_state(made, content)
     return made

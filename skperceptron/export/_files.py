@@ -155,6 +155,7 @@ def load(path: Any) -> Any:
         RecursionError,
         TypeError,
         ValueError,
+        np.ma.MAError,
     ) as error:
         raise ValueError(f"{path} is damaged, or no model: {error}") from error
 

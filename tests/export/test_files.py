@@ -315,6 +315,12 @@ def philox_at(pos):
     return {"generator": {"dict": list(map(list, state.items()))}}
 
 
+def endless_range(header):
+    metadata = header["__metadata__"]
+    told = '["inputs", {"range": [0, 1000000000000, 1]}], ["were", '
+    metadata["model"] = metadata["model"].replace('["inputs", ', told)
+
+
 def newer(header):
     header["__metadata__"]["skperceptron_format"] = "99"
 
@@ -340,6 +346,8 @@ def newer(header):
         (forged(philox_at(5)), "impossible state of a random generator"),
         (forged(philox_at(-1)), "impossible state of a random generator"),
         (forged({"same generator": 0}), "is damaged"),
+        (forged(generator_at({"masked": [1, True]})), "is damaged"),
+        (endless_range, "which is longer than"),
         (forged({"tuple": 3}), "is damaged"),
     ],
 )
