@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import make_pipeline
 
 from skperceptron import MLPClassifier, MLPRegressor
@@ -269,6 +271,20 @@ def test_tabular_classifier_of_several_labels(check_exported):
     labels = np.column_stack([FRAME["flag"], FRAME["count"] > 2]).astype(int)
     model = TabularMLPClassifier("fast", max_epochs=3, random_state=0)
     check_exported(model.fit(columns_of(FRAME), labels), columns_of(FRAME))
+
+
+@BOTH_DTYPES
+def test_tabular_estimators_inside_other_models(exported, dtype):
+    # In float64, too, tables are prepared in float32.
+    X = np.random.RandomState(0).normal(size=(N, 3)).astype(dtype)
+    settings = {"hidden_layer_sizes": (4,), "max_epochs": 2, "random_state": 0}
+    calibrated = CalibratedClassifierCV(TabularMLPClassifier("fast", **settings), cv=2)
+    calibrated.fit(X, X[:, 0] > 0)
+    voting = VotingRegressor([("table", TabularMLPRegressor("fast", **settings))]).fit(X, X[:, 0])
+    found = exported(calibrated, X)(X)[1]
+    assert_close(found.astype(np.float32), calibrated.predict_proba(X))
+    found = exported(voting, X)(X)[0]
+    assert_close(found.astype(np.float32), voting.predict(X))
 
 
 def test_columns_may_have_the_names_of_outputs(check_exported):

@@ -51,12 +51,13 @@ def _probability_type(operator: Any, shape: list[int | None]) -> Any:
 
 
 def calculates_in_float64(operator: Any) -> bool:
-    """Tell whether the inputs of a model's networks are float64.
+    """Tell whether the outputs of a model are float64.
 
-    Tabular estimators prepare tables in a dtype of their own.
+    Tabular estimators prepare tables in a dtype of their own. If they are given one array, they
+    have its dtype nevertheless: skl2onnx's converters of models around them expect that.
     """
     preprocessor = getattr(operator.raw_operator, "preprocessor_", None)
-    if preprocessor is not None:
+    if preprocessor is not None and len(operator.inputs) > 1:
         return np.dtype(preprocessor.dtype) == np.float64
     return numbers_are_float64(operator.inputs)
 
