@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from dataclasses import dataclass
+from itertools import product
 
 import dask.array as da
 import distributed
@@ -20,6 +21,9 @@ from skperceptron import MLPRegressor
 from skperceptron.distributed import fit
 
 WORKERS = [1, 2, 4]
+
+#: Numbers of workers to which the model is extrapolated.
+MORE_WORKERS = [10, 100, 1000]
 
 #: Features, hidden units, rows per batch.
 NETWORKS = [(20, (64,), 200), (200, (512,), 1000), (500, (1024,), 2000)]
@@ -88,29 +92,28 @@ def predicted(model, workers, n_bytes):
     return float(np.dot(model, [1.0, workers, n_bytes]))
 
 
-def main(arguments=None):
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small problems, once")
-    asked = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")
-    networks = NETWORKS[:1] if asked.quick else NETWORKS
-    n_rounds, repeats = (4, 1) if asked.quick else (8, 3)
+def measured(quick):
+    """Print the cost of a round for each network, mode and number of workers; return the points."""
+    networks = NETWORKS[:1] if quick else NETWORKS
+    n_rounds, repeats = (4, 1) if quick else (8, 3)
     points = []
     print("parameters | batch | mode | workers | bytes/round | compute | wait | wire (ms)")
-    for workers in WORKERS[:2] if asked.quick else WORKERS:
+    for workers in WORKERS[:2] if quick else WORKERS:
         options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
         with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-            for features, hidden, batch in networks:
-                for mode in ("summed", "averaged"):
-                    p = measure(client, mode, features, hidden, batch, n_rounds, repeats)
-                    points.append(p)
-                    times = " | ".join(f"{1e3 * t:.1f}" for t in (p.compute, p.wait, p.wire))
-                    print(
-                        f"{p.n_parameters:,} | {batch} | {mode} | {workers} | {p.n_bytes:,.0f}"
-                        f" | {times}"
-                    )
-    model = fitted_model(points)
+            for (features, hidden, batch), mode in product(networks, ("summed", "averaged")):
+                p = measure(client, mode, features, hidden, batch, n_rounds, repeats)
+                points.append(p)
+                times = " | ".join(f"{1e3 * t:.1f}" for t in (p.compute, p.wait, p.wire))
+                print(
+                    f"{p.n_parameters:,} | {batch} | {mode} | {workers} | {p.n_bytes:,.0f}"
+                    f" | {times}"
+                )
+    return points
+
+
+def compare(model, points):
+    """Print the model of the wire time, and what it says of the points."""
     print(
         f"\nwire = {1e3 * model[0]:.1f} ms + {1e3 * model[1]:.1f} ms a worker"
         f" + bytes / {1e-6 / max(model[2], 1e-15):,.0f} MB/s"
@@ -122,16 +125,32 @@ def main(arguments=None):
             f"{p.n_parameters:,} | {p.mode} | {p.workers} | {1e3 * p.wire:.1f}"
             f" | {1e3 * model_wire:.1f}"
         )
+
+
+def extrapolate(model, points):
+    """Print the seconds of a round with more workers, by the model."""
     print("\nOne client and W workers, by the model: seconds a round (of them computing)")
-    print("parameters | mode | " + " | ".join(map(str, (10, 100, 1000))))
+    print("parameters | mode | " + " | ".join(map(str, MORE_WORKERS)))
     for p in (p for p in points if p.workers == 1):
-        # Summed: the workers divide a batch. Averaged: each has as many rows as the one measured.
         cells = []
-        for workers in (10, 100, 1000):
+        for workers in MORE_WORKERS:
+            # Summed: the workers divide a batch. Averaged: each has as many rows as the one
+            # measured.
             compute = p.compute / workers if p.mode == "summed" else p.compute
             wire = predicted(model, workers, p.n_bytes * workers)
             cells.append(f"{compute + wire:.3g} ({compute:.2g})")
         print(f"{p.n_parameters:,} | {p.mode} | " + " | ".join(cells))
+
+
+def main(arguments=None):
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small problems, once")
+    warnings.simplefilter("ignore")
+    points = measured(parser.parse_args(arguments).quick)
+    model = fitted_model(points)
+    compare(model, points)
+    extrapolate(model, points)
 
 
 if __name__ == "__main__":
