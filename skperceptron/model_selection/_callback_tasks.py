@@ -62,7 +62,7 @@ def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
 
 
 @contextmanager
-def told(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
+def reporting_parallel(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
     """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
     Raises TypeError if a callback cannot work there.

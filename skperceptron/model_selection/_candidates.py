@@ -108,14 +108,14 @@ class Transformed:
 
 
 @dataclass(frozen=True)
-class Member:
+class FittedMember:
     """A fitted estimator of an ensemble and perhaps its predictions for held-out rows."""
 
     estimator: Any
     held_out: Any = None
 
     @classmethod
-    def judged(cls, estimator: Any, X: Any, method: str) -> Member:
+    def judged(cls, estimator: Any, X: Any, method: str) -> FittedMember:
         """Return a member with the predictions of one of its estimator's methods for X.
 
         State that only further training would need is dropped.

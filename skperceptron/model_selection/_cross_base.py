@@ -42,7 +42,7 @@ from ..options import (
     plain,
     shown,
 )
-from ._candidates import Member, curves_of, own_rows
+from ._candidates import FittedMember, curves_of, own_rows
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, HeldOutRows, Split, combined
@@ -247,7 +247,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         self,
         arms: Sequence[dict[str, Any]],
         splits: Sequence[Split],
-        members: Sequence[Sequence[Member]],
+        members: Sequence[Sequence[FittedMember]],
         output: Output,
         found: Combination,
     ) -> None:

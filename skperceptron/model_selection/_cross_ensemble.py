@@ -18,10 +18,10 @@ from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     ProbabilityOutput,
     are_rows_of_probabilities,
+    check_kind,
     described_labels,
     described_numbers,
     described_rows,
-    refuse_other_kind,
     refuse_quantiles,
     refuse_without,
 )
@@ -222,7 +222,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         return described_labels(type(self).__name__, y)
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:
-        refuse_other_kind(type(self).__name__, member, "classifier")
+        check_kind(type(self).__name__, member, "classifier")
         refuse_without(type(self).__name__, member, ProbabilityOutput.method)
 
     def _labels_were(self) -> tuple[bool, bool]:
@@ -330,5 +330,5 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         return described_numbers(self, y)
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:
-        refuse_other_kind(type(self).__name__, member, "regressor")
+        check_kind(type(self).__name__, member, "regressor")
         refuse_quantiles(type(self).__name__, member)

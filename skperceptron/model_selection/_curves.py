@@ -22,7 +22,7 @@ from ._callback_tasks import (
     CrossValidationScore,
     LearningCurve,
     ValidationCurve,
-    told,
+    reporting_parallel,
 )
 from ._candidates import called_instead
 from ._docs import VALIDATED
@@ -121,7 +121,7 @@ def stacked_cross_validate(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_cross_validate", options | {"error_score": error_score})
-    with told(CrossValidation(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(CrossValidation(estimator, callbacks), X, y) as parallel:
         return seeing(cross_validate, Parallel=parallel)(
             estimator,
             X,
@@ -192,7 +192,7 @@ def stacked_cross_val_score(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_cross_val_score", options | {"error_score": error_score})
-    with told(CrossValidationScore(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(CrossValidationScore(estimator, callbacks), X, y) as parallel:
         stacked = seeing(cross_validate, Parallel=parallel)
         return seeing(cross_val_score, cross_validate=stacked)(
             estimator,
@@ -373,7 +373,7 @@ def stacked_learning_curve(
             "callbacks of stacked_learning_curve are told of whole fits, and with"
             " exploit_incremental_learning=True there are none: pass callbacks=None."
         )
-    with told(LearningCurve(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(LearningCurve(estimator, callbacks), X, y) as parallel:
         # With partial_fit from size to size, networks are trained one after another.
         stacked = seeing(learning_curve, Parallel=parallel)
         return (learning_curve if exploit_incremental_learning else stacked)(
@@ -467,7 +467,7 @@ def stacked_validation_curve(
             f"param_range={param_range!r} of stacked_validation_curve is empty: at least one value"
             " is needed."
         )
-    with told(ValidationCurve(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(ValidationCurve(estimator, callbacks), X, y) as parallel:
         return seeing(validation_curve, Parallel=parallel)(
             estimator,
             X,

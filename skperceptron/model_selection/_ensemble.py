@@ -28,7 +28,7 @@ from ._ensemble_base import (
     mean_of,
 )
 from ._members import Job, Part, fit_members
-from ._outputs import ProbabilityOutput, refuse_other_kind, refuse_without
+from ._outputs import ProbabilityOutput, check_kind, refuse_without
 
 
 class _StackedEnsemble(BaseEnsemble):
@@ -113,7 +113,7 @@ class _StackedEnsemble(BaseEnsemble):
 
     def _refuse_what_is_not_averaged(self) -> None:
         """Raise ValueError if members would be of another kind than the ensemble, or all equal."""
-        refuse_other_kind(type(self).__name__, self.estimator, get_tags(self).estimator_type)
+        check_kind(type(self).__name__, self.estimator, get_tags(self).estimator_type)
         if self._seed_name not in self.estimator.get_params():
             raise ValueError(
                 f"The members of {type(self).__name__} differ in their random_state, but"

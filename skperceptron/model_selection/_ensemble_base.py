@@ -264,6 +264,6 @@ class EnsembleRegressorMixin(RegressorMixin):
         return scored(r2_score, y, predicted, sample_weight)
 
 
-def is_multilabel(ensemble: EnsembleClassifierMixin) -> bool:
+def predicts_several_labels(ensemble: EnsembleClassifierMixin) -> bool:
     """Tell whether a fitted ensemble predicts several labels per row."""
     return ensemble._labels_were()[0]

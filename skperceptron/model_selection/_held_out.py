@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import Floats, Integers
-from ._candidates import Member
+from ._candidates import FittedMember
 from ._combination import Blend, BlendRules
 from ._outputs import Output
 
@@ -109,7 +109,7 @@ class Combination:
 
 def combined(
     output: Output,
-    members: Sequence[Sequence[Member]],
+    members: Sequence[Sequence[FittedMember]],
     splits: Sequence[Split],
     truth: Any,
     sample_weight: Floats | None,
@@ -153,7 +153,7 @@ def combined(
 
 def _judged_arm(
     output: Output,
-    members: Sequence[Member],
+    members: Sequence[FittedMember],
     held: HeldOutRows,
     truth: Any,
     weight: Floats,

@@ -21,7 +21,7 @@ from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, warn
 from ._candidates import (
-    Member,
+    FittedMember,
     Transformed,
     ask_for_fit,
     network_of,
@@ -175,7 +175,7 @@ def fit_members(
     n_jobs: int | None,
     method: str | None = None,
     verbose: int = 0,
-) -> list[Member]:
+) -> list[FittedMember]:
     """Fit members; networks of equal shapes are trained as stacks.
 
     ``method`` predicts the held-out rows of each member, such as "predict_proba". Members are
@@ -209,7 +209,7 @@ def fit_members(
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
         outcomes = list(workers.spread(tasks, len(pieces), expected))
     _tell_of_interruptions([n for _, n in outcomes], workers.n_here, len(jobs))
-    members: dict[int, Member] = {}
+    members: dict[int, FittedMember] = {}
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
@@ -260,7 +260,7 @@ def _fit_together(
     method: str | None,
     order: Order,
     common: Common | None,
-) -> tuple[list[Member], int]:
+) -> tuple[list[FittedMember], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
     sources = dict(sources)
@@ -287,9 +287,9 @@ def _fit_together(
                 error.add_note(f"This was {job.name}.")
             raise
         if method is None:
-            members.append(Member(job.estimator))
+            members.append(FittedMember(job.estimator))
         else:
-            members.append(Member.judged(job.estimator, parts[job.part].held_out(), method))
+            members.append(FittedMember.judged(job.estimator, parts[job.part].held_out(), method))
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 

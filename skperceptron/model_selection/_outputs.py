@@ -250,7 +250,7 @@ def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, y.reshape(len(y), -1)
 
 
-def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:
+def check_kind(owner: str, estimator: Any, kind: str) -> None:
     """Raise ValueError unless an estimator is of the given kind, "classifier" or "regressor"."""
     found = get_tags(estimator).estimator_type
     if found != kind:

@@ -27,7 +27,7 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import share_predictors
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
-    Member,
+    FittedMember,
     Transformed,
     ask_for_fit,
     curves_of,
@@ -108,7 +108,7 @@ class SearchRecord:
         The method with which members predict the held-out rows; None keeps no members.
     splits : list of (train, test)
         The rows of each call.
-    members : list of Member or None
+    members : list of FittedMember or None
         The member of each call; None if there is none, such as after a failure.
     curves : list of dict
         What the network of each call has recorded of its epochs, see `curves_of`.
@@ -116,7 +116,7 @@ class SearchRecord:
 
     method: str | None = None
     splits: list[tuple[Any, Any]] = field(default_factory=list)
-    members: list[Member | None] = field(default_factory=list)
+    members: list[FittedMember | None] = field(default_factory=list)
     curves: list[dict[str, Floats]] = field(default_factory=list)
 
 
@@ -455,12 +455,12 @@ def _kept(call: Call, result: dict[str, Any], conditions: _Conditions) -> dict[s
     return kept
 
 
-def _judged(call: Call, rows: _Rows, method: str) -> Member | None:
+def _judged(call: Call, rows: _Rows, method: str) -> FittedMember | None:
     """Return the member that a call has fitted, with its predictions for the held-out rows."""
     _, X, y = call.arguments
     X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
     try:
-        return Member.judged(call.estimator, X_test, method)
+        return FittedMember.judged(call.estimator, X_test, method)
     except Exception:
         # For example, predictions overflow; the scorer has seen them, too.
         return None

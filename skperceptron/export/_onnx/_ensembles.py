@@ -12,7 +12,7 @@ from skl2onnx.common.utils_classifier import get_label_classes
 from ..._sklearn.pipelines import last_step
 from ...estimators.fitted import fitted_network
 from ...model_selection._combination import LEAST_PROBABILITY
-from ...model_selection._ensemble_base import is_multilabel
+from ...model_selection._ensemble_base import predicts_several_labels
 from ._estimators import prediction_shape
 from ._graph import Graph, Value
 from ._outputs import (
@@ -30,7 +30,7 @@ from ._outputs import (
 def ensemble_classifier_shapes(operator: Any) -> None:
     """Set the types of labels and probabilities."""
     model = operator.raw_operator
-    set_types_of_classes(operator, is_multilabel(getattr(model, "ensemble_", model)))
+    set_types_of_classes(operator, predicts_several_labels(getattr(model, "ensemble_", model)))
 
 
 def ensemble_regressor_shapes(operator: Any) -> None:
@@ -75,7 +75,7 @@ def _mean_of_members(scope: Any, operator: Any, container: Any) -> tuple[Graph, 
 def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Convert the mixture of arms at their temperatures."""
     model, graph = operator.raw_operator, Graph(scope, container, np.float64)
-    several, mixture = is_multilabel(model), []
+    several, mixture = predicts_several_labels(model), []
     for weight, temperature, arm in _arms(model):
         aligned = []
         for member in arm:
@@ -163,7 +163,7 @@ def _mean(values: Sequence[Value]) -> Value:
 
 def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value) -> None:
     model, (labels, numbers) = operator.raw_operator, operator.outputs
-    if is_multilabel(model):
+    if predicts_several_labels(model):
         graph.write(probabilities > 0.5, labels)
     else:
         codes = graph.op("ArgMax", probabilities, axis=1, keepdims=0)
