@@ -237,19 +237,6 @@ def test_warm_start_goes_on_and_cold_start_does_not(cls, solver):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
-@pytest.mark.parametrize(
-    "change", [{"hidden_layer_sizes": (9,)}, {"skip_connections": "dense"}], ids=str
-)
-def test_warm_start_refuses_another_architecture(cls, change):
-    X, y = data_for(cls)
-    model = cls(**SMALL, warm_start=True).fit(X, y)
-    before = model.predict(X)
-    with pytest.raises(ValueError, match="must stay as they were"):
-        model.set_params(**change).fit(X, y)
-    assert_array_equal(model.predict(X), before)
-
-
-@pytest.mark.parametrize("cls", ESTIMATORS)
 def test_attributes_describe_the_fit(cls):
     X, y = data_for(cls)
     model = cls(hidden_layer_sizes=(7, 5), max_iter=9, random_state=0).fit(X, y)
