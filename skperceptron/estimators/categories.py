@@ -22,13 +22,14 @@ from ..exceptions import TooLargeError
 from ..kept import kept_as
 from ..preprocessing._columns import (
     as_table,
+    categories_of,
     content_of,
     holds_categories,
     is_frame,
     kind_of,
     marked_columns,
     names_of,
-    with_usual_dates,
+    with_category_codes,
 )
 
 #: From here on, float32 cannot represent all whole numbers.
@@ -75,42 +76,7 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
     values = estimator._category_values
     if not values or not is_frame(X) or X.shape[1] <= max(values):
         return X
-    if hasattr(X, "iloc"):
-        X = X.copy(deep=False)
-        for j, known in values.items():
-            X.isetitem(j, _categorical(X, j).cat.set_categories(known).cat.codes)
-        return X
-    for j, known in values.items():
-        place = {value: code for code, value in enumerate(known)}
-        X = _with_column(X, j, [place.get(value, -1) for value in _listed(X, j)])
-    return X
-
-
-def _categorical(X: Any, j: int) -> Any:
-    """Return a column of a pandas frame with pandas' own categorical dtype."""
-    column = X.iloc[:, j]
-    if str(column.dtype).startswith("dictionary"):
-        # Arrow's dictionaries have any order, and pandas does not convert those with gaps.
-        column = column.astype(object)
-    return column.astype("category")
-
-
-def _listed(X: Any, j: int) -> list[Any]:
-    """Return the values of a column of a polars or Arrow frame."""
-    values: list[Any] = X.column(j).to_pylist() if _is_arrow(X) else X.to_series(j).to_list()
-    return values
-
-
-def _with_column(X: Any, j: int, values: list[int]) -> Any:
-    """Return a polars or Arrow frame with other values in a column."""
-    if _is_arrow(X):
-        return X.set_column(j, X.column_names[j], [values])
-    series = X.to_series(j)
-    return X.with_columns(type(series)(series.name, values))
-
-
-def _is_arrow(X: Any) -> bool:
-    return hasattr(X, "column_names")
+    return with_category_codes(X, values)
 
 
 def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
@@ -123,7 +89,7 @@ def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
     if not _is_by_dtype(chosen):
         columns = sorted(marked_columns(chosen, names_of(X), X.shape[1]))
         has_categories = _holds_no_numbers
-    return {j: _categories_of(X, j) for j in columns if has_categories(X, j)}
+    return {j: categories_of(X, j) for j in columns if has_categories(X, j)}
 
 
 def _holds_no_numbers(X: Any, j: int) -> bool:
@@ -131,13 +97,6 @@ def _holds_no_numbers(X: Any, j: int) -> bool:
     # Truth values are the codes 0 and 1.
     is_flag = content.dtype.kind == "b"
     return is_category or not (is_flag or kind_of(content, names_of(X)[j]) == "number")
-
-
-def _categories_of(X: Any, j: int) -> list[Any]:
-    """Return the categories of a frame's column: in the order of a pandas dtype, or sorted."""
-    if hasattr(X, "iloc"):
-        return with_usual_dates(_categorical(X, j).cat.categories)
-    return sorted(set(_listed(X, j)) - {None})
 
 
 def _chosen(estimator: Any, X: Any) -> Any:
@@ -207,9 +166,7 @@ def columns_of(
 
 def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)) -> None:
     """Store on an estimator which columns are embedded; arguments are as for `columns_of`."""
-    vars(estimator).pop("_categories", None)
-    if (found := columns_of(estimator, given, X, rows)) is not None:
-        estimator._categories = found
+    Found(columns_of(estimator, given, X, rows), estimator._category_values).remember(estimator)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -81,6 +81,53 @@ def _dtype_of(X: Any, j: int) -> Any:
 
 def _is_categorical(dtype: Any) -> bool:
     return str(dtype).startswith(CATEGORICAL)
+
+
+def categories_of(X: Any, j: int) -> list[Any]:
+    """Return the categories of a frame's column: in the order of a pandas dtype, or sorted."""
+    if hasattr(X, "iloc"):
+        return with_usual_dates(_as_categorical(X.iloc[:, j]).cat.categories)
+    return sorted(set(_listed(X, j)) - {None})
+
+
+def with_category_codes(X: Any, categories: Mapping[int, list[Any]]) -> Any:
+    """Return a frame in which codes replace some columns: places among the categories given.
+
+    All other values become -1.
+    """
+    if hasattr(X, "iloc"):
+        X = X.copy(deep=False)
+        for j, known in categories.items():
+            column = _as_categorical(X.iloc[:, j])
+            X.isetitem(j, column.cat.set_categories(known).cat.codes)
+        return X
+    for j, known in categories.items():
+        place = {value: code for code, value in enumerate(known)}
+        X = _with_column(X, j, [place.get(value, -1) for value in _listed(X, j)])
+    return X
+
+
+def _as_categorical(column: Any) -> Any:
+    """Return a column of a pandas frame with pandas' own categorical dtype."""
+    if str(column.dtype).startswith("dictionary"):
+        # Arrow's dictionaries have any order, and pandas does not convert those with gaps.
+        column = column.astype(object)
+    return column.astype("category")
+
+
+def _listed(X: Any, j: int) -> list[Any]:
+    """Return the values of a column of a polars or Arrow frame."""
+    is_arrow = hasattr(X, "column_names")
+    values: list[Any] = X.column(j).to_pylist() if is_arrow else X.to_series(j).to_list()
+    return values
+
+
+def _with_column(X: Any, j: int, values: list[int]) -> Any:
+    """Return a polars or Arrow frame with other values in a column."""
+    if hasattr(X, "column_names"):
+        return X.set_column(j, X.column_names[j], [values])
+    series = X.to_series(j)
+    return X.with_columns(type(series)(series.name, values))
 
 
 def is_missing(value: Any) -> bool:
