@@ -14,6 +14,7 @@ from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..options import check_option
+from ._options import check_search
 from ._parallel import StackedParallel
 
 
@@ -62,11 +63,15 @@ def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
 
 
 @contextmanager
-def reporting_parallel(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
+def reporting_parallel(
+    whole: Whole, X: Any, y: Any, options: dict[str, Any]
+) -> Iterator[Callable[..., StackedParallel]]:
     """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
-    Raises TypeError if a callback cannot work there.
+    Raises InvalidOption if an option is not what it must be, TypeError if a callback cannot work
+    there.
     """
+    check_search(whole.function, {"estimator": whole.estimator, **options})
     check_option(whole.function, "callbacks", whole.callbacks, [CALLBACKS, None])
     refuse_misplaced(whole, whole.function)
     refuse_single_fits(whole, whole.function)

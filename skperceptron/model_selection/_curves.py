@@ -119,9 +119,8 @@ def stacked_cross_validate(
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
-    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
-    check_search("stacked_cross_validate", options | {"error_score": error_score})
-    with reporting_parallel(CrossValidation(estimator, callbacks), X, y) as parallel:
+    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
+    with reporting_parallel(CrossValidation(estimator, callbacks), X, y, options) as parallel:
         return seeing(cross_validate, Parallel=parallel)(
             estimator,
             X,
@@ -190,9 +189,8 @@ def stacked_cross_val_score(
     >>> stacked_cross_val_score(network, X, y).shape
     (5,)
     """
-    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
-    check_search("stacked_cross_val_score", options | {"error_score": error_score})
-    with reporting_parallel(CrossValidationScore(estimator, callbacks), X, y) as parallel:
+    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
+    with reporting_parallel(CrossValidationScore(estimator, callbacks), X, y, options) as parallel:
         stacked = seeing(cross_validate, Parallel=parallel)
         return seeing(cross_val_score, cross_validate=stacked)(
             estimator,
@@ -366,14 +364,13 @@ def stacked_learning_curve(
     >>> sizes
     array([ 12,  39,  66,  93, 120])
     """
-    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
-    check_search("stacked_learning_curve", options | {"error_score": error_score})
+    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
     if exploit_incremental_learning and callbacks:
         raise ValueError(
             "callbacks of stacked_learning_curve are told of whole fits, and with"
             " exploit_incremental_learning=True there are none: pass callbacks=None."
         )
-    with reporting_parallel(LearningCurve(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(LearningCurve(estimator, callbacks), X, y, options) as parallel:
         # With partial_fit from size to size, networks are trained one after another.
         stacked = seeing(learning_curve, Parallel=parallel)
         return (learning_curve if exploit_incremental_learning else stacked)(
@@ -460,14 +457,13 @@ def stacked_validation_curve(
     >>> test.shape
     (2, 5)
     """
-    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
-    check_search("stacked_validation_curve", options | {"error_score": error_score})
+    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
     if not len(param_range):
         raise ValueError(
             f"param_range={param_range!r} of stacked_validation_curve is empty: at least one value"
             " is needed."
         )
-    with reporting_parallel(ValidationCurve(estimator, callbacks), X, y) as parallel:
+    with reporting_parallel(ValidationCurve(estimator, callbacks), X, y, options) as parallel:
         return seeing(validation_curve, Parallel=parallel)(
             estimator,
             X,
