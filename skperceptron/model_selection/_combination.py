@@ -225,11 +225,7 @@ class Blend:
 
 
 def blend_of_probabilities(
-    probabilities: Floats,
-    codes: Integers,
-    sample_weight: Floats,
-    *,
-    rules: BlendRules,
+    probabilities: Floats, codes: Integers, sample_weight: Floats, *, rules: BlendRules
 ) -> Blend:
     """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (N, L).
 
@@ -247,11 +243,7 @@ def blend_of_probabilities(
 
 
 def blend_to_distributions(
-    probabilities: Floats,
-    truth: Floats,
-    sample_weight: Floats,
-    *,
-    rules: BlendRules,
+    probabilities: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
 ) -> Blend:
     """Learn how to blend arms, (A, N, C), if the truth of each row is a distribution, (N, C).
 
