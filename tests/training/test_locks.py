@@ -1,5 +1,6 @@
 """A lock has one holder at a time, ends with its process, and leaves nothing behind."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -73,6 +74,82 @@ def test_waits_for_the_holder_of_an_open_file(tmp_path, monkeypatch):
         with locked(second.fileno()):
             assert not locks._take(first.fileno())
     assert len(pauses) == 2
+
+
+# The code for Windows, with locks of POSIX in place of msvcrt's.
+
+
+class Msvcrt:
+    """Locks one byte at the position of an open file, as ``msvcrt`` does."""
+
+    LK_UNLCK, LK_NBLCK = 0, 2
+
+    def __init__(self):
+        self.fcntl = pytest.importorskip("fcntl")
+        self.has_locks = True
+
+    def locking(self, descriptor, mode, n_bytes):
+        assert (os.lseek(descriptor, 0, os.SEEK_CUR), n_bytes) == (2**30, 1)
+        if not self.has_locks:
+            raise OSError("The file system has no locks.")
+        fcntl = self.fcntl
+        flag = {self.LK_UNLCK: fcntl.LOCK_UN, self.LK_NBLCK: fcntl.LOCK_EX | fcntl.LOCK_NB}[mode]
+        try:
+            fcntl.flock(descriptor, flag)
+        except BlockingIOError as error:
+            raise PermissionError from error
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    if sys.platform == "win32":
+        pytest.skip("Windows runs this code in all other tests.")
+    system = Msvcrt()
+    spec = importlib.util.spec_from_file_location("locks_of_windows", locks.__file__)
+    module = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        patch.setitem(sys.modules, "msvcrt", system)
+        spec.loader.exec_module(module)
+    assert module.msvcrt is system
+    return module
+
+
+def test_one_holder_at_a_time_on_windows(on_windows, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError("Windows cannot remove an open file.")
+
+    first, second = (on_windows.FileLock(tmp_path / "lock") for _ in range(2))
+    assert first.acquire()
+    assert not second.acquire()
+    monkeypatch.setattr(os, "unlink", refuse)
+    first.release()
+    assert (tmp_path / "lock").exists()
+    assert second.acquire()
+    assert not first.acquire()
+    second.release()
+
+
+def test_lines_are_appended_behind_a_lock_on_windows(on_windows, tmp_path):
+    path = tmp_path / "lines"
+    with path.open("a") as first, path.open("a") as second:
+        with on_windows.locked(first.fileno()):
+            assert not on_windows._take(second.fileno())
+            first.write("one\n")
+            first.flush()
+        with on_windows.locked(second.fileno()):
+            second.write("two\n")
+            second.flush()
+    # The locked byte is far behind the end, but nothing is written there.
+    assert path.read_text() == "one\ntwo\n"
+
+
+def test_files_without_locks_are_written_on_windows(on_windows, tmp_path):
+    on_windows.msvcrt.has_locks = False
+    locks_of_one_file = [on_windows.FileLock(tmp_path / "lock") for _ in range(2)]
+    assert all(lock.acquire() for lock in locks_of_one_file)
+    for lock in locks_of_one_file:
+        lock.release()
 
 
 HOLDER = """
