@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..engine.arrays import split
 from ..engine.compiled import Program, RowTeam, Section, Team, Way, warns_as_usual, way
@@ -32,8 +32,8 @@ class Ahead(NamedTuple):
     at_most: float
 
 
-class Runner(Protocol):
-    """Takes the steps of a window."""
+class NumPySteps:
+    """Takes steps call by call."""
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         """Take steps of a window, given in the same list object in each epoch.
@@ -41,15 +41,6 @@ class Runner(Protocol):
         ``i`` is the position of the first of them in the epoch; ``gathers`` says whether each step
         gathers its rows of X, or they have already been gathered.
         """
-
-    def threads(self) -> AbstractContextManager[None]:
-        """Return the context in which the steps of an epoch run."""
-
-
-class NumPySteps:
-    """Takes steps call by call."""
-
-    def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         for step in steps:
             if gathers:
                 step.gather()
@@ -57,6 +48,7 @@ class NumPySteps:
             i += 1
 
     def threads(self) -> AbstractContextManager[None]:
+        """Return the context in which the steps of an epoch run."""
         return nullcontext()
 
 
@@ -98,6 +90,7 @@ class CompiledSteps:
         self._programs: dict[Hashable, Program] = {}
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
+        """Take steps of a window: see :class:`NumPySteps`."""
         if id(steps) not in self._runs:
             # Runs of equal steps on consecutive rows.
             places = split(steps, lambda before, step: step.follows(before))
@@ -111,6 +104,7 @@ class CompiledSteps:
                 self._take_run(run, i + run.first, gathers)
 
     def threads(self) -> AbstractContextManager[None]:
+        """Return the context in which the steps of an epoch run."""
         # BLAS is held to one thread during the whole epoch, not only during the steps of a team:
         # after their last work, threads of BLAS wait actively and would take processors from it.
         has_tables = any(delay <= 0 for delay in self._delays.values())
@@ -146,7 +140,9 @@ class CompiledSteps:
         return Program(sections, len(steps), len(bound.counters()), self._team)
 
 
-def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -> Runner:
+def runner(
+    windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None
+) -> NumPySteps | CompiledSteps:
     """Return the runner that the environment variable selects, for the steps of an epoch.
 
     The threads of a team, if there is one, take compiled steps together.
