@@ -42,6 +42,7 @@ from skperceptron.model_selection import _stacking as stacking
 from skperceptron.optimizers import AdamW
 from skperceptron.schedules import FlatCosine
 from skperceptron.stopping import EarlyStopping
+from skperceptron.training import Stack
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:One or more of the .* scores are non-finite:UserWarning"),
