@@ -1,6 +1,7 @@
 """The multi-layer perceptrons from outside: labels, outputs, units, history, randomness."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import PReLU, get_activation
 from skperceptron.losses import Huber
 from skperceptron.model_selection import StackedCrossEnsembleRegressor
+from skperceptron.training.lbfgs import Objective
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -1062,3 +1064,12 @@ def test_a_clone_keeps_what_was_set_beside_the_parameters():
         cloned = clone(estimator)
     assert cloned._sklearn_output_config == {"transform": "pandas"}
     assert cloned._metadata_request.fit.requests["sample_weight"] is True
+
+
+def test_lbfgs_that_is_interrupted_before_its_first_iteration_keeps_the_start(monkeypatch):
+    monkeypatch.setattr(Objective, "__call__", Mock(side_effect=KeyboardInterrupt))
+    X, y = np.eye(3), np.arange(3.0)
+    with pytest.warns(UserWarning, match="interrupted by user.* in 0 iterations"):
+        model = MLPRegressor(solver="lbfgs", random_state=0).fit(X, y)
+    assert (model.n_iter_, model.loss_, model.loss_curve_) == (0, np.inf, [])
+    assert np.isfinite(model.predict(X)).all()

@@ -151,7 +151,8 @@ class _Minimization:
         )
         # The iteration that was announced last does not take place.
         self._listener.close()
-        if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
+        # An interrupted search may not know any loss yet.
+        if not (np.isfinite(result.x).all() and (interrupted or np.isfinite(result.fun))):
             model.refuse_diverged()
         if interrupted:
             warn_of_interruption(estimator, f"{result.nit} iterations")

@@ -147,7 +147,8 @@ def minimize_lbfgs(
 
     ``after_iteration`` gets the iterate that was accepted last, and ends the search if it returns
     True. Returns the result as SciPy does, or the last accepted iterate if the user has pressed the
-    interrupt key, and whether that was so. Its ``loss`` is the loss to report, ``fun`` the
+    interrupt key, and whether that was so. Before the first iterate, that is the start, whose loss
+    is given as infinite: computing it might take long. Its ``loss`` is the loss to report, ``fun`` the
     objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
     ended the search, else None.
     """
@@ -174,9 +175,6 @@ def minimize_lbfgs(
             objective, start, method="L-BFGS-B", jac=True, callback=remember, options=options
         )
     except KeyboardInterrupt:
-        if not last.nit:
-            last.fun = objective(start)[0]
-            last.loss = objective.reported(last.fun, start)
         return last, True
     result.ending = last.ending
     result.loss = objective.reported(float(result.fun), result.x)
