@@ -148,8 +148,8 @@ def minimize_lbfgs(
     ``after_iteration`` gets the iterate that was accepted last, and ends the search if it returns
     True. Returns the result as SciPy does, or the last accepted iterate if the user has pressed the
     interrupt key, and whether that was so. Before the first iterate, that is the start, whose loss
-    is given as infinite: computing it might take long. Its ``loss`` is the loss to report, ``fun`` the
-    objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
+    is given as infinite: computing it might take long. Its ``loss`` is the loss to report, ``fun``
+    the objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
     ended the search, else None.
     """
     began = monotonic()
