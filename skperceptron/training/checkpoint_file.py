@@ -79,6 +79,10 @@ class Writing:
                 self._warn("is being written by another fit")
         except OSError as error:
             self._warn(f"cannot be written ({error})")
+        except BaseException:
+            # Ctrl-C: nobody will call ``close``.
+            self.close()
+            raise
 
     def write(self, state: State) -> None:
         """Save a state if that is allowed; only the first of several failures causes a warning."""

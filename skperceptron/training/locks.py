@@ -82,15 +82,18 @@ class FileLock:
         """
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            if not _take(descriptor):
-                os.close(descriptor)
-                return False
-            # The previous holder may have removed the file after it was opened here.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
-                    self._descriptor = descriptor
-                    return True
-            os.close(descriptor)
+            try:
+                if not _take(descriptor):
+                    return False
+                # The previous holder may have removed the file after it was opened here.
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
+                        self._descriptor = descriptor
+                        return True
+            finally:
+                # After an error or Ctrl-C, too: nobody could release the lock.
+                if self._descriptor is None:
+                    os.close(descriptor)
 
     def release(self) -> None:
         """Release the lock, if it is held, and remove the file."""
@@ -98,6 +101,8 @@ class FileLock:
             return
         descriptor, self._descriptor = self._descriptor, None
         # Windows cannot remove an open file: there it stays, and does no harm.
-        with suppress(OSError):
-            os.unlink(self._path)
-        os.close(descriptor)
+        try:
+            with suppress(OSError):
+                os.unlink(self._path)
+        finally:
+            os.close(descriptor)

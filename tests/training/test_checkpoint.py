@@ -9,6 +9,7 @@ import textwrap
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ from skperceptron.optimizers import AdamW
 from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.checkpoint import State
-from skperceptron.training.checkpoint_file import load, previous, save
+from skperceptron.training.checkpoint_file import Writing, load, previous, save
 from skperceptron.training.hashed_archive import write_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -1017,3 +1018,12 @@ def same_arrays(path, expected_path):
         assert set(expected.files) == set(found.files)
         for name in expected.files:
             assert_array_equal(found[name], expected[name])
+
+
+def test_interruption_before_the_fit_leaves_the_file_to_the_next_fit(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "listdir", Mock(side_effect=KeyboardInterrupt))
+        Writing(tmp_path / "checkpoint.npz")
+    writing = Writing(tmp_path / "checkpoint.npz")
+    assert writing.is_allowed
+    writing.close()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,6 +49,21 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
     assert other.acquire()
     assert path.exists()
     assert not FileLock(path).acquire()
+    other.release()
+
+
+@pytest.mark.parametrize("method", ["acquire", "release"])
+def test_an_interruption_leaves_no_lock_that_nobody_can_release(method, tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    lock = FileLock(path)
+    if method == "release":
+        lock.acquire()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        name = {"acquire": "stat", "release": "unlink"}[method]
+        patch.setattr(os, name, Mock(side_effect=KeyboardInterrupt))
+        getattr(lock, method)()
+    other = FileLock(path)
+    assert other.acquire()
     other.release()
 
 
