@@ -59,6 +59,7 @@ from ..options import (
 from ..preprocessing import TabularPreprocessor
 from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
+from ..usercall import has_happened
 from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
 from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
@@ -78,13 +79,20 @@ PILOT_SHARE = 1 / 3
 def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> float:
     """Return how many epochs are over at `end`, by the time that `train` takes for a few.
 
-    It may be more than `n_wanted`, for which less is timed, and less than 1.
+    It may be more than `n_wanted`, for which less is timed, and less than 1. If the user interrupts
+    the training, it is 1.
     """
+    was_interrupted = has_happened("interrupted")
     first, left = _timed(train, 1, end)
+    if has_happened("interrupted") and not was_interrupted:
+        # The fit is to end soon, and the time says nothing.
+        return 1
     n_epochs = left / first
     if n_epochs >= n_wanted or n_epochs * PILOT_SHARE < PILOT_EPOCHS:
         return n_epochs
     second, left = _timed(train, PILOT_EPOCHS, end)
+    if has_happened("interrupted") and not was_interrupted:
+        return 1
     # At least a tenth: the difference of two times may be chance.
     of_epochs = max(second / 10, (second - first) * PILOT_EPOCHS / (PILOT_EPOCHS - 1))
     return (left - max(0.0, second - of_epochs)) / of_epochs * PILOT_EPOCHS

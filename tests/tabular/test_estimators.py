@@ -22,6 +22,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular import _base as base
+from tests.interrupting import interrupt_at
 from tests.tabular.tables import BOTH, frame, pd, small, target_of
 
 
@@ -283,6 +284,14 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
     monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(base.BaseTabularMLP, "_train", train)
     assert small(max_epochs=200, max_time=max_time).fit(*frame()).n_epochs_ == n_epochs
+
+
+def test_interruption_of_the_trial_that_measures_time_ends_the_fit_soon(monkeypatch):
+    X, y = frame(40)
+    interrupt_at(monkeypatch, 1)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model = small(max_epochs=100, max_time=1e6).fit(X, y)
+    assert model.n_epochs_ == 1
 
 
 @BOTH
