@@ -27,6 +27,17 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn_explicit(message, category, *line, registry=registry)
 
 
+def tell(message: str) -> None:
+    """Warn, or print to stderr if the user's filter turns warnings into errors.
+
+    The fit can go on: an error would end it needlessly.
+    """
+    try:
+        warn(message)
+    except UserWarning:
+        print(message, file=sys.stderr)
+
+
 class Line(NamedTuple):
     """A line of a program."""
 
@@ -139,7 +150,7 @@ def warn_of_interruption(estimator: Any, trained: str) -> None:
     """
     interrupted()
     name = " ".join(repr(estimator).split())
-    warn(
+    tell(
         f"Training interrupted by user. {name} keeps what it has learned in {trained}, and"
         " whatever it is part of goes on; interrupt again to end that too."
     )

@@ -27,6 +27,7 @@ from skperceptron.model_selection import (
 from skperceptron.schedules import Cosine
 from skperceptron.stopping import EarlyStopping
 from skperceptron.usercall import interrupted
+from tests.interrupting import interrupt_at
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
 SMALL = {"hidden_layer_sizes": (3,), "max_iter": 2, "random_state": 0}
@@ -231,6 +232,22 @@ def test_interruptions_are_counted_for_each_call_of_the_users():
         network(callbacks=[Twice()], **CONVERGED).fit(X, Y)
     with pytest.raises(KeyboardInterrupt):
         network(callbacks=[Twice(), Twice()], **CONVERGED).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network(**CONVERGED),
+        lambda: StackedGridSearchCV(network(**CONVERGED), {"alpha": [0, 1]}, cv=2),
+        lambda: StackedEnsembleClassifier(network(**CONVERGED), 2),
+    ],
+)
+def test_interruption_keeps_what_was_learned_where_warnings_are_errors(make, monkeypatch, capsys):
+    interrupt_at(monkeypatch, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make().fit(X, Y).predict(X)
+    assert "interrupted by user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

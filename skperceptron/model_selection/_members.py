@@ -19,7 +19,7 @@ from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
-from ..usercall import interrupted, warn
+from ..usercall import interrupted, tell
 from ._candidates import (
     FittedMember,
     Transformed,
@@ -225,7 +225,7 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int
         if n_members_of_piece:
             interrupted()
     if any(cut_short):
-        warn(
+        tell(
             f"Training interrupted by user. {sum(cut_short)} of {n_members} members of the"
             " ensemble keep what they have learned in fewer epochs."
         )

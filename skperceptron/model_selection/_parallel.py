@@ -25,7 +25,7 @@ from ..engine.arrays import Floats
 from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import share_predictors
-from ..usercall import first_in_call, forget_in_call, has_happened, warn
+from ..usercall import first_in_call, forget_in_call, has_happened, tell
 from ._candidates import (
     FittedMember,
     Transformed,
@@ -234,7 +234,7 @@ class StackedParallel:
     def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
         """Warn of the fits that the user has cut short, piece by piece."""
         for names in cut_short:
-            warn(
+            tell(
                 "Training interrupted by user. The search has gone on, but these candidates were"
                 f" trained for fewer epochs, and are scored as they are: {'; '.join(names)}."
             )
@@ -271,7 +271,7 @@ def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str,
     whole = next((result for result in ended if result["fit_error"] is None), None)
     if whole is None:
         raise KeyboardInterrupt
-    warn(
+    tell(
         f"Search ended by user. {len(ended)} of {n_calls} fits are kept; the others score NaN in"
         " cv_results_, and the best candidate is chosen among those that were fitted on all splits."
     )

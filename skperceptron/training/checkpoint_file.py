@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from operator import methodcaller
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..usercall import warn
+from ..usercall import tell
 from .checkpoint import State
 from .hashed_archive import DamagedArchiveError, read_arrays, write_arrays
 from .locks import FileLock
@@ -100,7 +99,7 @@ class Writing:
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        _tell(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+        tell(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -132,19 +131,8 @@ def load(
         except (DamagedArchiveError, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
-            _tell(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
+            tell(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
-
-
-def _tell(message: str) -> None:
-    """Warn, or print to stderr if the user's filter turns warnings into errors.
-
-    The fit can go on: an error would end it needlessly.
-    """
-    try:
-        warn(message)
-    except UserWarning:
-        print(message, file=sys.stderr)
 
 
 def _read(path: Path) -> State:
