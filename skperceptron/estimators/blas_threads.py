@@ -48,19 +48,38 @@ class Limits:
         """Let BLAS use at most ``n`` threads."""
         with self._lock:
             if not self._asked:
-                self._first = _limit_all(n)
-            elif n < min(self._asked):
-                _limit_all(n)
+                # None changes nothing: the numbers of now are remembered.
+                self._first = _limit_all(None)
+            is_least = not self._asked or n < min(self._asked)
             self._asked.append(n)
+            if is_least:
+                try:
+                    _limit_all(n)
+                except BaseException:
+                    # Ctrl-C: nobody will call ``remove``.
+                    self._asked.remove(n)
+                    self._relax()
+                    raise
 
     def remove(self, n: int) -> None:
         """Undo ``add``."""
         with self._lock:
             self._asked.remove(n)
-            if not self._asked:
-                self._first.restore_original_limits()
-            elif n < min(self._asked):
-                _limit_all(min(self._asked))
+            if self._asked and n >= min(self._asked):
+                return
+            try:
+                self._relax()
+            except BaseException:
+                # After Ctrl-C, some libraries may still have the limit.
+                self._relax()
+                raise
+
+    def _relax(self) -> None:
+        """Set the number of threads that holds when a limit has ended."""
+        if self._asked:
+            _limit_all(min(self._asked))
+        else:
+            self._first.restore_original_limits()
 
 
 class Limit:
@@ -76,8 +95,8 @@ class Limit:
         LIMITS.remove(self._n)
 
 
-def _limit_all(n: int) -> Any:
-    """Set the number of threads of each BLAS; return what restores it."""
+def _limit_all(n: int | None) -> Any:
+    """Set the number of threads of each BLAS, unless None is given; return what restores it."""
     return controller().limit(limits=n, user_api="blas")
 
 

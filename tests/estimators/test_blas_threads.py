@@ -1,6 +1,8 @@
 """BLAS takes one thread while a fit's products are small, and as many as before afterwards."""
 
+import itertools
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from skperceptron import MLPRegressor
 from skperceptron.callbacks import Callback
 from skperceptron.engine.compiled import MemberTeam, has_teams
+from skperceptron.estimators import blas_threads
 from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     LIMITS,
@@ -94,6 +97,27 @@ def test_the_least_of_overlapping_limits_holds_and_all_end():
             limit.__exit__()
             found.append(n_threads())
     assert found == [{3}, {2}, {1}, {1}, {2}, {4}]
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_interruption_while_the_number_is_set_leaves_no_limit(call, monkeypatch):
+    library = blas_threads.controller().select(user_api="blas").lib_controllers[0]
+    kind, n_calls = type(library), itertools.count(1)
+    set_number = kind.set_num_threads
+
+    def interrupted(library, n):
+        if next(n_calls) == call:
+            raise KeyboardInterrupt
+        set_number(library, n)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(kind, "set_num_threads", interrupted)
+        with ONE_THREAD:
+            pass
+    assert n_threads() == {2}
+    with ONE_THREAD:
+        assert n_threads() == {1}
+    assert n_threads() == {2}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
