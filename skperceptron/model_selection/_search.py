@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
+from .._sklearn.checks import restored_on_failure
 from .._sklearn.compat import fit_context, holding
 from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
@@ -67,25 +68,16 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         ValueError
             If all fits fail, or one does and ``error_score="raise"``; with
             ``refit="ensemble"``, if the candidates cannot be combined; in a search by halving, if
-            a part of a split would have no rows in the first round.
+            a part of a split would have no rows in the first round. An earlier fit is then left as
+            it was.
         """
-        earlier = dict(vars(self))
-        # A search that combines its networks brings a record that keeps them.
-        vars(self).setdefault("_keeping", SearchRecord())
-        try:
-            with ExitStack() as preparing:
-                # Its own ``Parallel`` runs nothing.
-                preparing.enter_context(without_preparing(self.n_jobs))
-                self._preparing = preparing
-                super().fit(X, y, **params)  # type: ignore[misc]
-        except BaseException:
-            # scikit-learn's search would be left with parts of both fits.
-            vars(self).clear()
-            vars(self).update(earlier)
-            raise
-        finally:
-            for name in ("_preparing", "_keeping"):
-                vars(self).pop(name, None)
+        with restored_on_failure(self), ExitStack() as preparing:
+            # A search that combines its networks brings a record that keeps them.
+            vars(self).setdefault("_keeping", SearchRecord())
+            # Its own ``Parallel`` runs nothing.
+            preparing.enter_context(without_preparing(self.n_jobs))
+            self._preparing = preparing
+            super().fit(X, y, **params)  # type: ignore[misc]
         log_curves_of(self)
         return self
 
