@@ -140,6 +140,16 @@ def test_features_have_weights_only_without_associative_units():
         RFE(with_units).fit(X, y)
     with pytest.raises(AttributeError, match="see response_weights_"):
         _ = with_units.fit(X, y).coef_
+    with pytest.raises(AttributeError, match="see response_weights_"):
+        with_units.coef_ = np.zeros((3, 5))
+
+
+def test_weights_of_features_may_be_replaced():
+    X, y = iris()
+    model = RosenblattPerceptron(0, random_state=0).fit(X, y)
+    expected = model.decision_function(2 * X)
+    model.coef_ = 2 * model.coef_
+    assert_array_equal(model.decision_function(X), expected)
 
 
 def test_a_constant_column_is_no_trouble():

@@ -357,6 +357,12 @@ class RosenblattPerceptron(
             )
         return self.response_weights_
 
+    @coef_.setter
+    def coef_(self, weights: Floats) -> None:
+        # Only what can be read may be replaced.
+        if self.coef_ is not weights:
+            self.response_weights_ = weights
+
     def decision_function(self, X: Any) -> Floats:
         """Return the responses before the threshold.
 
