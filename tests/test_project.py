@@ -42,6 +42,15 @@ def test_continuous_integration_runs_the_test_command_of_the_readme():
     assert f"test_command='{test_command}'" in read(".ci/run")
 
 
+def test_tests_that_scripts_name_exist():
+    scripts = [*(ROOT / ".ci").iterdir(), ROOT / "noxfile.py", ROOT / "tests/kernels/run.py"]
+    named = {
+        path for script in scripts for path in re.findall(r"tests/[\w/.]+", script.read_text())
+    }
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_main_job_of_the_readme_exists():
     (script,) = re.findall(r"python (examples/\S+)", commands("bash")[0])
     assert (ROOT / script).exists()

@@ -730,7 +730,7 @@ static Size visit_rows(const Visit *all, Size first, Size last) {
     return n_wrong;
 }
 
-/* The hash of some numbers, as in engine/rows.py: the sum of their scrambled bits, each times
+/* The hash of some numbers, as in engine/fingerprints.py: the sum of their scrambled bits, each times
    its multiplier. Adding 0.0 turns -0.0 into 0.0. */
 
 static uint64_t scrambled(uint64_t word) {

@@ -318,13 +318,12 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
 def _asked_for_decisions(part: Any) -> list[Any]:
     """Return the estimators that a part of a model may ask for decisions."""
     if isinstance(part, CalibratedClassifierCV):
-        held = [one.estimator for one in getattr(part, "calibrated_classifiers_", ())]
+        held = [one.estimator for one in part.calibrated_classifiers_]
         return [asked for one in held for asked in (one, *_asked_in_turn(last_step(one)))]
     if isinstance(part, OneVsOneClassifier):
         return _asked_in_turn(part)
     if isinstance(part, StackingClassifier):
-        methods = getattr(part, "stack_method_", ())
-        pairs = zip(getattr(part, "estimators_", ()), methods, strict=True)
+        pairs = zip(part.estimators_, part.stack_method_, strict=True)
         return [one for one, method in pairs if method == "decision_function"]
     return []
 
@@ -332,7 +331,7 @@ def _asked_for_decisions(part: Any) -> list[Any]:
 def _asked_in_turn(model: Any) -> list[Any]:
     """Return the estimators that make the decisions of a meta-estimator."""
     if isinstance(model, BaggingClassifier | OneVsOneClassifier | OneVsRestClassifier):
-        return list(getattr(model, "estimators_", ()))
+        return list(model.estimators_)
     return [model.final_estimator_] if isinstance(model, StackingClassifier) else []
 
 
