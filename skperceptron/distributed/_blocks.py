@@ -127,14 +127,35 @@ def _delayed_together(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
 
     Read separately, some columns of a Parquet file may come in fewer and larger blocks than others.
     """
-    columns = [y] if y.ndim == 1 else [y[name] for name in y.columns]
     # A feature may have any name: longer ones than all of these are free.
     longest = max((len(str(name)) for name in X.columns), default=0)
-    names = [f"{i}".rjust(longest + 1) for i in range(len(columns))]
-    blocks = X.assign(**dict(zip(names, columns, strict=True))).to_delayed()
+    n_columns = 1 if y.ndim == 1 else len(y.columns)
+    names = [f"{i}".rjust(longest + 1) for i in range(n_columns)]
+    if X.known_divisions and y.known_divisions:
+        columns = [y] if y.ndim == 1 else [y[name] for name in y.columns]
+        together = X.assign(**dict(zip(names, columns, strict=True)))
+    elif X.npartitions == y.npartitions:
+        # Dask would move rows with the same label to the same block, in another order.
+        together = X.map_partitions(_beside, y, names, align_dataframes=False)
+    else:
+        return delayed(X), delayed(y)
+    blocks = together.to_delayed()
     of_y = names[0] if y.ndim == 1 else names
     take = dask.delayed(_columns)
     return [take(b, list(X.columns)) for b in blocks], [take(b, of_y) for b in blocks]
+
+
+def _beside(X: Any, y: Any, names: list[str]) -> Any:
+    """Return a block of X with the targets of its rows as further columns, whatever their index."""
+    refuse_other_rows(X, y)
+    targets = np.asarray(y).reshape(len(y), len(names))
+    return X.assign(**{name: targets[:, i] for i, name in enumerate(names)})
+
+
+def refuse_other_rows(X: Any, y: Any) -> None:
+    """Raise ValueError if a block of X has another number of rows than that of y."""
+    if X.shape[0] != len(y):
+        raise ValueError(f"a block of X has {X.shape[0]} rows, but that of y has {len(y)}.")
 
 
 def _columns(block: Any, names: Any) -> Any:

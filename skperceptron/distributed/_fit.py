@@ -60,7 +60,7 @@ def fit(
         Training data, in blocks of rows.
 
     y : dask Array, Series or DataFrame
-        Targets, in the same blocks.
+        Targets, in the same blocks. Frames are joined by their index if Dask knows its divisions.
 
     sample_weight : array-like of shape (n_samples,) or dask collection, default=None
         Non-negative weights of the rows.

@@ -19,7 +19,7 @@ from ..engine.arrays import Floats, Integers
 from ..estimators.categories import checked_rows
 from ..estimators.data import refuse_sparse_embedding
 from ..training import Member, Recipe, Stack, TrainingSet
-from ._blocks import put_together
+from ._blocks import put_together, refuse_other_rows
 from ._portion import Portions
 
 
@@ -74,10 +74,7 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
     Raises ValueError if X is invalid, or has another number of rows than y.
     """
     for rows, targets in zip(X, y, strict=True):
-        if rows.shape[0] != len(targets):
-            raise ValueError(
-                f"a block of X has {rows.shape[0]} rows, but that of y has {len(targets)}."
-            )
+        refuse_other_rows(rows, targets)
     checked = [checked_rows(job.checker, rows) for rows in X]
     refuse_sparse_embedding(job.checker, checked[0])
     targets = job.target.encode_validation(np.concatenate([np.asarray(part) for part in y]))

@@ -26,6 +26,7 @@ from skperceptron.callbacks import Callback, Checkpoint
 from skperceptron.initializers import UnitVariance
 from skperceptron.schedules import Cosine
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
 
@@ -208,6 +209,26 @@ def test_columns_of_one_file_are_cut_at_the_same_rows(client, tmp_path):
     alone = MLPRegressor(**SETTINGS).fit(frame[list("abcde")], frame[["u", "v"]])
     spread = fit(MLPRegressor(**SETTINGS), table[list("abcde")], table[["u", "v"]], mode="summed")
     assert_allclose(predict(spread, frame[list("abcde")]), predict(alone, frame[list("abcde")]))
+
+
+@pytest.mark.parametrize("targets", [NUMBERS[:, 0], NUMBERS], ids=["one", "two"])
+def test_frames_of_unknown_index_are_taken_block_by_block(client, targets):
+    frames = pytest.importorskip("dask.dataframe")
+    rows, y = pd.DataFrame(X, columns=list("abcde")), pd.DataFrame(targets).squeeze()
+    cuts = [slice(0, 100), slice(100, 150), slice(150, 230)]
+    # Labels of rows occur in all blocks, as they do if each is read from a file of its own.
+    of_x = [dask.delayed(rows[cut].reset_index(drop=True)) for cut in cuts]
+    of_y = [dask.delayed(y[cut].reset_index(drop=True)) for cut in cuts]
+    table = frames.from_delayed(of_x)
+    spread = fit(MLPRegressor(**SETTINGS), table, frames.from_delayed(of_y), mode="summed")
+    alone = MLPRegressor(**SETTINGS).fit(rows, y)
+    assert_allclose(predict(spread, rows), predict(alone, rows))
+    for others, message in [
+        (of_y[::-1], "a block of X has .* rows, but that of y has"),
+        (of_y[:2], "X has 3 blocks, but y has 2"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(MLPRegressor(**SETTINGS), table, frames.from_delayed(others))
 
 
 def test_features_may_have_any_name(client):
