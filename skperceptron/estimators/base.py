@@ -62,13 +62,6 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     return True
 
 
-def fit_alone(
-    estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any, extras: Extras
-) -> None:
-    """Do what an estimator's ``fit`` does, but without checking its parameters."""
-    estimator._fit(X, y, sample_weight, incremental=False, extras=extras)
-
-
 class BaseMultilayerPerceptron(
     HiddenFeaturesMixin,
     NotebookMixin,

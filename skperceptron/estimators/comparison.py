@@ -6,17 +6,24 @@ network is a group of one. K is the number of networks, n the number of rows of 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..components import key_of
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, Integers
 from ..training import TargetRows
+from ..training.validating import Figures
 from .targets import Target
 from .targets.metrics import Metric
+
+
+def parts_of(n_rows: int, n_parts: int) -> list[slice]:
+    """Divide rows into parts, each with rows of all kinds, even if they are ordered by class."""
+    return [slice(part, n_rows, n_parts) for part in range(n_parts)]
+
 
 #: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
 KEPT = 2**20
@@ -80,6 +87,8 @@ class Comparison:
         As in :class:`~skperceptron.stopping.EarlyStopping`.
     members : sequence of JudgedRows
         The rows of each network: equally many for all, and with weights for all or for none.
+    n_parts : int, default=0
+        Number of parts of the rows. Scores without each of them are computed, too.
 
     Attributes
     ----------
@@ -87,12 +96,16 @@ class Comparison:
         Whether raw predictions are enough to compute the score; if not, a scorer is needed.
     """
 
-    def __init__(self, target: Target, monitor: Any, members: Sequence[JudgedRows]) -> None:
+    def __init__(
+        self, target: Target, monitor: Any, members: Sequence[JudgedRows], n_parts: int = 0
+    ) -> None:
         self._target, self._monitor, self._members = target, monitor, members
+        self._n_parts = n_parts
         self._metric = target.metric(monitor)
         self._is_by_loss = monitor == "loss" or (monitor == "score" and target.score_name is None)
         self.gives_scores = self._is_by_loss or self._metric is not None
         self._truth: _Truth | None = None
+        self._others: list[Integers] = []
 
     @property
     def key(self) -> Hashable:
@@ -102,34 +115,39 @@ class Comparison:
         if self._metric is None:
             # Losses do not depend on the units of y, which differ from fold to fold.
             of_target = type(self._target), key_of(self._target.loss)
-        return of_target, monitor, rows.targets.n_rows, rows.weight is None
+        return of_target, monitor, rows.targets.n_rows, rows.weight is None, self._n_parts
 
     def joined(self, others: Sequence[Comparison]) -> Comparison:
         """Return one comparison of the networks of this one and of others with the same key."""
         members = [rows for one in (self, *others) for rows in one._members]
-        return Comparison(self._target, self._monitor, members)
+        return Comparison(self._target, self._monitor, members, self._n_parts)
 
-    def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
-        """Return losses and scores, each (K,), of raw predictions, (K, n, C), which may change.
+    def figures(self, raw: Floats) -> Figures:
+        """Return the figures of raw predictions, (K, n, C), which may change.
 
-        The loss is NaN where a prediction is not finite; the score then means nothing.
+        The loss is NaN where a prediction is not finite; the scores then mean nothing.
         """
-        return self.figures_of_parts([(slice(0, raw.shape[1]), raw)])
+        return self.figures_of_portions([(slice(0, raw.shape[1]), raw)])
 
-    def figures_of_parts(
-        self, parts: Iterable[tuple[slice, Floats]]
-    ) -> tuple[Floats, Floats | None]:
-        """Return what ``figures`` does, from predictions that are given part by part."""
-        means, totals, compared = [], [], []
+    def figures_of_portions(self, portions: Iterable[tuple[slice, Floats]]) -> Figures:
+        """Return what ``figures`` does, from predictions that are given portion by portion.
+
+        Scores that are negative losses can leave out parts of the rows only if there is a single
+        portion.
+        """
+        means, totals, compared, without = [], [], [], None
         is_finite = np.ones(len(self._members), dtype=bool)
         # An overflow leads to an error later.
         with np.errstate(over="ignore", invalid="ignore"):
-            for part, raw in parts:
+            for portion, raw in portions:
                 is_finite &= np.isfinite(raw).all(axis=(1, 2))
                 if not is_finite.any():
-                    return np.full(len(is_finite), np.nan), None
+                    return Figures(np.full(len(is_finite), np.nan))
                 raw[~is_finite] = 0
-                truth = self._truth_of(part, raw.dtype)
+                truth = self._truth_of(portion, raw.dtype)
+                if self._n_parts and self._is_by_loss:
+                    means_of = self._target.loss.means
+                    without = -self._without_parts(means_of, raw, truth.targets, truth.weight)
                 if truth.totals.all():
                     means.append(self._target.loss.means(raw, truth.targets, truth.weight))
                     totals.append(truth.totals)
@@ -137,13 +155,26 @@ class Comparison:
                     compared.append(self._metric.compared(raw, truth.of_metric))
             losses = means[0] if len(means) == 1 else np.average(means, axis=0, weights=totals)
             losses = np.where(is_finite, losses, np.nan)
-            return losses, self._scores(losses, compared)
+            if self._metric is None:
+                return Figures(losses, -losses if self._is_by_loss else None, without)
+            whole = compared[0] if len(compared) == 1 else np.concatenate(compared, axis=1)
+            score, weight = self._metric.score, _weights(self._members)
+            if self._n_parts:
+                without = self._without_parts(score, whole, weight)
+            return Figures(losses, score(whole, weight), without)
 
-    def _scores(self, losses: Floats, compared: Sequence[Any]) -> Floats | None:
-        if self._metric is None:
-            return -losses if self._is_by_loss else None
-        whole = compared[0] if len(compared) == 1 else np.concatenate(compared, axis=1)
-        return self._metric.score(whole, _weights(self._members))
+    def _without_parts(self, score: Callable[..., Floats], *arrays: Floats | None) -> Floats:
+        """Return scores of all rows but those of each part, (K, n_parts), from (K, n, ...)."""
+        if not self._others:
+            n_rows = self._members[0].targets.n_rows
+            rows = np.arange(n_rows)
+            self._others = [np.delete(rows, part) for part in parts_of(n_rows, self._n_parts)]
+        # Unlike indexing, this gives contiguous arrays, which losses need.
+        found = [
+            score(*(None if one is None else np.take(one, others, axis=1) for one in arrays))
+            for others in self._others
+        ]
+        return np.stack(found, axis=1)
 
     def _truth_of(self, part: slice, dtype: np.dtype) -> _Truth:
         """Return what the predictions of some rows are compared with."""

@@ -25,8 +25,10 @@ from ..engine.prediction import predict_raw
 from ..exceptions import DivergedError
 from ..options import is_number, shown
 from ..training import TrainingSet
+from ..training.validating import Figures
 from ..usercall import warn
 from .comparison import Comparison, JudgedRows
+from .cross_fitting import N_PARTS, CrossFitting
 from .reporting import refuse_diverged
 from .targets import Target
 
@@ -238,9 +240,10 @@ class Validation:
         self._X, self._rows = data.X, rows
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
-        judged = JudgedRows(self._targets, held_out.y[rows], self._weight)
+        self._judged = JudgedRows(self._targets, held_out.y[rows], self._weight)
         #: Compares raw predictions of the rows with the truth.
-        self.comparison = Comparison(target, scoring.monitor, [judged])
+        self.comparison = Comparison(target, scoring.monitor, [self._judged])
+        self._cross_fitting: CrossFitting | None = None
         self._scorer = None if self.comparison.gives_scores else scoring.scorer()
         self._learning_rate = learning_rate
         self._has_scored = self._has_warned = False
@@ -253,12 +256,31 @@ class Validation:
         """
         network = self._network
         learned = network.views(parameters[np.newaxis])
-        parts = (
-            (part, predict_raw(network, learned, self._X, self._rows[part])[np.newaxis])
-            for part in self._parts(network.n_outputs)
+        portions = (
+            (portion, predict_raw(network, learned, self._X, self._rows[portion])[np.newaxis])
+            for portion in self._portions(network.n_outputs)
         )
-        losses, scores = self.comparison.figures_of_parts(parts)
-        return self.outcome(losses[0], None if scores is None else scores[0], parameters)
+        return self.outcome(self.comparison.figures_of_portions(portions).of(0), parameters)
+
+    def cross_fit(self, prefers_latest: bool) -> None:
+        """Note what ``cross_fitted`` needs, from now on, if scores come from raw predictions."""
+        n_rows = len(self._rows)
+        counted = np.arange(n_rows) if self._weight is None else np.flatnonzero(self._weight)
+        if self.comparison.gives_scores and len(np.unique(counted % N_PARTS)) > 1:
+            self._cross_fitting = CrossFitting(n_rows, prefers_latest)
+            self.comparison = Comparison(self._target, self._monitor, [self._judged], N_PARTS)
+
+    def cross_fitted(self, method: str) -> Iterator[tuple[Integers, Any]]:
+        """Yield places among the rows, and what a method of the estimator predicts there.
+
+        Each row is predicted with the parameters of an epoch that was chosen on other rows. Rows
+        without such an epoch are left out: all, if ``cross_fit`` was not called before the fit.
+        """
+        if self._cross_fitting is None:
+            return
+        for places, parameters in self._cross_fitting.chosen():
+            X = _rows_of(self._given[0], self._rows[places])
+            yield places, getattr(self._scoring.fitted_with(parameters), method)(X)
 
     @property
     def score_name(self) -> str | None:
@@ -284,16 +306,20 @@ class Validation:
         """Return the rows, (n, D)."""
         return np.asarray(self._X[self._rows])
 
-    def outcome(self, loss: float, score: float | None, parameters: Floats) -> tuple[float, float]:
+    def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
         """Return score and loss, as a call does, from the figures of the comparison."""
+        loss, score, without_parts = figures
         if not isfinite(loss):
             self._refuse_diverged()
+        if self._cross_fitting is not None:
+            self._cross_fitting.see(without_parts, parameters)
         score = self._score(parameters) if score is None else float(score)
         return self._checked(score), float(loss)
 
-    def _parts(self, n_outputs: int) -> Iterator[slice]:
-        """Cut the rows into parts of limited numbers of predictions."""
-        size = max(1, HELD // n_outputs) if n_outputs > FEW_OUTPUTS else max(1, len(self._rows))
+    def _portions(self, n_outputs: int) -> Iterator[slice]:
+        """Cut the rows into portions of limited numbers of predictions."""
+        is_limited = n_outputs > FEW_OUTPUTS and self._cross_fitting is None
+        size = max(1, HELD // n_outputs) if is_limited else max(1, len(self._rows))
         for start in range(0, len(self._rows), size):
             yield slice(start, start + size)
 

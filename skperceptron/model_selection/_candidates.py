@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pickle import dumps, loads
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from .._sklearn.compat import has_callbacks
 from .._sklearn.pipelines import last_step, levels_of, path_of
-from ..engine.arrays import Floats
+from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators import (
     MLPBinaryClassifier,
     MLPClassifier,
@@ -109,10 +109,26 @@ class Transformed:
 
 @dataclass(frozen=True)
 class FittedMember:
-    """A fitted estimator of an ensemble and perhaps its predictions for held-out rows."""
+    """A fitted estimator of an ensemble and perhaps its predictions for held-out rows.
+
+    Those of ``honest`` are made at epochs that were chosen on other rows.
+    """
 
     estimator: Any
     held_out: Any = None
+    honest: Any = None
+
+    def with_honest(
+        self, watched: Booleans, honest: Sequence[tuple[Integers, Any]]
+    ) -> FittedMember:
+        """Return this member with honest predictions of some rows.
+
+        ``honest`` holds places among those held-out rows that are ``watched``, and predictions.
+        """
+        predicted, rows = self.held_out.copy(), np.flatnonzero(watched)
+        for places, predictions in honest:
+            predicted[rows[places]] = predictions
+        return replace(self, honest=predicted)
 
     @classmethod
     def judged(cls, estimator: Any, X: Any, method: str) -> FittedMember:
@@ -123,7 +139,8 @@ class FittedMember:
         network = last_step(estimator)
         if isinstance(network, BaseMultilayerPerceptron):
             forget_steps(network)
-        return cls(estimator, getattr(estimator, method)(X))
+        predicted = getattr(estimator, method)(X)
+        return cls(estimator, predicted, predicted)
 
 
 def own_rows(estimator: Any, X: Any) -> Any:

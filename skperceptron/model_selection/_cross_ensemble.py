@@ -87,15 +87,15 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Divisor of the logarithm of the mixture.
 
     oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-        Probabilities of the training rows from members that have not seen them, with weights
-        learned on the other folds; NaN where a row was never held out.
+        Probabilities of the training rows from members that have not seen them, at epochs chosen
+        on other rows, with weights learned on the other folds; NaN where a row was never held out.
 
     oof_arm_predictions_ : ndarray of shape (n_arms, n_samples, ...)
         The same for each arm, calibrated.
 
     oof_score_ : float
-        Accuracy of `oof_predictions_`. These rows were used to choose the epochs of their members
-        and the temperatures of the arms, but neither the weights nor the last temperature.
+        Accuracy of `oof_predictions_`. Of what predicts a row, the row itself has influenced only
+        the temperatures of the arms.
 
     oof_loss_ : float
         Log loss of `oof_predictions_`; with several labels per row, its mean over the labels.
@@ -274,15 +274,14 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         All 1: means have no temperature.
 
     oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Predictions of the training rows by members that have not seen them, with weights learned
-        on the other folds; NaN where a row was never held out.
+        Predictions of the training rows by members that have not seen them, at epochs chosen on
+        other rows, with weights learned on the other folds; NaN where a row was never held out.
 
     oof_arm_predictions_ : ndarray of shape (n_arms, n_samples) or (n_arms, n_samples, n_outputs)
         The same for each arm.
 
     oof_score_ : float
-        R2 of `oof_predictions_`. These rows were used to choose the epochs of their members, but
-        not the weights.
+        R2 of `oof_predictions_`.
 
     oof_loss_ : float
         Mean squared error of `oof_predictions_`.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Booleans, Floats, Integers
 from ._candidates import FittedMember
 from ._combination import Blend, BlendRules
 from ._outputs import Output
@@ -60,24 +59,21 @@ class HeldOutRows:
 
 
 def blended_without_own_fold(
-    learn: Callable[..., Blend],
+    learn: Callable[[Booleans], Blend],
     predictions: Floats,
-    truth: Floats | Integers,
     sample_weight: Floats,
     groups: Integers,
 ) -> Floats:
     """Blend predictions, (A, N, ...), with weights that were not learned on the row's own fold.
 
-    ``learn`` maps predictions, truth, (N, ...), and ``sample_weight``, (N,), to a blend.
-    ``groups``, (N,), holds the fold of each row. If there is only one, or the others have zero
-    weight, weights are learned on all rows.
+    ``learn`` maps a mask of rows, (N,), to a blend. ``groups``, (N,), holds the fold of each row.
+    If there is only one, or the others have zero weight, weights are learned on all rows.
     """
     blended = np.empty(predictions.shape[1:])
     for group in np.unique(groups):
         own = groups == group
         others = ~own if sample_weight[~own].any() else np.ones_like(own)
-        blend = learn(predictions[:, others], truth[others], sample_weight[others])
-        blended[own] = blend.of(predictions[:, own])
+        blended[own] = learn(others).of(predictions[:, own])
     return blended
 
 
@@ -130,9 +126,13 @@ def combined(
     weight = weight / weight[weight > 0].mean()
     truth = truth[held.known]
     arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
-    predictions = np.stack([predicted for predicted, _ in arms])
-    learn = partial(output.learn, rules=rules)
-    blended = blended_without_own_fold(learn, predictions, truth, weight, held.groups)
+    predictions = np.stack([arm.predictions for arm in arms])
+    honest = np.stack([arm.honest for arm in arms])
+
+    def learn(rows: Booleans | slice) -> Blend:
+        return output.learn(predictions[:, rows], truth[rows], weight[rows], rules=rules)
+
+    blended = blended_without_own_fold(learn, honest, weight, held.groups)
     score, loss = output.judged(blended, truth, weight)
 
     def of_all_rows(known: Floats) -> Floats:
@@ -142,13 +142,25 @@ def combined(
         return filled
 
     return Combination(
-        np.array([temperature for _, temperature in arms]),
-        learn(predictions, truth, weight),
+        np.array([arm.temperature for arm in arms]),
+        learn(slice(None)),
         of_all_rows(blended),
-        np.stack([of_all_rows(arm) for arm in predictions]),
+        np.stack([of_all_rows(arm) for arm in honest]),
         score,
         loss,
     )
+
+
+@dataclass(frozen=True)
+class _JudgedArm:
+    """An arm's predictions for the known rows at its temperature, (N, ...).
+
+    Those of ``honest`` are made at epochs that were chosen on other rows.
+    """
+
+    predictions: Floats
+    honest: Floats
+    temperature: float
 
 
 def _judged_arm(
@@ -158,13 +170,19 @@ def _judged_arm(
     truth: Any,
     weight: Floats,
     rules: BlendRules,
-) -> tuple[Floats, float]:
-    """Return an arm's predictions for the known rows at its temperature, and the temperature."""
-    values = np.concatenate(
-        [output.aligned(member.estimator, member.held_out) for member in members]
-    )
+) -> _JudgedArm:
+    def joined(of_members: Sequence[Any]) -> Floats:
+        pairs = zip(members, of_members, strict=True)
+        return np.concatenate([output.aligned(member.estimator, one) for member, one in pairs])
+
+    values = joined([member.held_out for member in members])
     temperature = 1.0
     if rules.calibrate:
         of_rows = np.searchsorted(held.known, held.rows)
         temperature = output.temperature(values, truth[of_rows], held.shares(weight))
-    return held.averages(output.tempered(values, temperature)[np.newaxis])[0], temperature
+
+    def averages(values: Floats) -> Floats:
+        return held.averages(output.tempered(values, temperature)[np.newaxis])[0]
+
+    honest = joined([member.honest for member in members])
+    return _JudgedArm(averages(values), averages(honest), temperature)

@@ -276,6 +276,8 @@ def _fit_together(
     for i, fit in asked.items():
         fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
+        if jobs[i].is_validated:
+            fit.cross_fits = method
         fit.task = jobs[i].task
     train([fit for fit in asked.values() if fit.error is None], order, common)
     members = []
@@ -289,7 +291,11 @@ def _fit_together(
         if method is None:
             members.append(FittedMember(job.estimator))
         else:
-            members.append(FittedMember.judged(job.estimator, parts[job.part].held_out(), method))
+            part = parts[job.part]
+            member = FittedMember.judged(job.estimator, part.held_out(), method)
+            if i in asked and part.watched is not None:
+                member = member.with_honest(part.watched, asked[i].cross_fitted)
+            members.append(member)
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 

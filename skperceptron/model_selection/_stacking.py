@@ -10,23 +10,24 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import check_sample_weight
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras
 from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import Listener
 from ..components import key_of
 from ..engine import Network
+from ..engine.arrays import Integers
 from ..engine.compiled import Way, way
-from ..estimators.base import BaseMultilayerPerceptron, fit_alone
+from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.blas_threads import suited_team, suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, Run, make_ready, uncached
+from ..estimators.held_out import Validation
 from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
 from ..options import Checked, is_immutable
@@ -112,6 +113,10 @@ class Fit:
         Reports it to callbacks.
     settings : Settings, default=None
         None if the parameters cannot be compared by value.
+    cross_fits : str, default=None
+        The method whose predictions of validation rows are wanted.
+    cross_fitted : list
+        Places among these rows, and the predictions there; see :class:`~.CrossFitting`.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -126,6 +131,8 @@ class Fit:
     name: str = ""
     task: NetworkTask | None = None
     settings: Settings | None = None
+    cross_fits: str | None = None
+    cross_fitted: list[tuple[Integers, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
@@ -133,6 +140,10 @@ class Fit:
     def fail(self, error: Exception) -> None:
         """Restore the estimator as it was before the fit, and keep the exception."""
         self.error = error
+        self.restore()
+
+    def restore(self) -> None:
+        """Restore the estimator as it was before the fit."""
         self.estimator.__dict__.clear()
         self.estimator.__dict__.update(self._before)
 
@@ -146,19 +157,6 @@ class Fit:
             self.fail(error)
         finally:
             self.seconds += time.perf_counter() - start
-
-    def alone(self) -> None:
-        """Fit the estimator by itself."""
-        X, y, weight, extras = self.X, self.y, self.sample_weight, self.extras
-        if (fold := self.fold) is not None:
-            held_out = {"X_val": X[fold.held_out], "y_val": y[fold.held_out]}
-            if weight is not None:
-                weight = check_sample_weight(weight, X)
-                held_out["sample_weight_val"] = weight[fold.held_out]
-                weight = weight[fold.train]
-            X, y, extras = X[fold.train], y[fold.train], replace(extras, **held_out)
-        with self.attempt():
-            fit_alone(self.estimator, X, y, weight, extras)
 
 
 @dataclass
@@ -176,6 +174,12 @@ class _Prepared:
     @property
     def network(self) -> Network:
         return self.run.model.network
+
+    def take_cross_fitted(self) -> None:
+        """Keep the predictions of validation rows that the fit was asked for."""
+        method, validate = self.fit.cross_fits, self.member.recipe.validate
+        if method is not None and isinstance(validate, Validation):
+            self.fit.cross_fitted = list(validate.cross_fitted(method))
 
     def batch_rows(self) -> int:
         """Return the batch size; 0 if one batch holds all rows, however many they are."""
@@ -393,6 +397,9 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     checked = common.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, Listener(), common.cached(fit))
     recipe = run.member.recipe
+    chooses_epoch = recipe.watches_score and recipe.restores_best
+    if fit.cross_fits is not None and chooses_epoch and isinstance(recipe.validate, Validation):
+        recipe.validate.cross_fit(recipe.prefers_latest)
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
     run.member.recipe = replace(recipe, **components)
@@ -409,10 +416,13 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
     start = time.perf_counter()
     try:
         _run(ordered, common, order)
-    except Exception:
-        # Perhaps a user's own activation or loss: fitted alone, only the fits that use it fail.
+    except Exception as error:
+        if len(alike) == 1:
+            alike[0].fit.fail(error)
+            return
+        # Perhaps a user's own activation or loss: in stacks of one, only fits that use it fail.
         for prepared in alike:
-            _fit_alone(prepared)
+            _train_stack([_prepared_again(prepared)], Common(), order)
         return
     elapsed = time.perf_counter() - start
     n_epochs = max(1, sum(prepared.member.n_iter for prepared in ordered))
@@ -422,6 +432,7 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
             continue
         with prepared.fit.attempt():
             prepared.run.finish()
+            prepared.take_cross_fitted()
 
 
 def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
@@ -516,11 +527,13 @@ class _Generators:
         return self._shared[key]
 
 
-def _fit_alone(prepared: _Prepared) -> None:
+def _prepared_again(prepared: _Prepared) -> _Prepared:
+    """Prepare a fit that has been prepared before, but not been trained to its end."""
     fit = prepared.fit
+    fit.restore()
     if prepared.random_state is not None:
         fit.estimator.random_state.set_state(prepared.random_state)
-    fit.alone()
+    return _prepare(fit, Common())
 
 
 def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared]:

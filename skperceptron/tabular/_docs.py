@@ -82,14 +82,13 @@ arms_ : list of dict
     The parameters in which the arms differ.
 
 oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, {columns})
-    {predictions} of the training rows by networks that have not seen them, with weights learned on
-    the other folds; NaN where a row was never held out.
+    {predictions} of the training rows by networks that have not seen them, at epochs chosen on
+    other rows, with weights learned on the other folds; NaN where a row was never held out.
 
 cv_score_ : float
-    {score} of `oof_predictions_`: an estimate for new rows, at no extra cost. It is too high on
-    tables of few rows with much noise, since held-out rows also select the epochs of networks:
-    :doc:`/tables` has figures. Otherwise it may be a little too low, since each row is predicted
-    only by the networks that held it out, whereas `predict` averages over all networks.
+    {score} of `oof_predictions_`: an estimate for new rows. It may be a little too low, since each
+    row is predicted only by the networks that held it out, whereas `predict` averages over all
+    networks. :doc:`/tables` has figures.
 
 cv_loss_ : float
     Their {loss}.

@@ -6,7 +6,7 @@ Here K is the number of members, n the largest number of validation rows of any 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +24,27 @@ TOGETHER = 2**21
 Outcome = tuple[float, float] | Exception
 
 
+class Figures(NamedTuple):
+    """Losses and scores of K networks; those of one network have no axis of networks.
+
+    Attributes
+    ----------
+    losses : ndarray of shape (K,)
+    scores : ndarray of shape (K,), or None
+        None if they cannot be computed from raw predictions.
+    without_parts : ndarray of shape (K, n_parts), or None
+        Scores of all rows but those of each part, if asked for.
+    """
+
+    losses: Any
+    scores: Any = None
+    without_parts: Any = None
+
+    def of(self, k: int) -> Figures:
+        """Return the figures of one network."""
+        return Figures(*(None if figures is None else figures[k] for figures in self))
+
+
 class Comparison(Protocol):
     """Compares raw predictions of several networks with the true targets."""
 
@@ -34,11 +55,8 @@ class Comparison(Protocol):
     def joined(self, others: Sequence[Any]) -> Any:
         """Return one comparison of the networks of this one and of others with the same key."""
 
-    def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
-        """Return losses and scores, each (K,); raw predictions, (K, n, C), may be overwritten.
-
-        Scores are None if they cannot be computed from raw predictions.
-        """
+    def figures(self, raw: Floats) -> Figures:
+        """Return the figures of raw predictions, (K, n, C), which may be overwritten."""
 
 
 class Judge(Protocol):
@@ -56,8 +74,8 @@ class Judge(Protocol):
     def dense_rows(self) -> Floats:
         """Return these rows, (n, D)."""
 
-    def outcome(self, loss: float, score: float | None, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss from the figures of the comparison."""
+    def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
+        """Return score and loss from this network's figures of the comparison."""
 
 
 class ValidationPass:
@@ -110,26 +128,25 @@ class ValidationPass:
 
         An exception was raised by the validation of that member: others continue.
         """
-        figures: dict[int, tuple[float, float | None]] = {}
+        figures: dict[int, Figures] = {}
         if self._together.keys() & asked:
             figures = self._figures(parameters)
         return {k: self._outcome(k, figures.get(k), parameters[k]) for k in asked}
 
-    def _figures(self, parameters: Floats) -> dict[int, tuple[float, float | None]]:
-        """Return losses and scores of all members that are predicted together."""
+    def _figures(self, parameters: Floats) -> dict[int, Figures]:
+        """Return the figures of all members that are predicted together."""
         raw = self._raw(parameters)
-        figures: dict[int, tuple[float, float | None]] = {}
+        figures: dict[int, Figures] = {}
         for members, slots, comparison in self._groups:
             n_rows = self._together[members[0]]
             try:
                 # A comparison may overwrite the array that it gets.
-                losses, scores = comparison.figures(raw[slots, :n_rows].copy())
+                joint = comparison.figures(raw[slots, :n_rows].copy())
             except Exception:
                 # A user's own loss may have failed: each member is then validated alone, and gets
                 # its own error.
                 continue
-            of_scores = [None] * len(members) if scores is None else scores.tolist()
-            figures |= zip(members, zip(losses.tolist(), of_scores, strict=True), strict=True)
+            figures |= {member: joint.of(i) for i, member in enumerate(members)}
         return figures
 
     def _raw(self, parameters: Floats) -> Floats:
@@ -146,12 +163,10 @@ class ValidationPass:
             self._work.forward()
         return self._work.raw
 
-    def _outcome(
-        self, k: int, figures: tuple[float, float | None] | None, parameters: Floats
-    ) -> Outcome:
+    def _outcome(self, k: int, figures: Figures | None, parameters: Floats) -> Outcome:
         try:
             if figures is not None:
-                return self._judges[k].outcome(*figures, parameters)
+                return self._judges[k].outcome(figures, parameters)
             validation = self._validations[k]
             assert validation is not None
             return validation(parameters)

@@ -70,14 +70,14 @@ def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, wei
     assert len({one.key for one in alone}) == 1
     joined = alone[0].joined(alone[1:])
     for _ in range(2):
-        losses, scores = joined.figures(raw.copy())
+        losses, scores, _ = joined.figures(raw.copy())
         found = [one.figures(raw[k : k + 1].copy()) for k, one in enumerate(alone)]
         assert np.isfinite(losses).all()
-        assert_array_equal(losses, np.concatenate([loss for loss, _ in found]))
+        assert_array_equal(losses, np.concatenate([one.losses for one in found]))
         if joined.gives_scores:
-            assert_array_equal(scores, np.concatenate([score for _, score in found]))
+            assert_array_equal(scores, np.concatenate([one.scores for one in found]))
         else:
-            assert scores is None and all(score is None for _, score in found)
+            assert scores is None and all(one.scores is None for one in found)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -86,29 +86,47 @@ def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, wei
 def test_a_network_that_diverges_leaves_the_others_alone(case, bad):
     alone, raw = comparisons_of(case, "score", False)
     raw[1, 3, 0] = bad
-    losses, scores = alone[0].joined(alone[1:]).figures(raw.copy())
+    losses, scores, _ = alone[0].joined(alone[1:]).figures(raw.copy())
     assert np.isnan(losses[1]) and np.isnan(alone[1].figures(raw[1:2].copy())[0])
     for k in (0, 2, 3):
-        loss, score = alone[k].figures(raw[k : k + 1].copy())
+        loss, score, _ = alone[k].figures(raw[k : k + 1].copy())
         assert (losses[k], scores[k]) == (loss[0], score[0])
 
 
 def test_counts_out_of_range_leave_the_rounding_of_others_alone():
     alone, raw = comparisons_of("counts", "loss", True)
     raw[2, 0, 0] = -800.0
-    losses, _ = alone[0].joined(alone[1:]).figures(raw.copy())
+    losses, *_ = alone[0].joined(alone[1:]).figures(raw.copy())
     found = [one.figures(raw[k : k + 1].copy())[0][0] for k, one in enumerate(alone)]
     assert np.isfinite(losses).all()
     assert_array_equal(losses, found)
 
 
-def test_parts_of_rows_give_the_figures_of_all():
+def test_portions_of_rows_give_the_figures_of_all():
     alone, raw = comparisons_of("labels", "score", True)
-    parts = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
-    losses, scores = alone[0].figures_of_parts(parts)
+    portions = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
+    losses, scores, _ = alone[0].figures_of_portions(portions)
     wanted = alone[0].figures(raw[:1].copy())
     np.testing.assert_allclose(losses, wanted[0], rtol=1e-14)
     assert_array_equal(scores, wanted[1])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("monitor", MONITORS)
+@pytest.mark.parametrize("case", CASES)
+def test_scores_without_parts_are_those_of_all_other_rows(case, monitor, weighted):
+    alone, raw = comparisons_of(case, monitor, weighted)
+    if not alone[0].gives_scores:
+        return
+    target, members = alone[0]._target, [rows for one in alone for rows in one._members]
+    found = Comparison(target, monitor, members, n_parts=5).figures(raw.copy()).without_parts
+    assert found.shape == (K, 5)
+    for part in range(5):
+        others = np.flatnonzero(np.arange(N) % 5 != part)
+        of_others = Comparison(target, monitor, [rows.part(others) for rows in members])
+        np.testing.assert_allclose(
+            found[:, part], of_others.figures(np.take(raw, others, axis=1))[1], rtol=1e-12
+        )
 
 
 def test_a_softmax_over_many_rows_of_many_classes_has_the_bits_of_each_alone():
@@ -156,7 +174,7 @@ def test_losses_in_several_units_have_the_bits_of_each_alone():
         target.encode(y, None, FIT, None)
         alone.append(Comparison(target, "loss", [JudgedRows(target.encode_validation(y), y, None)]))
     raw = RNG.normal(size=(2, N, 1))
-    losses, scores = alone[0].joined(alone[1:]).figures(raw.copy())
+    losses, scores, _ = alone[0].joined(alone[1:]).figures(raw.copy())
     expected = np.concatenate(
         [a.figures(r[np.newaxis])[0] for a, r in zip(alone, raw, strict=True)]
     )

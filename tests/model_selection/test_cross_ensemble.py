@@ -155,14 +155,47 @@ def test_numbers_are_weighted_means():
     assert ensemble.score(XR, YR) == r2_score(YR, ensemble.predict(XR))
 
 
+def at_epochs_of_other_rows(member, train, test):
+    """Predict held-out rows, each fifth of them at the epoch that is best for the others."""
+    at_epochs = [
+        clone(member)
+        .set_params(early_stopping=False, max_iter=max_iter)
+        .fit(XR[train], YR[train])
+        .predict(XR[test])
+        for max_iter in range(1, REGRESSOR.max_iter + 1)
+    ]
+    squares = (np.array(at_epochs) - YR[test]) ** 2
+    predicted = np.empty(len(test))
+    for part in range(5):
+        mine = np.arange(len(test)) % 5 == part
+        best = squares[:, ~mine].mean(axis=1).argmin()
+        predicted[mine] = at_epochs[best][mine]
+    return predicted
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_predictions_out_of_fold_are_those_of_members_that_have_not_seen_the_row():
     ensemble = regressor(calibrated := REGRESSOR, arms={}).fit(XR, YR)
     assert calibrated.early_stopping is False
-    for (_, test), member in zip(ensemble.splits_, ensemble.estimators_[0], strict=True):
-        assert_allclose(ensemble.oof_predictions_[test], member.predict(XR[test]))
+    for (train, test), member in zip(ensemble.splits_, ensemble.estimators_[0], strict=True):
+        expected = at_epochs_of_other_rows(member, train, test)
+        assert_allclose(ensemble.oof_predictions_[test], expected, rtol=1e-6)
     assert_allclose(ensemble.oof_score_, r2_score(YR, ensemble.oof_predictions_))
     assert_allclose(ensemble.oof_loss_, mean_squared_error(YR, ensemble.oof_predictions_))
     assert_array_equal(ensemble.oof_arm_predictions_[0], ensemble.oof_predictions_)
+
+
+def test_a_row_does_not_choose_the_epoch_at_which_it_is_predicted():
+    # Labels by chance: predicted at the epochs that are best for these rows, 63 % would be right.
+    network = MLPSoftmaxClassifier((16,), max_iter=80, learning_rate_init=0.03, batch_size=16)
+    network.set_params(early_stopping=EarlyStopping("score", patience=np.inf))
+    scores = []
+    for seed in range(10):
+        rng = np.random.RandomState(seed)
+        rows, labels = rng.normal(size=(60, 8)), rng.permutation(np.repeat([0, 1], 30))
+        ensemble = classifier(network, {}, cv=4, random_state=seed).fit(rows, labels)
+        scores.append(ensemble.oof_score_)
+    assert np.mean(scores) < 0.55
 
 
 def test_scores_out_of_fold_are_those_of_the_predictions():
@@ -473,11 +506,14 @@ def test_rows_that_are_held_out_describe_nothing():
 
 def test_a_stack_that_fails_is_fitted_fold_by_fold(monkeypatch):
     expected = classifier().fit(X, Y).oof_predictions_
+    run = stacking._run
 
-    def fail(*_):
-        raise RuntimeError
+    def fail_together(ordered, *arguments):
+        if len(ordered) > 1:
+            raise RuntimeError
+        run(ordered, *arguments)
 
-    monkeypatch.setattr(stacking, "_run", fail)
+    monkeypatch.setattr(stacking, "_run", fail_together)
     assert_allclose(classifier().fit(X, Y).oof_predictions_, expected, atol=1e-9)
 
 

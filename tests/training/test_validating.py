@@ -9,7 +9,7 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.normalizations import BatchNormalization
 from skperceptron.training import validating
-from skperceptron.training.validating import ValidationPass
+from skperceptron.training.validating import Figures, ValidationPass
 
 N_ROWS = [5, 1, 8, 3]
 ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
@@ -38,7 +38,7 @@ class Sums:
         # A comparison may overwrite the raw predictions.
         raw[:] = np.nan
         sums = [judge.raw.sum() for judge in self.judges]
-        return np.array(sums), None if self.judges[0].is_scorer else -np.array(sums)
+        return Figures(np.array(sums), None if self.judges[0].is_scorer else -np.array(sums))
 
 
 class Rows:
@@ -63,8 +63,9 @@ class Rows:
     def dense_rows(self):
         return self.X
 
-    def outcome(self, loss, score, parameters):
-        return float(parameters.sum()) if score is None else score, loss
+    def outcome(self, figures, parameters):
+        score = float(parameters.sum()) if figures.scores is None else figures.scores
+        return score, figures.losses
 
 
 def network_of(activations, normalize=None):

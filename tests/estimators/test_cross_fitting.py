@@ -1,0 +1,53 @@
+"""Validation rows are predicted at epochs that were chosen on other rows."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skperceptron.estimators.cross_fitting import N_PARTS, CrossFitting
+
+
+def epoch(scores, cross_fitting, number):
+    cross_fitting.see(np.array(scores), np.array([float(number)]))
+
+
+def epoch_of_row(cross_fitting):
+    return {
+        int(row): int(parameters[0]) for rows, parameters in cross_fitting.chosen() for row in rows
+    }
+
+
+@pytest.mark.parametrize("prefers_latest", [False, True])
+def test_each_part_gets_the_best_epoch_of_the_others(prefers_latest):
+    found = CrossFitting(7, prefers_latest)
+    epoch([0, 0, 0, 0, 0], found, 1)
+    epoch([1, 0, -1, 2, np.nan], found, 2)
+    epoch([1, -1, 0, 3, -np.inf], found, 3)
+    expected = {0: 2, 1: 1, 2: 1, 3: 3, 4: 1, 5: 2, 6: 1}
+    if prefers_latest:
+        expected |= {0: 3, 5: 3, 1: 2, 6: 2, 2: 3}
+    assert epoch_of_row(found) == expected
+
+
+def test_parameters_are_kept_as_they_were():
+    parameters = np.array([1.0])
+    found = CrossFitting(2, False)
+    found.see(np.ones(N_PARTS), parameters)
+    parameters[:] = 2
+    assert epoch_of_row(found) == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize("scores", [None, [np.nan] * N_PARTS, [-np.inf] * N_PARTS])
+def test_rows_without_a_finite_score_have_no_epoch(scores):
+    found = CrossFitting(9, True)
+    if scores is not None:
+        epoch(scores, found, 1)
+    assert not epoch_of_row(found)
+
+
+@pytest.mark.parametrize("n_rows", [2, 4, 5, 23])
+def test_every_row_is_in_one_part(n_rows):
+    found = CrossFitting(n_rows, False)
+    epoch([0] * N_PARTS, found, 1)
+    rows = np.concatenate([rows for rows, _ in found.chosen()])
+    assert_array_equal(np.sort(rows), np.arange(n_rows))
