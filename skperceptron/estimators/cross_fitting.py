@@ -18,8 +18,8 @@ class CrossFitting:
     """The parameters of the best epoch of one network for each part of its validation rows.
 
     The epoch that is best on all rows flatters the network's predictions for these rows: new rows
-    would have lower scores (Varma & Simon 2006, Bias in error estimation when using
-    cross-validation for model selection). So each part has an epoch that is best on all others.
+    would have lower scores (Varma & Simon 2006). So each part has an epoch that is best on all
+    others.
 
     Parameters
     ----------
