@@ -125,7 +125,7 @@ class StackedParallel:
 
     Parameters
     ----------
-    keeping : SearchRecord, default=None
+    record : SearchRecord, default=None
         Receives what the search keeps; None keeps nothing.
     new_task : callable, default=None
         Returns the callback task of the next call, or None.
@@ -139,7 +139,7 @@ class StackedParallel:
 
     def __init__(
         self,
-        keeping: SearchRecord | None = None,
+        record: SearchRecord | None = None,
         new_task: Callable[[], NetworkTask | None] | None = None,
         *,
         n_jobs: int | None = None,
@@ -150,7 +150,7 @@ class StackedParallel:
         # Results come one by one, so that those so far are kept if the user ends the search.
         self._workers = Workers(n_jobs, is_ordered=False, **options)
         self._n_jobs = n_jobs
-        self._keeping = keeping
+        self._record = record
         self._sender: Sender | None = None
 
     def __enter__(self) -> StackedParallel:
@@ -173,9 +173,9 @@ class StackedParallel:
         if self._new_task is not None:
             for call in calls:
                 call.task = self._new_task()
-        if self._keeping is not None:
+        if self._record is not None:
             of_calls = [call.keywords for call in calls]
-            self._keeping.splits += [(keywords["train"], keywords["test"]) for keywords in of_calls]
+            self._record.splits += [(keywords["train"], keywords["test"]) for keywords in of_calls]
         if self._sender is None:
             self._sender = sender(self._n_jobs)
         pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
@@ -189,9 +189,9 @@ class StackedParallel:
             found.update(zip(pieces[n], of_piece, strict=True))
             cut_short += [names] if names else []
         results = _completed(found, n_calls)
-        if self._keeping is not None:
-            self._keeping.members += [result.pop("member", None) for result in results]
-            self._keeping.curves += [result.pop("curves", {}) for result in results]
+        if self._record is not None:
+            self._record.members += [result.pop("member", None) for result in results]
+            self._record.curves += [result.pop("curves", {}) for result in results]
         self._tell_of_interruptions(cut_short)
         if self._keeps_finished:
             # The final fit to all rows may again be interrupted once.
@@ -204,8 +204,8 @@ class StackedParallel:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
         cache = sending.shared(ProcessCache())
         sources = self._transform(calls, sending, cache)
-        method = None if self._keeping is None else self._keeping.method
-        keeps_curves = self._keeping is not None
+        method = None if self._record is None else self._record.method
+        keeps_curves = self._record is not None
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
 

@@ -22,7 +22,7 @@ from ._docs import FOUND, NETWORK, SCORES, SEARCH
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import SearchRecord, StackedParallel
-from ._search_ensemble import ensemble_of, keeping_for
+from ._search_ensemble import ensemble_of, record_for
 from ._search_transform import TransformsAsBest
 from ._spreading import without_preparing
 
@@ -38,7 +38,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     """
 
     n_jobs: int | None
-    _keeping: SearchRecord
+    _record: SearchRecord
     _preparing: ExitStack | None = None
     #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
@@ -73,7 +73,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         """
         with restored_on_failure(self), ExitStack() as preparing:
             # A search that combines its networks brings a record that keeps them.
-            vars(self).setdefault("_keeping", SearchRecord())
+            vars(self).setdefault("_record", SearchRecord())
             # Its own ``Parallel`` runs nothing.
             preparing.enter_context(without_preparing(self.n_jobs))
             self._preparing = preparing
@@ -90,12 +90,12 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(stacked, **context)  # type: ignore[misc]
         # Tools that wrap scikit-learn's ``fit`` may store the search before ours ends.
-        del self._keeping
+        del self._record
 
     def _stacked(self, parallel: Any) -> StackedParallel:
         """Return a replacement of a ``Parallel`` that runs fits as stacks, not one by one."""
         return StackedParallel(
-            self._keeping,
+            self._record,
             keeps_finished=self._keeps_finished,
             n_jobs=parallel.n_jobs,
             pre_dispatch=parallel.pre_dispatch,
@@ -123,7 +123,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
 
     def _format_results(self, candidates: Any, n_splits: int, *others: Any) -> dict[str, Any]:
         """Make ``cv_results_`` of all rounds so far, and ``curves_`` beside it."""
-        curves = self._keeping.curves
+        curves = self._record.curves
         starts = range(0, len(curves), n_splits)
         self.curves_ = [curves[start : start + n_splits] for start in starts]
         # The deviation of scores around 1e200 may be infinite.
@@ -131,7 +131,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             return super()._format_results(candidates, n_splits, *others)  # type: ignore[misc]
 
 
-class _StackedSearchMixin(StackedSearch):
+class _CombiningSearch(StackedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any
@@ -145,13 +145,13 @@ class _StackedSearchMixin(StackedSearch):
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         if not self._makes_ensemble():
             return super().fit(X, y, **params)
-        keeping = keeping_for(self, y)
+        record = record_for(self, y)
         # An earlier fit is left as it was if this one fails.
         search = copy(self)
-        search.refit, search._keeping = False, keeping
-        super(_StackedSearchMixin, search).fit(X, y, **params)
+        search.refit, search._record = False, record
+        super(_CombiningSearch, search).fit(X, y, **params)
         search._find_best()
-        search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
+        search.best_estimator_ = ensemble = ensemble_of(search, record, X, y, params)
         # Names of an earlier fit must not survive one without names.
         vars(self).pop("feature_names_in_", None)
         vars(search).pop("feature_names_in_", None)
@@ -204,12 +204,12 @@ class _StackedSearchMixin(StackedSearch):
         if self._makes_ensemble() and getattr(self, "multimetric_", False):
             judge = copy(self)
             judge.refit = self._first_metric()
-        return super(_StackedSearchMixin, judge).score(X, y, **params)  # type: ignore[misc]
+        return super(_CombiningSearch, judge).score(X, y, **params)  # type: ignore[misc]
 
 
 @speaks_for_itself
 @documented(network=NETWORK, search=SEARCH, scores=SCORES, found=FOUND)
-class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
+class StackedGridSearchCV(_CombiningSearch, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's
@@ -265,7 +265,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
 @speaks_for_itself
 @documented(network=NETWORK, search=SEARCH, scores=SCORES, found=FOUND)
-class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
+class StackedRandomizedSearchCV(_CombiningSearch, RandomizedSearchCV):
     """Randomised search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's

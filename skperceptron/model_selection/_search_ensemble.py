@@ -27,7 +27,7 @@ from ._parallel import SearchRecord
 N_BEST = 5
 
 
-def keeping_for(search: Any, y: Any) -> SearchRecord:
+def record_for(search: Any, y: Any) -> SearchRecord:
     """Return an empty ``SearchRecord`` for a search; raise ValueError if it cannot be combined."""
     estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
     if y is None:
@@ -44,19 +44,19 @@ def keeping_for(search: Any, y: Any) -> SearchRecord:
 
 
 def ensemble_of(
-    search: Any, keeping: SearchRecord, X: Any, y: Any, params: dict[str, Any]
+    search: Any, record: SearchRecord, X: Any, y: Any, params: dict[str, Any]
 ) -> BaseCrossEnsemble:
     """Return the best ensemble of the candidates of a fitted search.
 
-    ``keeping`` holds the members that it has fitted; the data and ``params`` are those of its
+    ``record`` holds the members that it has fitted; the data and ``params`` are those of its
     ``fit``.
     """
     start = time.perf_counter()
     n = search.n_splits_
-    splits = [counted_from_0(split, num_samples(X)) for split in keeping.splits[:n]]
+    splits = [counted_from_0(split, num_samples(X)) for split in record.splits[:n]]
     arms, members = [], []
     for i, arm in enumerate(search.cv_results_["params"]):
-        of_arm = [member for member in keeping.members[i * n : i * n + n] if member is not None]
+        of_arm = [member for member in record.members[i * n : i * n + n] if member is not None]
         if len(of_arm) == n:
             arms.append(arm)
             members.append(of_arm)

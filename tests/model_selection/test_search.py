@@ -609,7 +609,7 @@ def test_failed_search_leaves_no_record_behind(refit):
     for y in (Y[:-1], Y):
         with pytest.raises(ValueError, match=r"inconsistent|'alpha'"):
             search.fit(X, y)
-        assert not {"_keeping", "_preparing", "curves_"} & vars(search).keys()
+        assert not {"_record", "_preparing", "curves_"} & vars(search).keys()
 
 
 @pytest.mark.parametrize("search_class", [StackedGridSearchCV, StackedHalvingGridSearchCV])
