@@ -76,4 +76,4 @@ def reporting_parallel(
     refuse_misplaced(whole, whole.function)
     refuse_single_fits(whole, whole.function)
     with listening(whole, None, X, y, None) as listener:
-        yield partial(StackedParallel, None, partial(_new_task, whole, listener))
+        yield partial(StackedParallel, new_task=partial(_new_task, whole, listener))

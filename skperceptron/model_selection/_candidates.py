@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pickle import dumps, loads
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
-from ._sending import Sender
+from ._sending import ProcessCache, Sender
 from ._spreading import Workers, numbered
 from ._stacking import Common, Fit, token
 
@@ -194,6 +195,18 @@ def transformed_once(
     by_number = [(numbered, n, *task) for n, task in enumerate(tasks.values())]
     found = dict(workers.spread(by_number, len(tasks)))
     return {s: found[n] for n, s in enumerate(tasks)}
+
+
+def transformed_here(
+    tasks: Mapping[Any, tuple[Any, ...]], sources: Mapping[Any, Any], cache: ProcessCache
+) -> dict[Hashable, Any]:
+    """Add to the results of ``transformed_once`` those that this process has to make itself."""
+    made = {
+        source: cache.get(source, partial(function, *arguments))
+        for source, (function, *arguments) in tasks.items()
+        if source not in sources
+    }
+    return {**sources, **made}
 
 
 def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:

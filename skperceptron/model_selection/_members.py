@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -29,6 +28,7 @@ from ._candidates import (
     put_together,
     through,
     transform,
+    transformed_here,
     transformed_once,
     transformers_token,
 )
@@ -235,12 +235,17 @@ def _transformed(
     jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender, cache: Any
 ) -> dict[Hashable, Any]:
     """Fit the transformers, once for each of their settings and each part."""
-    leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
-    tasks = {s: (_prepared, job.estimator, parts[job.part]) for s, job in leaders.items()}
-    has_transformers = any(
-        last_step(job.estimator) is not job.estimator for job in leaders.values()
-    )
+    tasks = _transforming_tasks(jobs, parts)
+    has_transformers = any(last_step(one) is not one for _, one, _ in tasks.values())
     return transformed_once(tasks, has_transformers, workers, sending, cache)
+
+
+def _transforming_tasks(
+    jobs: Sequence[Job], parts: Sequence[Part] | Mapping[int, Part]
+) -> dict[Hashable, tuple[Any, ...]]:
+    """Return the task that fits the transformers of each source, by the first of its jobs."""
+    leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
+    return {s: (_prepared, job.estimator, parts[job.part]) for s, job in leaders.items()}
 
 
 def _prepared(estimator: Any, part: Part) -> Transformed:
@@ -263,27 +268,23 @@ def _fit_together(
 ) -> tuple[list[FittedMember], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
-    sources = dict(sources)
-    for job in jobs:
-        if job.needs_transformed and job.source not in sources:
-            make = partial(_prepared, job.estimator, parts[job.part])
-            sources[job.source] = cache.get(job.source, make)
-    asked = {
+    sources = transformed_here(_transforming_tasks(jobs, parts), sources, cache)
+    fits = {
         i: ask_for_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)
         if job.network is not None
     }
-    for i, fit in asked.items():
+    for i, fit in fits.items():
         fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
         if jobs[i].is_validated:
             fit.cross_fits = method
         fit.task = jobs[i].task
-    train([fit for fit in asked.values() if fit.error is None], order, common)
+    train([fit for fit in fits.values() if fit.error is None], order, common)
     members = []
     for i, job in enumerate(jobs):
         try:
-            _finish(job, asked.get(i), parts[job.part], sources)
+            _finish(job, fits.get(i), parts[job.part], sources)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")
@@ -293,10 +294,10 @@ def _fit_together(
         else:
             part = parts[job.part]
             member = FittedMember.judged(job.estimator, part.held_out(), method)
-            if i in asked and part.watched is not None:
-                member = member.with_honest(part.watched, asked[i].cross_fitted)
+            if i in fits and part.watched is not None:
+                member = member.with_honest(part.watched, fits[i].cross_fitted)
             members.append(member)
-    return members, sum(fit.was_cut_short for fit in asked.values())
+    return members, sum(fit.was_cut_short for fit in fits.values())
 
 
 def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:

@@ -9,7 +9,7 @@ error scores, messages and callbacks are thus scikit-learn's own.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -35,6 +35,7 @@ from ._candidates import (
     own_rows,
     put_together,
     transform,
+    transformed_here,
     transformed_once,
     transformers_token,
 )
@@ -248,14 +249,18 @@ class StackedParallel:
 
     def _transform(self, calls: Sequence[Call], sending: Sender, cache: Any) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split."""
-        leaders: dict[Hashable, Call] = {}
-        for call in calls:
-            if call.network is not None:
-                leaders.setdefault(call.source, call)
-        users = Counter(call.source for call in calls if call.network is not None)
-        tasks = {s: (_of_split, call, users[s]) for s, call in leaders.items()}
-        has_transformers = any(call.network is not call.estimator for call in leaders.values())
+        tasks = _transforming_tasks(calls)
+        has_transformers = any(call.network is not call.estimator for _, call, _ in tasks.values())
         return transformed_once(tasks, has_transformers, self._workers, sending, cache)
+
+
+def _transforming_tasks(calls: Sequence[Call]) -> dict[Hashable, tuple[Any, ...]]:
+    """Return the task that fits the transformers of each source, by the first of its calls."""
+    users: dict[Hashable, list[Call]] = defaultdict(list)
+    for call in calls:
+        if call.network is not None:
+            users[call.source].append(call)
+    return {source: (_of_split, mine[0], len(mine)) for source, mine in users.items()}
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:
@@ -383,49 +388,56 @@ def _fit_and_score(
 
     With a method, the fitted members are added to the results, and on demand their curves.
     """
-    keeps_finished = conditions.keeps_finished
-    common, rows = conditions.shared.common, conditions.shared.rows
-    users = Counter(call.source for call in calls if call.network is not None)
-    for call in calls:
-        if call.network is not None and call.source not in sources:
-            make = partial(_of_split, call, users[call.source])
-            sources[call.source] = conditions.cache.get(call.source, make)
-    asked = {
-        i: ask_for_fit(call.network, sources[call.source], common)
+    shared = conditions.shared
+    sources = transformed_here(_transforming_tasks(calls), sources, conditions.cache)
+    fits = {
+        i: ask_for_fit(call.network, sources[call.source], shared.common)
         for i, call in enumerate(calls)
         if call.network is not None
     }
-    place_of = {id(fit): i for i, fit in asked.items()}
-    for i, fit in asked.items():
+    place_of = {id(fit): i for i, fit in fits.items()}
+    for i, fit in fits.items():
         fit.name = calls[i].name
         fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
     cut_short = []
     results: dict[int, dict[str, Any]] = {}
     # Members that are kept need predictors of their own.
-    predictors = conditions.shared.predictors if conditions.method is None else None
-    tools = _Tools(rows, predictors)
+    tools = _Tools(shared.rows, shared.predictors if conditions.method is None else None)
 
-    def score(fits: Sequence[Fit]) -> None:
+    def score(ended: Sequence[Fit]) -> None:
         # After each stack, so that results are printed early, and networks are freed one by one.
-        for i in sorted(place_of[id(fit)] for fit in fits):
-            if asked[i].was_cut_short and asked[i].error is None:
-                cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
-            run = partial(_scored, calls[i], asked[i], sources[calls[i].source], tools)
-            results[i] = _ended_or(run, asked[i], keeps_finished)
-            results[i] |= _kept(calls[i], results[i], conditions)
+        for i in sorted(place_of[id(fit)] for fit in ended):
+            call, fit = calls[i], fits[i]
+            if fit.was_cut_short and fit.error is None:
+                cut_short.append(f"{call.name} ({fit.estimator.n_iter_} epochs)")
+            run = partial(_scored, call, fit, sources[call.source], tools)
+            results[i] = _result(call, run, fit, conditions)
 
     verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
-    order = Order(verbose, conditions.label, keeps_finished=keeps_finished, done=score)
-    train([fit for fit in asked.values() if fit.error is None], order, common)
-    score([fit for i, fit in asked.items() if i not in results])
+    order = Order(verbose, conditions.label, conditions.keeps_finished, done=score)
+    train([fit for fit in fits.values() if fit.error is None], order, shared.common)
+    score([fit for i, fit in fits.items() if i not in results])
     for i, call in enumerate(calls):
-        if i not in asked:
-            results[i] = _ended_or(call.run, None, keeps_finished)
-            results[i] |= _kept(call, results[i], conditions)
+        if i not in fits:
+            results[i] = _result(call, call.run, None, conditions)
     return [results[i] for i in range(len(calls))], cut_short
 
 
-def _ended_or(
+def _result(
+    call: Call, run: Callable[[], dict[str, Any]], fit: Fit | None, conditions: _Conditions
+) -> dict[str, Any]:
+    """Return the scores and times that ``run`` finds, and what is kept of the call besides."""
+    found = _unless_ended(run, fit, conditions.keeps_finished)
+    has_failed = found["fit_error"] is not None or "was_ended" in found
+    if conditions.keeps_curves:
+        found["curves"] = {} if has_failed else curves_of(call.estimator)
+    if conditions.method is not None:
+        member = None if has_failed else _judged(call, conditions.shared.rows, conditions.method)
+        found["member"] = member
+    return found
+
+
+def _unless_ended(
     run: Callable[[], dict[str, Any]], fit: Fit | None, keeps_finished: bool
 ) -> dict[str, Any]:
     """Return the result of a call, unless the user has already ended the search.
@@ -441,18 +453,6 @@ def _ended_or(
                 raise
             first_in_call(ENDED)
     return {"was_ended": True, "fit_error": None}
-
-
-def _kept(call: Call, result: dict[str, Any], conditions: _Conditions) -> dict[str, Any]:
-    """Return what is kept of a call besides its scores: its member and curves."""
-    has_failed = result["fit_error"] is not None or "was_ended" in result
-    kept: dict[str, Any] = {}
-    if conditions.keeps_curves:
-        kept["curves"] = {} if has_failed else curves_of(call.estimator)
-    if conditions.method is not None:
-        member = None if has_failed else _judged(call, conditions.shared.rows, conditions.method)
-        kept["member"] = member
-    return kept
 
 
 def _judged(call: Call, rows: _Rows, method: str) -> FittedMember | None:
