@@ -8,6 +8,7 @@ objects are numbered in the order in which they appear, and ``{"again": 3}`` ref
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Writer:
             return self._object(value, name, where)
         for kind, tell in TOLD.items():
             if isinstance(value, kind):
-                return getattr(self, tell)(value, where)
+                return tell(self, value, where)
         raise TypeError(
             f"{where} is {shown(value)}, which a file without code cannot hold: only numbers,"
             " texts, arrays and the classes of this package, and a few of scikit-learn's, are"
@@ -145,19 +146,19 @@ class Writer:
 
 
 #: The method for each type, subclasses before their base classes.
-TOLD: dict[type, str] = {
-    np.ma.MaskedArray: "_masked",
-    np.ndarray: "_array",
-    np.generic: "_scalar",
-    np.dtype: "_dtype",
-    list: "_list",
-    tuple: "_tuple",
-    dict: "_dict",
-    range: "_range",
-    slice: "_slice",
-    np.random.RandomState: "_random_state",
-    np.random.Generator: "_generator",
-    type: "_scalar_type",
+TOLD: dict[type, Callable[[Writer, Any, str], Any]] = {
+    np.ma.MaskedArray: Writer._masked,
+    np.ndarray: Writer._array,
+    np.generic: Writer._scalar,
+    np.dtype: Writer._dtype,
+    list: Writer._list,
+    tuple: Writer._tuple,
+    dict: Writer._dict,
+    range: Writer._range,
+    slice: Writer._slice,
+    np.random.RandomState: Writer._random_state,
+    np.random.Generator: Writer._generator,
+    type: Writer._scalar_type,
 }
 
 
@@ -181,7 +182,7 @@ class Reader:
         make = MADE.get(next(iter(told), ""))
         if make is None:
             raise ValueError(f"The file holds {shown(told)}, which means nothing.")
-        return getattr(self, make)(told)
+        return make(self, told)
 
     def _items(self, told: Any) -> list[Any]:
         return [self.made(item) for item in told]
@@ -275,11 +276,22 @@ class Reader:
         return bits
 
 
-#: What the first key of a dictionary may be.
-KINDS = (
-    *("again", "array", "dict", "dtype", "float", "generator", "masked", "object", "objects"),
-    *("random state", "range", "same generator", "scalar", "slice", "tuple", "type"),
-)
-
 #: The method that reads a dictionary, by its first key.
-MADE = {kind: f"_{kind.replace(' ', '_')}" for kind in KINDS}
+MADE: dict[str, Callable[[Reader, Any], Any]] = {
+    "again": Reader._again,
+    "array": Reader._array,
+    "dict": Reader._dict,
+    "dtype": Reader._dtype,
+    "float": Reader._float,
+    "generator": Reader._generator,
+    "masked": Reader._masked,
+    "object": Reader._object,
+    "objects": Reader._objects,
+    "random state": Reader._random_state,
+    "range": Reader._range,
+    "same generator": Reader._same_generator,
+    "scalar": Reader._scalar,
+    "slice": Reader._slice,
+    "tuple": Reader._tuple,
+    "type": Reader._type,
+}
