@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from skl2onnx._parse import _parse_sklearn
-from skl2onnx.common.utils_classifier import get_label_classes
 
 from ..._sklearn.pipelines import last_step
 from ...estimators.fitted import fitted_network
@@ -54,19 +53,18 @@ def ensemble_regressor_shapes(operator: Any) -> None:
 
 def convert_ensemble_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Convert the mean of probabilities."""
-    graph, mean = _mean_of_members(scope, operator, container)
-    _write_labels(graph, scope, operator, mean)
+    graph = Graph(scope, container, np.float64)
+    _write_labels(graph, operator, _mean_of_members(graph, operator))
 
 
 def convert_ensemble_regressor(scope: Any, operator: Any, container: Any) -> None:
     """Convert the mean of predictions."""
-    graph, mean = _mean_of_members(scope, operator, container)
-    graph.write(mean, operator.outputs[0])
+    graph = Graph(scope, container, np.float64)
+    graph.write(_mean_of_members(graph, operator), operator.outputs[0])
 
 
-def _mean_of_members(scope: Any, operator: Any, container: Any) -> tuple[Graph, Value]:
-    graph, members = Graph(scope, container, np.float64), operator.raw_operator.estimators_
-    return graph, _mean([_predicted(graph, scope, container, operator, m) for m in members])
+def _mean_of_members(graph: Graph, operator: Any) -> Value:
+    return _mean([_predicted(graph, operator, one) for one in operator.raw_operator.estimators_])
 
 
 # Arms with weights.
@@ -79,7 +77,7 @@ def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
     for weight, temperature, arm in _arms(model):
         aligned = []
         for member in arm:
-            values = _predicted(graph, scope, container, operator, member)
+            values = _predicted(graph, operator, member)
             if not several and not np.array_equal(member.classes_, model.classes_):
                 values = values @ selection(member.classes_, model.classes_)
             if temperature != 1:
@@ -87,14 +85,14 @@ def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
             aligned.append(values)
         mixture.append(_mean(aligned) * weight)
     blended = _tempered(graph, _sum(mixture), model.temperature_, several)
-    _write_labels(graph, scope, operator, blended)
+    _write_labels(graph, operator, blended)
 
 
 def convert_cross_regressor(scope: Any, operator: Any, container: Any) -> None:
     """Convert the weighted mean of arms."""
     graph, mixture = Graph(scope, container, np.float64), []
     for weight, _, arm in _arms(operator.raw_operator):
-        members = [_predicted(graph, scope, container, operator, member) for member in arm]
+        members = [_predicted(graph, operator, member) for member in arm]
         mixture.append(_mean(members) * weight)
     graph.write(_sum(mixture), operator.outputs[0])
 
@@ -128,10 +126,9 @@ def parse_search(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None
 
 def convert_chain(scope: Any, operator: Any, container: Any) -> None:
     """Convert a model that only applies its steps."""
-    variables = operator.inputs
+    graph, variables = Graph(scope, container, np.float64), operator.inputs
     for step in steps_of(operator.raw_operator):
-        variables = outputs_of(scope, container, step, variables)
-    graph = Graph(scope, container, np.float64)
+        variables = outputs_of(graph, step, variables)
     for found, variable in zip(variables, operator.outputs, strict=True):
         graph.write(graph.input(found), variable)
 
@@ -146,9 +143,9 @@ def steps_of(model: Any) -> list[Any]:
 # Pieces.
 
 
-def _predicted(graph: Graph, scope: Any, container: Any, operator: Any, member: Any) -> Value:
+def _predicted(graph: Graph, operator: Any, member: Any) -> Value:
     """Return what a member predicts, probabilities or numbers, in the dtype of the graph."""
-    variable = outputs_of(scope, container, member, operator.inputs)[-1]
+    variable = outputs_of(graph, member, operator.inputs)[-1]
     # The member is converted later, and may then have another type than is declared now.
     return graph.cast(Value(graph, variable.full_name, "not known yet"), graph.dtype.name)
 
@@ -161,11 +158,11 @@ def _mean(values: Sequence[Value]) -> Value:
     return _sum(values) * (1 / len(values))
 
 
-def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value) -> None:
+def _write_labels(graph: Graph, operator: Any, probabilities: Value) -> None:
     model, (labels, numbers) = operator.raw_operator, operator.outputs
     if predicts_several_labels(model):
         graph.write(probabilities > 0.5, labels)
     else:
         codes = graph.op("ArgMax", probabilities, axis=1, keepdims=0)
-        write_classes(graph, codes, get_label_classes(scope, model), labels)
+        write_classes(graph, model, codes, labels)
     graph.write(probabilities, numbers)

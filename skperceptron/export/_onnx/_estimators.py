@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from skl2onnx.common.utils_classifier import get_label_classes
 
 from ...engine.blocks import Block
 from ...engine.network import INPUT
@@ -52,7 +51,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     if isinstance(target, Indicators):
         graph.write(codes, labels)
     else:
-        write_classes(graph, codes, get_label_classes(scope, model), labels)
+        write_classes(graph, model, codes, labels)
     if scope.get_options(model, {"raw_scores": False})["raw_scores"]:
         graph.write(target.decision_to_onnx(graph, raw), numbers)
         return

@@ -34,14 +34,14 @@ class Graph(OperatorGraph):
     """
 
     def __init__(self, scope: Any, container: Any, dtype: Any) -> None:
-        self._scope = scope
-        self._container = container
+        self.scope = scope
+        self.container = container
         self.dtype = np.dtype(dtype)
 
     @property
     def opset(self) -> int:
         """The version of ONNX's operators."""
-        return int(self._container.target_opset)
+        return int(self.container.target_opset)
 
     def input(self, variable: Any) -> Value:
         """Return a variable of skl2onnx as a value."""
@@ -55,7 +55,7 @@ class Graph(OperatorGraph):
         self._node("Cast", [self._is(value).name], variable.full_name, to=_type_of(dtype))
 
     def in_dtype(self, dtype: Any) -> Graph:
-        return Graph(self._scope, self._container, dtype)
+        return Graph(self.scope, self.container, dtype)
 
     # The methods that blocks, activations, losses and targets use.
 
@@ -100,9 +100,9 @@ class Graph(OperatorGraph):
 
     def texts(self, texts: Any) -> Value:
         """Return a constant of strings."""
-        name = self._scope.get_unique_variable_name("texts")
+        name = self.scope.get_unique_variable_name("texts")
         encoded = [str(text).encode("utf-8") for text in texts]
-        self._container.add_initializer(name, TensorProto.STRING, [len(encoded)], encoded)
+        self.container.add_initializer(name, TensorProto.STRING, [len(encoded)], encoded)
         return Value(self, name, "str")
 
     def mean(self, value: Any) -> Value:
@@ -148,17 +148,17 @@ class Graph(OperatorGraph):
         return self._constant(array, self.dtype.name)
 
     def _constant(self, array: Any, dtype: str) -> Value:
-        name = self._scope.get_unique_variable_name("constant")
+        name = self.scope.get_unique_variable_name("constant")
         tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape))
-        self._container.add_initializer(name, None, None, tensor)
+        self.container.add_initializer(name, None, None, tensor)
         return Value(self, name, dtype)
 
     def _new(self, hint: str, dtype: str) -> Value:
-        return Value(self, self._scope.get_unique_variable_name(hint.lower()), dtype)
+        return Value(self, self.scope.get_unique_variable_name(hint.lower()), dtype)
 
     def _node(self, op: str, inputs: list[str], *outputs: str, **attributes: Any) -> None:
-        name = self._scope.get_unique_operator_name(op)
-        self._container.add_node(op, inputs, list(outputs), name=name, **attributes)
+        name = self.scope.get_unique_operator_name(op)
+        self.container.add_node(op, inputs, list(outputs), name=name, **attributes)
 
     def _reduced(self, name: str, value: Any) -> Value:
         if self.opset >= AXES_AS_INPUT[name]:

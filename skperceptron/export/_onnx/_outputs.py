@@ -109,8 +109,9 @@ def columns_of(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
     return found
 
 
-def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> None:
-    """Write labels to a variable, given their positions among the classes."""
+def write_classes(graph: Graph, model: Any, codes: Value, variable: Any) -> None:
+    """Write labels to a variable, given their positions among the classes of a model."""
+    classes = get_label_classes(graph.scope, model)
     if isinstance(variable.type, StringTensorType):
         table = graph.texts(classes)
     else:
@@ -118,15 +119,15 @@ def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> No
     graph.write(graph.op("Gather", table, codes, axis=0), variable)
 
 
-def outputs_of(scope: Any, container: Any, model: Any, inputs: Sequence[Any]) -> list[Any]:
+def outputs_of(graph: Graph, model: Any, inputs: Sequence[Any]) -> list[Any]:
     """Return the output variables of a model inside another one.
 
     For a classifier these are labels and probabilities.
     """
     if is_classifier(model) or isinstance(model, Pipeline):
-        for options in (scope, container):
+        for options in (graph.scope, graph.container):
             options.add_options(id(model), {"zipmap": False})
-    return list(_parse_sklearn(scope, model, list(inputs)))
+    return list(_parse_sklearn(graph.scope, model, list(inputs)))
 
 
 def selection(members: Any, classes: Any) -> Floats:
