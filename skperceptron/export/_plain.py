@@ -9,7 +9,7 @@ objects are numbered in the order in which they appear, and ``{"again": 3}`` ref
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Writer:
         name = name_of(value)
         if name is not None:
             return self._object(value, name, where)
-        for kind, tell in TOLD.items():
+        for kind, tell in self._TELL.items():
             if isinstance(value, kind):
                 return tell(self, value, where)
         raise TypeError(
@@ -144,22 +144,21 @@ class Writer:
             raise TypeError(f"{where} is the class {value.__name__}, which no file holds.")
         return {"type": np.dtype(value).str}
 
-
-#: The method for each type, subclasses before their base classes.
-TOLD: dict[type, Callable[[Writer, Any, str], Any]] = {
-    np.ma.MaskedArray: Writer._masked,
-    np.ndarray: Writer._array,
-    np.generic: Writer._scalar,
-    np.dtype: Writer._dtype,
-    list: Writer._list,
-    tuple: Writer._tuple,
-    dict: Writer._dict,
-    range: Writer._range,
-    slice: Writer._slice,
-    np.random.RandomState: Writer._random_state,
-    np.random.Generator: Writer._generator,
-    type: Writer._scalar_type,
-}
+    #: The method for each type, subclasses before their base classes.
+    _TELL: ClassVar[dict[type, Callable[[Writer, Any, str], Any]]] = {
+        np.ma.MaskedArray: _masked,
+        np.ndarray: _array,
+        np.generic: _scalar,
+        np.dtype: _dtype,
+        list: _list,
+        tuple: _tuple,
+        dict: _dict,
+        range: _range,
+        slice: _slice,
+        np.random.RandomState: _random_state,
+        np.random.Generator: _generator,
+        type: _scalar_type,
+    }
 
 
 class Reader:
@@ -179,7 +178,7 @@ class Reader:
             return made
         if not isinstance(told, dict):
             return told
-        make = MADE.get(next(iter(told), ""))
+        make = self._MAKE.get(next(iter(told), ""))
         if make is None:
             raise ValueError(f"The file holds {shown(told)}, which means nothing.")
         return make(self, told)
@@ -275,23 +274,22 @@ class Reader:
             raise ValueError("The file holds an impossible state of a random generator.")
         return bits
 
-
-#: The method that reads a dictionary, by its first key.
-MADE: dict[str, Callable[[Reader, Any], Any]] = {
-    "again": Reader._again,
-    "array": Reader._array,
-    "dict": Reader._dict,
-    "dtype": Reader._dtype,
-    "float": Reader._float,
-    "generator": Reader._generator,
-    "masked": Reader._masked,
-    "object": Reader._object,
-    "objects": Reader._objects,
-    "random state": Reader._random_state,
-    "range": Reader._range,
-    "same generator": Reader._same_generator,
-    "scalar": Reader._scalar,
-    "slice": Reader._slice,
-    "tuple": Reader._tuple,
-    "type": Reader._type,
-}
+    #: The method that reads a dictionary, by its first key.
+    _MAKE: ClassVar[dict[str, Callable[[Reader, Any], Any]]] = {
+        "again": _again,
+        "array": _array,
+        "dict": _dict,
+        "dtype": _dtype,
+        "float": _float,
+        "generator": _generator,
+        "masked": _masked,
+        "object": _object,
+        "objects": _objects,
+        "random state": _random_state,
+        "range": _range,
+        "same generator": _same_generator,
+        "scalar": _scalar,
+        "slice": _slice,
+        "tuple": _tuple,
+        "type": _type,
+    }
