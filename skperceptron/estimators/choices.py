@@ -20,7 +20,7 @@ from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from ..options import COUNT, Checked, check_option, is_number, items_of, plain, shown
+from ..options import COUNT, Checked, check_option, items_of, plain, shown
 from ..schedules import (
     Adaptive,
     Constant,
@@ -216,7 +216,6 @@ class Choices:
         patience = None if rules is None else rules.patience
         tol = None if rules is None else rules.tol
         given_norm, given_time = estimator.max_grad_norm, estimator.max_time
-        batch_size = _batch_size(estimator)
         return cls(
             wiring=wiring,
             initializer=_checked_copy(get_initializer, estimator.initializer),
@@ -228,7 +227,7 @@ class Choices:
             groups=_groups(estimator.parameter_groups, estimator.solver),
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
-            batch_size=batch_size,
+            batch_size=_batch_size(estimator),
             drop_last=bool(estimator.drop_last),
             dtype=_dtype(estimator.dtype),
             learning_rate=plain(estimator.learning_rate_init),
@@ -236,7 +235,7 @@ class Choices:
             l1_ratio=plain(estimator.l1_ratio),
             max_grad_norm=np.inf if given_norm is None else plain(given_norm),
             shuffle=estimator.shuffle,
-            max_iter=_max_iter(estimator, batch_size, n_rows),
+            max_iter=max_iter(estimator, n_rows),
             tol=plain(estimator.tol if tol is None else tol),
             n_iter_no_change=plain(estimator.n_iter_no_change if patience is None else patience),
             max_seconds=np.inf if given_time is None else plain(given_time),
@@ -276,13 +275,8 @@ def batch_rows(estimator: Any, n_rows: int) -> int:
 def max_iter(estimator: Any, n_rows: int) -> int:
     """Return the largest number of epochs for ``n_rows`` rows, by an estimator's `max_iter`."""
     given = estimator.max_iter
-    return int(given) if is_number(given) else _max_iter(estimator, _batch_size(estimator), n_rows)
-
-
-def _max_iter(estimator: Any, batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
-    given = estimator.max_iter
     if isinstance(given, str):
-        rows = n_rows if is_lbfgs(estimator.solver) else _rows_of(batch_size, n_rows)
+        rows = n_rows if is_lbfgs(estimator.solver) else batch_rows(estimator, n_rows)
         steps = max(LEAST_STEPS, STEPS_PER_ROOT * math.sqrt(n_rows))
         return min(MOST_EPOCHS, math.ceil(steps / math.ceil(n_rows / rows)))
     if callable(given):
