@@ -38,3 +38,7 @@ class Extras:
     def gives_start(self) -> bool:
         """Whether there are initial weights or biases of the user's own."""
         return self.coefs_init is not None or self.intercepts_init is not None
+
+
+#: A ``fit`` that takes nothing beyond them.
+NO_EXTRAS = Extras()

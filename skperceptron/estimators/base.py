@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import is_evidently_valid, restored_on_failure, validated
 from .._sklearn.compat import CallbackSupportMixin, fit_context
-from .._sklearn.fit_calls import Extras, FitMode
+from .._sklearn.fit_calls import NO_EXTRAS, Extras, FitMode
 from .._sklearn.labels import validated_labels
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import listening
@@ -28,7 +28,7 @@ from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
 from .continuation import Continuation
-from .data import NO_EXTRAS, check_data, n_rows_of, refuse_sparse_embedding
+from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import Model, make_ready

@@ -22,8 +22,6 @@ from .held_out import Drawn, HeldOut
 from .parameters import is_lbfgs
 from .targets import Target
 
-NO_EXTRAS = Extras()
-
 #: Attributes that the next ``fit`` drops even if it continues from the weights.
 _HISTORY = (
     "_shortcut",

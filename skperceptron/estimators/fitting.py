@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
+from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS, Extras, FitMode
 from .._sklearn.generators import generator_of, same_generator
 from ..callbacks.listening import Listener
 from ..engine import Network
@@ -34,7 +34,6 @@ from .continuation import (
     what_is_learned,
 )
 from .data import (
-    NO_EXTRAS,
     CheckedData,
     check_data,
     check_validation_data,

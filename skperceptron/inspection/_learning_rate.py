@@ -11,12 +11,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 
 from .._sklearn.compat import num_samples, safe_indexing
-from .._sklearn.fit_calls import FROM_SCRATCH
+from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS
 from ..callbacks.listening import Listener
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import batch_rows
-from ..estimators.data import NO_EXTRAS, check_data
+from ..estimators.data import check_data
 from ..estimators.fitting import make_ready
 from ..estimators.parameters import check_parameters, is_lbfgs
 from ..exceptions import DivergedError

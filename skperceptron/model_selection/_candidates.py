@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn.compat import has_callbacks
+from .._sklearn.fit_calls import NO_EXTRAS
 from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators import (
@@ -24,7 +25,6 @@ from ..estimators import (
 )
 from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
-from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
 from ._sending import ProcessCache, Sender
 from ._spreading import Workers, numbered

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from .._sklearn.fit_calls import FROM_SCRATCH, Extras
+from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS, Extras
 from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import Listener
@@ -25,7 +25,7 @@ from ..engine.arrays import Integers
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.blas_threads import suited_team, suited_threads
-from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
+from ..estimators.data import CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, Run, make_ready, uncached
 from ..estimators.held_out import Validation
 from ..estimators.parameters import check_parameters, names_of_parameters
