@@ -191,12 +191,12 @@ def make_ready(
     _check_room(choices, target, data.n_rows)
     network = _network_for(estimator, checked, choices, mode, extras, cached)
     draw = partial(initial_parameters, network, choices, checked, extras)
-    may_share = not mode.continuing and cached is not uncached
+    # None if it is drawn below: after the listener, which may restore the generator.
     start = None
-    if may_share and _starts_alike(estimator, choices, network, extras):
-        start = _common_start(draw, network, estimator, choices, cached)
-    elif mode.continuing:
+    if mode.continuing:
         start = _start_from_earlier(estimator, target, network, mode)
+    elif not extras.gives_start:
+        start = _common_start(draw, estimator, choices, network, cached)
     rng = generator_of(estimator.random_state) if start is None else start.rng
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
@@ -268,25 +268,22 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     return known
 
 
-def _starts_alike(estimator: Any, choices: Choices, network: Network, extras: Extras) -> bool:
-    """Tell whether all fits with the same parameters have the same initial parameters."""
-    looks_at_rows = choices.initializer.n_rows > 0 or network.looks_at_rows
-    is_drawn = not (extras.gives_start or looks_at_rows)
-    return is_drawn and isinstance(estimator.random_state, int)
-
-
 def _common_start(
     draw: Callable[[np.random.RandomState], Floats],
-    network: Network,
     estimator: Any,
     choices: Choices,
+    network: Network,
     cached: Cache,
-) -> Start:
-    """Return a start that is drawn once for all fits with the same parameters.
+) -> Start | None:
+    """Return a start that is drawn once for all fits with the same parameters, if there is one.
 
-    Unless more is drawn from it before training, the generator is shared, too: making one takes as
-    long as several steps of a small network.
+    There is none without a cache, without a seed, or if the start depends on the rows. Unless more
+    is drawn from it before training, the generator is shared, too: making one takes as long as
+    several steps of a small network.
     """
+    depends_on_rows = choices.initializer.n_rows > 0 or network.looks_at_rows
+    if cached is uncached or depends_on_rows or not isinstance(estimator.random_state, int):
+        return None
 
     def begin() -> tuple[Floats, np.random.RandomState]:
         rng = generator_of(estimator.random_state)
