@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..averaging import Averaging
 from ..callbacks.identity import is_library
 from ..callbacks.listening import FitDescription
 from ..engine import Network
 from ..engine.arrays import Floats
-from ..schedules import Schedule
 from ..training.checkpoint import describe_random_state
 from ..training.member import Progress
 from ..training.state_checks import Form
@@ -59,13 +57,10 @@ def facts_of(
         "patience": choices.n_iter_no_change,
         "max_time": choices.max_seconds,
     }
-    schedule = choices.schedule
-    timed = schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
-    by_time = [part for part in timed if part is not None]
     # A limit that affects more than the end of a fit makes it a different fit.
-    if any(_may_read_max_iter(part) for part in by_time):
+    if _may_read_max_iter(choices):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
-    if schedule.heeds_plateaus:
+    if choices.schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
     if start is not None:
         later = start.later
@@ -78,17 +73,22 @@ def facts_of(
         if later.noise is not None:
             seed, noise = later.noise
             settings["noise to go on from"] = [seed, repr(noise.bit_generator.state)]
+    form = _form_of(choices, network, data["X"].shape[0], rng)
+    return FitDescription(settings, data, limits, form)
+
+
+def _form_of(choices: Choices, network: Network, n_rows: int, rng: np.random.RandomState) -> Form:
+    """Return which arrays and numbers a saved fit has."""
     has_noise = choices.wiring.is_noisy
-    form = Form(
+    return Form(
         n_parameters=network.n_parameters,
-        n_rows=data["X"].shape[0],
+        n_rows=n_rows,
         dtype=choices.dtype_for(network),
         state_names=tuple(choices.optimizer.state_names),
         averages=choices.averaging is not None,
         generator=describe_random_state(rng),
         noise=dict(np.random.default_rng(0).bit_generator.state) if has_noise else None,
     )
-    return FitDescription(settings, data, limits, form)
 
 
 def _settings_of(estimator: Any) -> dict[str, Any]:
@@ -106,9 +106,14 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
     return settings
 
 
-def _may_read_max_iter(component: Schedule | Averaging) -> bool:
+def _may_read_max_iter(choices: Choices) -> bool:
     """Tell whether epochs before the last may depend on the total number of epochs.
 
     A class of the user's own receives that number, whatever its ``needs_max_iter`` is.
     """
-    return component.needs_max_iter or not is_library(type(component).__module__)
+    parts = choices.schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
+    return any(
+        part.needs_max_iter or not is_library(type(part).__module__)
+        for part in parts
+        if part is not None
+    )
