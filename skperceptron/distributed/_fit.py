@@ -15,7 +15,7 @@ from .._sklearn.checks import take_over_features
 from .._sklearn.fit_calls import Extras
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.categories import Found, take_over_categories
+from ..estimators.categories import FoundCategories, take_over_categories
 from ..estimators.fitting import Run
 from ..estimators.remote_fit import fit_remote_rows
 from ..training import Stack
@@ -158,12 +158,12 @@ def _client(given: Any) -> Any:
         ) from None
 
 
-def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> Found:
+def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> FoundCategories:
     """Ask the workers for the categories of each block."""
     checker = dask.delayed(_unfitted(estimator), traverse=False)
-    find = dask.delayed(Found.in_block)
+    find = dask.delayed(FoundCategories.in_block)
     asked = [find(checker, block, sum(blocks.counts)) for block in blocks.X]
-    return Found.in_all(client.gather(client.compute(asked)))
+    return FoundCategories.in_all(client.gather(client.compute(asked)))
 
 
 def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:

@@ -166,18 +166,19 @@ def columns_of(
 
 def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)) -> None:
     """Store on an estimator which columns are embedded; arguments are as for `columns_of`."""
-    Found(columns_of(estimator, given, X, rows), estimator._category_values).remember(estimator)
+    columns = columns_of(estimator, given, X, rows)
+    FoundCategories(columns, estimator._category_values).remember(estimator)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCategories:
     """The embedded columns of some rows, and the categories in those that hold no numbers."""
 
     columns: CategoryColumns | None
     values: dict[int, list[Any]]
 
     @classmethod
-    def in_block(cls, estimator: Any, X: Any, n_rows: int) -> Found:
+    def in_block(cls, estimator: Any, X: Any, n_rows: int) -> FoundCategories:
         """Find the categories of one of several blocks, which have ``n_rows`` rows in total.
 
         The estimator, which checks X, is not fitted.
@@ -187,7 +188,7 @@ class Found:
         return cls(columns, estimator._category_values)
 
     @classmethod
-    def in_all(cls, parts: Sequence[Found]) -> Found:
+    def in_all(cls, parts: Sequence[FoundCategories]) -> FoundCategories:
         """Return the categories of all blocks together.
 
         Categories that differ from block to block, as those of Parquet files do, are sorted. Raises
@@ -228,7 +229,7 @@ def values_of_categories(estimator: Any) -> dict[int, list[Any]]:
 
 def take_over_categories(estimator: Any, source: Any) -> None:
     """Copy the categories of a fitted estimator to another one."""
-    Found(source._categories, source._category_values).remember(estimator)
+    FoundCategories(source._categories, source._category_values).remember(estimator)
 
 
 def checked_rows(estimator: Any, X: Any) -> Any:

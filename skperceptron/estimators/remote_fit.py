@@ -11,7 +11,7 @@ from .._sklearn.fit_calls import Extras, FitMode
 from ..callbacks.listening import listening
 from ..training.data import RemoteRows
 from .base import BaseMultilayerPerceptron
-from .categories import Found, refuse_other_columns
+from .categories import FoundCategories, refuse_other_columns
 from .choices import max_iter
 from .data import CheckedData, encoded, forget, has_validation_data
 from .fitting import make_ready
@@ -29,7 +29,7 @@ def fit_remote_rows(
     sample_weight: Any,
     extras: Extras,
     make_stack: MakeStack,
-    find_categories: Callable[[], Found],
+    find_categories: Callable[[], FoundCategories],
 ) -> None:
     """Do what an estimator's ``fit`` does, with a stack that lets workers do steps or epochs.
 
@@ -69,7 +69,7 @@ def _checked(
     y: Any,
     sample_weight: Any,
     mode: FitMode,
-    find_categories: Callable[[], Found],
+    find_categories: Callable[[], FoundCategories],
 ) -> CheckedData:
     """Check the data that is here, as ``check_data`` does if all of it is."""
     given = sample, y
@@ -82,7 +82,7 @@ def _checked(
         # Again, with the codes of the categories of all rows.
         sample, _ = estimator._validate_training_data(given[0], y[:n_rows], reset=False)
     else:
-        Found(None, {}).remember(estimator)
+        FoundCategories(None, {}).remember(estimator)
     y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, y)
