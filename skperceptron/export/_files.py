@@ -95,7 +95,7 @@ def save(estimator: Any, path: Any) -> None:
             " cannot hold: pass its best_estimator_, which makes the same predictions."
         )
     writer = Writer()
-    model = writer.told(estimator, type(estimator).__name__)
+    model = writer.as_json(estimator, type(estimator).__name__)
     metadata = {
         FORMAT_KEY: str(FORMAT),
         VERSION_KEY: __version__,
@@ -147,7 +147,7 @@ def load(path: Any) -> Any:
         places = _places(header, size - start, path)
         arrays = {name: _read(file, start, *place) for name, place in places.items()}
     try:
-        return Reader(arrays).made(json.loads(description))
+        return Reader(arrays).value_of(json.loads(description))
     except (
         ArithmeticError,
         AttributeError,
@@ -195,9 +195,9 @@ def _places(
     """Return dtype, shape and first byte of each array; check that each byte belongs to one."""
     places, spans = {}, []
     try:
-        for name, told in header.items():
-            dtype, shape = np.dtype(DTYPES[told["dtype"]]), list(map(index, told["shape"]))
-            first, last = map(index, told["data_offsets"])
+        for name, entry in header.items():
+            dtype, shape = np.dtype(DTYPES[entry["dtype"]]), list(map(index, entry["shape"]))
+            first, last = map(index, entry["data_offsets"])
             if min(shape, default=0) < 0 or last - first != prod(shape) * dtype.itemsize:
                 raise ValueError(f"array {name!r} has another size than its shape says")
             spans.append((first, last))

@@ -33,9 +33,9 @@ class Writer:
         #: Generators have numbers of their own: files of earlier versions do not count them.
         self._sources: dict[int, int] = {}
         # Written objects are kept, so that no other object gets the same ``id``.
-        self._told: list[Any] = []
+        self._kept: list[Any] = []
 
-    def told(self, value: Any, where: str) -> Any:
+    def as_json(self, value: Any, where: str) -> Any:
         """Return a value as JSON; ``where`` is its place in the model, for messages.
 
         Raises TypeError if a file cannot hold it.
@@ -50,9 +50,9 @@ class Writer:
         name = name_of(value)
         if name is not None:
             return self._object(value, name, where)
-        for kind, tell in self._TELL.items():
+        for kind, write in self._WRITE.items():
             if isinstance(value, kind):
-                return tell(self, value, where)
+                return write(self, value, where)
         raise TypeError(
             f"{where} is {shown(value)}, which a file without code cannot hold: only numbers,"
             " texts, arrays and the classes of this package, and a few of scikit-learn's, are"
@@ -61,19 +61,19 @@ class Writer:
 
     def _note(self, value: Any) -> None:
         self._numbers[id(value)] = len(self._numbers)
-        self._told.append(value)
+        self._kept.append(value)
 
     def _object(self, value: Any, name: str, where: str) -> Any:
         self._note(value)
         state = value.__getstate__()
-        return {"object": name, "state": self.told(state or {}, where)}
+        return {"object": name, "state": self.as_json(state or {}, where)}
 
     def _list(self, value: list[Any], where: str) -> Any:
         self._note(value)
         return self._items(value, where)
 
     def _items(self, values: Any, where: str) -> list[Any]:
-        return [self.told(item, f"{where}[{i}]") for i, item in enumerate(values)]
+        return [self.as_json(item, f"{where}[{i}]") for i, item in enumerate(values)]
 
     def _tuple(self, value: tuple[Any, ...], where: str) -> Any:
         return {"tuple": self._items(value, where)}
@@ -82,7 +82,7 @@ class Writer:
         items = []
         for key, item in value.items():
             named = f"{where}.{key}" if isinstance(key, str) else f"{where}[{key!r}]"
-            items.append([self.told(key, where), self.told(item, named)])
+            items.append([self.as_json(key, where), self.as_json(item, named)])
         return {"dict": items}
 
     def _masked(self, value: Any, where: str) -> Any:
@@ -103,7 +103,7 @@ class Writer:
         name = self._names.get(id(value))
         if name is None:
             name = self._names[id(value)] = f"a{len(self.arrays)}"
-            self._told.append(value)
+            self._kept.append(value)
             plain = value.view(np.int64) if kind in TIMES else value
             self.arrays[name] = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
         return {"array": name, "as": value.dtype.str} if kind in TIMES else {"array": name}
@@ -136,8 +136,8 @@ class Writer:
                 f" those of the kinds {', '.join(GENERATORS)}."
             )
         self._sources[id(value)] = len(self._sources)
-        self._told.append(value)
-        return {kind: self.told(state, where)}
+        self._kept.append(value)
+        return {kind: self.as_json(state, where)}
 
     def _scalar_type(self, value: Any, where: str) -> Any:
         if value not in np.sctypeDict.values():
@@ -145,7 +145,7 @@ class Writer:
         return {"type": np.dtype(value).str}
 
     #: The method for each type, subclasses before their base classes.
-    _TELL: ClassVar[dict[type, Callable[[Writer, Any, str], Any]]] = {
+    _WRITE: ClassVar[dict[type, Callable[[Writer, Any, str], Any]]] = {
         np.ma.MaskedArray: _masked,
         np.ndarray: _array,
         np.generic: _scalar,
@@ -169,100 +169,100 @@ class Reader:
         self._met: list[Any] = []
         self._sources: list[Any] = []
 
-    def made(self, told: Any) -> Any:
+    def value_of(self, entry: Any) -> Any:
         """Return the value that JSON describes; ValueError if a model may not hold it."""
-        if isinstance(told, list):
+        if isinstance(entry, list):
             made: list[Any] = []
             self._met.append(made)
-            made += [self.made(item) for item in told]
+            made += [self.value_of(item) for item in entry]
             return made
-        if not isinstance(told, dict):
-            return told
-        make = self._MAKE.get(next(iter(told), ""))
-        if make is None:
-            raise ValueError(f"The file holds {shown(told)}, which means nothing.")
-        return make(self, told)
+        if not isinstance(entry, dict):
+            return entry
+        read = self._READ.get(next(iter(entry), ""))
+        if read is None:
+            raise ValueError(f"The file holds {shown(entry)}, which means nothing.")
+        return read(self, entry)
 
-    def _items(self, told: Any) -> list[Any]:
-        return [self.made(item) for item in told]
+    def _items(self, entry: Any) -> list[Any]:
+        return [self.value_of(item) for item in entry]
 
-    def _again(self, told: Any) -> Any:
-        return self._met[told["again"]]
+    def _again(self, entry: Any) -> Any:
+        return self._met[entry["again"]]
 
-    def _object(self, told: Any) -> Any:
-        kind = class_named(told["object"])
+    def _object(self, entry: Any) -> Any:
+        kind = class_named(entry["object"])
         made: Any = kind.__new__(kind)  # type: ignore[call-overload]
         self._met.append(made)
-        state = self.made(told["state"])
+        state = self.value_of(entry["state"])
         if not isinstance(state, dict):
-            raise ValueError(f"The file tells the state of {told['object']} as no dictionary.")
+            raise ValueError(f"The file tells the state of {entry['object']} as no dictionary.")
         set_state(made, state)
         return made
 
-    def _tuple(self, told: Any) -> Any:
-        return tuple(self._items(told["tuple"]))
+    def _tuple(self, entry: Any) -> Any:
+        return tuple(self._items(entry["tuple"]))
 
-    def _dict(self, told: Any) -> Any:
-        return {self.made(key): self.made(value) for key, value in told["dict"]}
+    def _dict(self, entry: Any) -> Any:
+        return {self.value_of(key): self.value_of(value) for key, value in entry["dict"]}
 
-    def _masked(self, told: Any) -> Any:
-        data, mask = self._items(told["masked"])
+    def _masked(self, entry: Any) -> Any:
+        data, mask = self._items(entry["masked"])
         return np.ma.MaskedArray(data, mask)
 
-    def _array(self, told: Any) -> Any:
-        array = self._arrays[told["array"]]
-        if "as" not in told:
+    def _array(self, entry: Any) -> Any:
+        array = self._arrays[entry["array"]]
+        if "as" not in entry:
             return array
-        dtype = np.dtype(told["as"])
+        dtype = np.dtype(entry["as"])
         if dtype.kind not in TIMES:
-            raise ValueError(f"The file tells an array as {told['as']!r}: only times are.")
+            raise ValueError(f"The file tells an array as {entry['as']!r}: only times are.")
         return array.view(dtype)
 
-    def _objects(self, told: Any) -> Any:
-        dtype = np.dtype(told["dtype"])
+    def _objects(self, entry: Any) -> Any:
+        dtype = np.dtype(entry["dtype"])
         if dtype.kind not in "OU":
-            raise ValueError(f"The file tells a list as an array of {told['dtype']!r}.")
-        items = self._items(told["objects"])
+            raise ValueError(f"The file tells a list as an array of {entry['dtype']!r}.")
+        items = self._items(entry["objects"])
         longest = max((len(item) for item in items if isinstance(item, str)), default=0)
         if dtype.kind == "U" and dtype.itemsize > 4 * max(longest, 1):
             # Use the length of the longest text: a file must not ask for more memory than that.
             dtype = np.dtype(f"U{max(longest, 1)}")
         array = np.empty(len(items), dtype=dtype)
         array[:] = items
-        return array.reshape(told["shape"])
+        return array.reshape(entry["shape"])
 
-    def _scalar(self, told: Any) -> Any:
-        return self.made(told["scalar"])[()]
+    def _scalar(self, entry: Any) -> Any:
+        return self.value_of(entry["scalar"])[()]
 
-    def _float(self, told: Any) -> float:
-        return {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}[told["float"]]
+    def _float(self, entry: Any) -> float:
+        return {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}[entry["float"]]
 
-    def _dtype(self, told: Any) -> Any:
-        return np.dtype(str(told["dtype"]))
+    def _dtype(self, entry: Any) -> Any:
+        return np.dtype(str(entry["dtype"]))
 
-    def _type(self, told: Any) -> Any:
-        return np.dtype(str(told["type"])).type
+    def _type(self, entry: Any) -> Any:
+        return np.dtype(str(entry["type"])).type
 
-    def _range(self, told: Any) -> range:
-        return range(*told["range"])
+    def _range(self, entry: Any) -> range:
+        return range(*entry["range"])
 
-    def _slice(self, told: Any) -> slice:
-        return slice(*self._items(told["slice"]))
+    def _slice(self, entry: Any) -> slice:
+        return slice(*self._items(entry["slice"]))
 
-    def _random_state(self, told: Any) -> Any:
-        state = self.made(told["random state"])
+    def _random_state(self, entry: Any) -> Any:
+        state = self.value_of(entry["random state"])
         made = np.random.RandomState(self._bits(state))
         made.set_state(state)
         self._sources.append(made)
         return made
 
-    def _generator(self, told: Any) -> Any:
-        made = np.random.Generator(self._bits(self.made(told["generator"])))
+    def _generator(self, entry: Any) -> Any:
+        made = np.random.Generator(self._bits(self.value_of(entry["generator"])))
         self._sources.append(made)
         return made
 
-    def _same_generator(self, told: Any) -> Any:
-        return self._sources[told["same generator"]]
+    def _same_generator(self, entry: Any) -> Any:
+        return self._sources[entry["same generator"]]
 
     def _bits(self, state: Any) -> Any:
         """Return what draws the numbers of a generator."""
@@ -275,7 +275,7 @@ class Reader:
         return bits
 
     #: The method that reads a dictionary, by its first key.
-    _MAKE: ClassVar[dict[str, Callable[[Reader, Any], Any]]] = {
+    _READ: ClassVar[dict[str, Callable[[Reader, Any], Any]]] = {
         "again": _again,
         "array": _array,
         "dict": _dict,

@@ -148,7 +148,14 @@ def test_another_version_is_told(path, monkeypatch):
         load(path)
 
 
-def test_values_of_all_kinds():
+def written_and_read(value):
+    """Return a value after it has become JSON and arrays."""
+    writer = Writer()
+    entry = json.loads(json.dumps(writer.as_json(value, "value"), allow_nan=False))
+    return Reader(writer.arrays).value_of(entry)
+
+
+def test_values_of_all_kinds_are_read_as_they_were_written():
     again = [1, 2]
     value = {
         "numbers": [0, -(2**80), 0.1, np.inf, -np.inf, np.float32(0.1), np.int64(3), np.True_],
@@ -166,9 +173,7 @@ def test_values_of_all_kinds():
         "whole": np.array([[True], [False]]),
         "same": [again, again],
     }
-    writer = Writer()
-    told = json.loads(json.dumps(writer.told(value, "value"), allow_nan=False))
-    found = Reader(writer.arrays).made(told)
+    found = written_and_read(value)
     assert repr(found) == repr(value).replace(", dtype='>f8'", "")
     assert found["same"][0] is found["same"][1]
     assert found["texts"].dtype == value["texts"].dtype
@@ -179,17 +184,14 @@ def test_sources_of_randomness_go_on():
     states = [np.random.RandomState(kind(3)) for kind in kinds]
     for source in (*states, *(np.random.Generator(kind(3)) for kind in kinds)):
         source.random(5)
-        writer = Writer()
-        again = Reader(writer.arrays).made(json.loads(json.dumps(writer.told(source, "source"))))
+        again = written_and_read(source)
         assert again.random(3).tolist() == source.random(3).tolist()
 
 
 @pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
 def test_parts_that_share_a_source_of_randomness_share_it_when_read(make):
     first, second = make(0), make(1)
-    writer = Writer()
-    told = writer.told([first, [], second, first, second], "sources")
-    found = Reader(writer.arrays).made(json.loads(json.dumps(told)))
+    found = written_and_read([first, [], second, first, second])
     assert found[0] is found[3] is not found[2] is found[4]
     assert found[3].random() == first.random()
 
@@ -214,7 +216,7 @@ class Unknown(np.random.PCG64):
 )
 def test_what_could_not_be_read_is_not_written(value, message):
     with pytest.raises(TypeError, match=message):
-        Writer().told(value, "value")
+        Writer().as_json(value, "value")
 
 
 class Mine(Tanh):
@@ -317,8 +319,8 @@ def philox_at(pos):
 
 def endless_range(header):
     metadata = header["__metadata__"]
-    told = '["inputs", {"range": [0, 1000000000000, 1]}], ["were", '
-    metadata["model"] = metadata["model"].replace('["inputs", ', told)
+    entry = '["inputs", {"range": [0, 1000000000000, 1]}], ["were", '
+    metadata["model"] = metadata["model"].replace('["inputs", ', entry)
 
 
 def newer(header):
