@@ -169,8 +169,8 @@ def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
 
     ``classes`` are its labels, or the positions of several labels per row.
     """
-    told = np.eye(len(classes), dtype=int) if is_multilabel else classes
-    theirs._label_binarizer = LabelBinarizer().fit(told)
+    labels = np.eye(len(classes), dtype=int) if is_multilabel else classes
+    theirs._label_binarizer = LabelBinarizer().fit(labels)
     theirs.classes_ = classes
 
 

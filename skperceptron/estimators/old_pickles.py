@@ -56,12 +56,12 @@ def upgrade(estimator: Any) -> None:
         state.pop(name, None)
 
 
-def _steps_of(estimator: Any, told: tuple[Any, int, float] | None) -> StepState | None:
+def _steps_of(estimator: Any, state: tuple[Any, int, float] | None) -> StepState | None:
     """Return the state of the optimiser, whose parameters are those of the estimator."""
-    if told is None:
+    if state is None:
         return None
     choices = Choices.of(estimator)
-    return StepState(*told, choices.optimizer, choices.schedule, choices.learning_rate)
+    return StepState(*state, choices.optimizer, choices.schedule, choices.learning_rate)
 
 
 def _target_of(state: Mapping[str, Any], name: str) -> Target:

@@ -262,7 +262,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _description(self, X: Any) -> Floats:
         """Return all predicted values of each target, (n_samples, T, outputs per target)."""
         X = self._checked_to_predict(X)
-        target = self._target().told(self.categorical_prediction)
+        target = self._target().predicting(self.categorical_prediction)
         values = self._fitted.heeding(self.__dict__).described(X, target.decode)
         return values.reshape(len(values), -1, target.loss.outputs_per_target)
 

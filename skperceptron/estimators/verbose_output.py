@@ -46,15 +46,15 @@ class VerboseOutput:
         """Print the row of an epoch, and whether training stops or slows down after it."""
         member = self._member
         n_epochs = len(member.progress.loss_curve) if self._is_incremental else report.epoch
-        told = {
+        figures = {
             "loss": report.loss,
             "val. loss": report.validation_loss,
             "rate": report.learning_rate,
             "patience": f"{member.progress.no_improvement:g}/{member.recipe.n_iter_no_change:g}",
         }
         if self._score is not None:
-            told[self._score] = report.score
-        self._table.row(n_epochs, told, is_best=self._is_best(n_epochs, report.score))
+            figures[self._score] = report.score
+        self._table.row(n_epochs, figures, is_best=self._is_best(n_epochs, report.score))
         if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
             say(_decision(member, report.verdict))
         if member.is_over and not member.diverged:

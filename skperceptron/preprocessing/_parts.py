@@ -153,8 +153,8 @@ class Numbers(Quantity):
         exact = graph.in_dtype("float64")
         numbers = graph.cast(column, graph.dtype.name)
         if self.shift or self.exponent:
-            told = self._in_room_of(exact, exact.cast(column, "float64"))
-            numbers = graph.cast(told, graph.dtype.name)
+            shifted = self._in_room_of(exact, exact.cast(column, "float64"))
+            numbers = graph.cast(shifted, graph.dtype.name)
         if len(self.suffixes) == 1:
             return numbers
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])

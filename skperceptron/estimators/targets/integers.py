@@ -60,7 +60,7 @@ class WholeNumbers(RegressionTarget):
     def attributes(self) -> dict[str, Any]:
         return {"values_": self.values}
 
-    def told(self, categorical_prediction: str) -> RegressionTarget:
+    def predicting(self, categorical_prediction: str) -> RegressionTarget:
         target = copy(self)
         target.prediction = categorical_prediction
         return target

@@ -182,7 +182,7 @@ class RegressionTarget(Target):
 
     # Predictions.
 
-    def told(self, categorical_prediction: str) -> RegressionTarget:
+    def predicting(self, categorical_prediction: str) -> RegressionTarget:
         """Return this target; if it predicts distributions, set to give their mean or mode."""
         return self
 

@@ -110,7 +110,7 @@ def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     fitted = fitted_network(model)
     graph, raw = _started(scope, operator, container, fitted)
-    target: RegressionTarget = fitted.target.told(model.categorical_prediction)
+    target: RegressionTarget = fitted.target.predicting(model.categorical_prediction)
     refuse_inherited(target, "to_onnx", ("decode", "link"))
     values = target.to_onnx(graph, raw)
     found: list[Any]

@@ -160,15 +160,15 @@ class LossCurveDisplay(Display):
         self.score_ax_ = ax.twinx() if scores else None
         for i, name in enumerate(names):
             color, marks = style_of(i)["color"], _marks(i)
-            told = f"{name}: " if len(names) > 1 else ""
-            style = styled("lines.Line2D", kwargs, color=color, label=f"{told}training", **marks)
+            prefix = f"{name}: " if len(names) > 1 else ""
+            style = styled("lines.Line2D", kwargs, color=color, label=f"{prefix}training", **marks)
             self.lines_ += _curve(ax, self.losses[name], **style)
             if name in validation:
-                style = {"color": color, "linestyle": "--", "label": f"{told}validation", **marks}
+                style = {"color": color, "linestyle": "--", "label": f"{prefix}validation", **marks}
                 self.validation_lines_ += _curve(ax, validation[name], **style)
             if name in scores:
                 style = {"color": color, "linestyle": ":", "linewidth": 2, **marks}
-                style["label"] = f"{told}validation score (right)"
+                style["label"] = f"{prefix}validation score (right)"
                 self.score_lines_ += _curve(self.score_ax_, scores[name], **style)
         ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
         ax.xaxis.get_major_locator().set_params(integer=True)
@@ -194,9 +194,9 @@ class LossCurveDisplay(Display):
                 continue
             curves = [(ax, self.validation_losses), (self.score_ax_, self.validation_scores)]
             own, values = next((a, c[name]) for a, c in curves if c and name in c)
-            told = f"{name}: " if len(self.losses) > 1 else ""
+            prefix = f"{name}: " if len(self.losses) > 1 else ""
             style = {"color": style_of(i)["color"], "markersize": 13, "linestyle": "none"}
-            label = f"{told}epoch {epoch}, kept"
+            label = f"{prefix}epoch {epoch}, kept"
             point = (epoch, values[epoch - 1])
             points += own.plot(*point, marker="*", mec="white", label=label, zorder=5, **style)
         return points

@@ -28,7 +28,7 @@ from .._graph import ComputationalGraph, computational_graph
 from .._unwrap import feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
 from .._wiring import check_estimator_type
-from ._network import Shown, told_network
+from ._network import Shown, network_as_json
 from ._program import rounded
 
 #: Largest numbers of features and layers that a picture can show.
@@ -137,15 +137,15 @@ def to_html(
     X, y = _checked(estimator, X, y)
     epochs = _epochs(estimator, graph, recorder)
     target = fitted_network(estimator).target
-    if hasattr(target, "told"):
-        target = target.told(estimator.categorical_prediction)
+    if hasattr(target, "predicting"):
+        target = target.predicting(estimator.categorical_prediction)
     network = fitted_network(estimator).network
     shown = Shown(graph, network, target, [learned for _, learned in epochs], X)
     data = {
         "features": names or [f"x{i + 1}" for i in range(X.shape[1])],
         "epochs": [name for name, _ in epochs],
         **_rows(estimator, X, y),
-        **told_network(shown),
+        **network_as_json(shown),
     }
     page = Page(_page(data, title))
     if path is not None:
@@ -178,8 +178,8 @@ def _page(data: dict[str, Any], title: str) -> str:
     text = folder.joinpath("page.html").read_text("utf-8")
     for mark, name in PARTS.items():
         text = text.replace(mark, folder.joinpath(name).read_text("utf-8"))
-    told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return text.replace("__TITLE__", escape(title)).replace("__DATA__", told)
+    as_json = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return text.replace("__TITLE__", escape(title)).replace("__DATA__", as_json)
 
 
 def _check_size(estimator: Any, graph: ComputationalGraph) -> None:

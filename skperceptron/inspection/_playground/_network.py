@@ -17,7 +17,7 @@ from ...engine.network import Learned
 from ...engine.operators import NotDeclaredError, Value, refuse_inherited
 from .._graph import ComputationalGraph
 from ._picture import Column, Edge, columns_of, drawn_units, edges_of, unit_sizes
-from ._program import JUMP, Constants, PageGraph, told, told_by_table
+from ._program import JUMP, Constants, PageGraph, program_of, program_of_table
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Shown:
     X: Floats
 
 
-def told_network(shown: Shown) -> dict[str, Any]:
+def network_as_json(shown: Shown) -> dict[str, Any]:
     """Return what the page computes and draws."""
     _refuse_what_is_no_page(shown.network)
     constants = Constants()
@@ -44,11 +44,11 @@ def told_network(shown: Shown) -> dict[str, Any]:
         "nodes": [_node(shown, constants, i) for i in range(len(shown.network.nodes))],
         **_answers(shown, constants),
         "swaps": _swaps(constants),
-        "columns": _told_columns(shown, columns, edges),
-        "edges": [_told_edge(edge, constants) for edge in edges],
+        "columns": _columns_as_json(shown, columns, edges),
+        "edges": [_edge_as_json(edge, constants) for edge in edges],
         "axes": _axes(shown.X, unit_sizes(0, columns[0], edges)),
     }
-    return {**found, "constants": constants.told}
+    return {**found, "constants": constants.entries}
 
 
 def _refuse_what_is_no_page(network: Network) -> None:
@@ -68,8 +68,8 @@ def _node(shown: Shown, constants: Constants, position: int) -> dict[str, Any]:
     node = shown.network.nodes[position]
     block = node.block
     activation: Any = block.activation_of(0)
-    tells = [
-        partial(_tell_block, block, len(node.sources), of_epoch[position])
+    writers = [
+        partial(_write_block, block, len(node.sources), of_epoch[position])
         for of_epoch in shown.epochs
     ]
     table = None if activation is None or block.learned else activation
@@ -79,19 +79,19 @@ def _node(shown: Shown, constants: Constants, position: int) -> dict[str, Any]:
         "units": block.units,
         "sources": list(node.sources),
         "isActivation": activation is not None,
-        **_told_or_table(constants, tells, activation or block, table),
+        **_program_or_table(constants, writers, activation or block, table),
     }
 
 
-def _tell_block(block: Block, n_sources: int, arrays: Any, graph: PageGraph) -> Any:
+def _write_block(block: Block, n_sources: int, arrays: Any, graph: PageGraph) -> Any:
     # A linear block inherits its operators from the base class.
     refuse_inherited(block, "to_onnx", ("forward",), general=Block)
     return block.to_onnx(graph, [graph.source(i) for i in range(n_sources)], arrays)
 
 
-def _told_or_table(
+def _program_or_table(
     constants: Constants,
-    tells: Sequence[Callable[[PageGraph], Value]],
+    writers: Sequence[Callable[[PageGraph], Value]],
     part: Any,
     function: Callable[[Floats], Floats] | None,
     jump: float = JUMP,
@@ -101,27 +101,27 @@ def _told_or_table(
     Raises ValueError if there is neither.
     """
     try:
-        return told(constants, tells)
+        return program_of(constants, writers)
     except NotDeclaredError as error:
         if function is None:
             raise ValueError(
                 f"to_html cannot compute {type(part).__name__} in a browser, because it does not"
                 " say which operators it is made of: define its to_onnx."
             ) from error
-    return told_by_table(constants, function, jump)
+    return program_of_table(constants, function, jump)
 
 
 def _swaps(constants: Constants) -> dict[str, Any]:
     """Return the activations that can replace the hidden ones: those without learned parameters."""
     activations = {name: get_activation(name) for name in list_activations()}
     return {
-        name: _told_or_table(constants, [partial(_tell_function, f)], f, f)
+        name: _program_or_table(constants, [partial(_write_function, f)], f, f)
         for name, f in activations.items()
         if not f.n_parameters(1)
     }
 
 
-def _tell_function(function: Any, graph: PageGraph) -> Any:
+def _write_function(function: Any, graph: PageGraph) -> Any:
     return function.to_onnx(graph, graph.source(0))
 
 
@@ -135,14 +135,14 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
     # ``fold`` converts an affine layer to y's units. Here the layer is the identity.
     units = target.fold(np.eye(n_outputs), np.zeros(n_outputs))
 
-    def program(tell: Callable[[PageGraph, Any], Any], compute: Any = None) -> dict[str, Any]:
+    def program(write: Callable[[PageGraph, Any], Any], compute: Any = None) -> dict[str, Any]:
         """Return the target's program; else a table of what it computes from a single output."""
 
-        def tell_in_units_of_y(graph: PageGraph) -> Any:
+        def write_in_units_of_y(graph: PageGraph) -> Any:
             raw: Any = graph.source(0)
             if not np.array_equal(units[0], np.eye(n_outputs)) or units[1].any():
                 raw = raw @ units[0] + units[1]
-            return tell(graph, raw)
+            return write(graph, raw)
 
         def computed(points: Floats) -> Floats:
             return np.asarray(compute(points[:, np.newaxis]), dtype=np.float64)[:, 0]
@@ -150,28 +150,28 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
         part = getattr(target, "loss", target)
         function = computed if compute is not None and n_outputs == 1 else None
         # If y has large numbers, a steep line is no jump.
-        return _told_or_table(constants, [tell_in_units_of_y], part, function, jump=1e300)
+        return _program_or_table(constants, [write_in_units_of_y], part, function, jump=1e300)
 
     def decoded(raw: Floats) -> Floats:
         return np.asarray(target.decode(raw @ units[0] + units[1]))
 
-    found = {"link": program(partial(_tell_link, target), target.linked)}
+    found = {"link": program(partial(_write_link, target), target.linked)}
     if hasattr(target, "codes_to_onnx"):
         shares = program(target.probabilities_to_onnx)
         return {**found, "answer": program(target.codes_to_onnx), "shares": shares}
     n = 1 if target.loss.estimates_std else target.loss.outputs_per_target
     # Of several quantiles, the one in the middle is the prediction; all are drawn.
     curves = {"answerColumn": n // 2, "curves": list(range(n))}
-    return {**found, "answer": program(partial(_tell_numbers, target), decoded), **curves}
+    return {**found, "answer": program(partial(_write_numbers, target), decoded), **curves}
 
 
-def _tell_link(target: Any, graph: PageGraph, raw: Any) -> Any:
+def _write_link(target: Any, graph: PageGraph, raw: Any) -> Any:
     if hasattr(target, "link"):
         refuse_inherited(target, "link_to_onnx", ("link",))
     return target.link_to_onnx(graph, raw)
 
 
-def _tell_numbers(target: Any, graph: PageGraph, raw: Any) -> Any:
+def _write_numbers(target: Any, graph: PageGraph, raw: Any) -> Any:
     refuse_inherited(target, "to_onnx", ("decode", "link"))
     return target.to_onnx(graph, raw)
 
@@ -193,7 +193,7 @@ def _picture(shown: Shown) -> tuple[list[Column], list[Edge]]:
     return columns, edges
 
 
-def _told_columns(
+def _columns_as_json(
     shown: Shown, columns: Sequence[Column], edges: Sequence[Edge]
 ) -> list[dict[str, Any]]:
     """Return columns as JSON.
@@ -218,7 +218,7 @@ def _told_columns(
     return found
 
 
-def _told_edge(edge: Edge, constants: Constants) -> dict[str, Any]:
+def _edge_as_json(edge: Edge, constants: Constants) -> dict[str, Any]:
     weights = None if edge.weights is None else constants.place(edge.weights)
     return {"from": edge.source, "to": edge.target, "weights": weights, "pairs": edge.pairs}
 

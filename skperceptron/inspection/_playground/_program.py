@@ -113,7 +113,7 @@ class Constants:
     """
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.entries: list[dict[str, Any]] = []
         self._places: dict[Any, int] = {}
 
     def place(self, arrays: Sequence[Any]) -> str:
@@ -123,21 +123,23 @@ class Constants:
             arrays = arrays[:1]
         key = arrays[0].shape, *(array.tobytes() for array in arrays)
         if key not in self._places:
-            self._places[key] = len(self.told)
-            values = [told_numbers(array) for array in arrays]
+            self._places[key] = len(self.entries)
+            values = [_rounded_list(array) for array in arrays]
             held = {"values": values[0]} if len(values) == 1 else {"epochs": values}
-            self.told.append({"shape": list(arrays[0].shape), **held})
+            self.entries.append({"shape": list(arrays[0].shape), **held})
         return f"c{self._places[key]}"
 
 
-def told(constants: Constants, tells: Sequence[Callable[[PageGraph], Value]]) -> dict[str, Any]:
+def program_of(
+    constants: Constants, writers: Sequence[Callable[[PageGraph], Value]]
+) -> dict[str, Any]:
     """Return a program as JSON: its steps, and which value is its result.
 
-    ``tells``, one for each epoch or one for all, add operators to a graph and return their result;
-    they differ in constants only, which are added to ``constants``.
+    ``writers``, one for each epoch or one for all, add operators to a graph and return their
+    result; they differ in constants only, which are added to ``constants``.
     """
-    graphs = [PageGraph() for _ in tells]
-    out, *_ = (tell(graph).name for tell, graph in zip(tells, graphs, strict=True))
+    graphs = [PageGraph() for _ in writers]
+    out, *_ = (write(graph).name for write, graph in zip(writers, graphs, strict=True))
     of_epochs = zip(*(graph.constants for graph in graphs), strict=True)
     places = [constants.place(arrays) for arrays in of_epochs]
 
@@ -151,7 +153,7 @@ def told(constants: Constants, tells: Sequence[Callable[[PageGraph], Value]]) ->
     return {"steps": steps, "out": name(out)}
 
 
-def told_by_table(
+def program_of_table(
     constants: Constants, function: Callable[[Floats], Floats], jump: float
 ) -> dict[str, Any]:
     """Return a program that interpolates a function of one number linearly in a table.
@@ -161,13 +163,13 @@ def told_by_table(
     points = SCALE * np.sinh(np.linspace(-REACH, REACH, POINTS))
     values = np.nan_to_num(function(points))
 
-    def tell(graph: PageGraph) -> Value:
+    def write(graph: PageGraph) -> Value:
         return graph.op("Table", graph.source(0), values, scale=SCALE, reach=REACH, jump=jump)
 
-    return told(constants, [tell])
+    return program_of(constants, [write])
 
 
-def told_numbers(array: Floats) -> list[float]:
+def _rounded_list(array: Floats) -> list[float]:
     """Return the rounded numbers of an array; a single one, mostly of a formula, is not rounded."""
     return rounded(array.ravel()) if array.size > 1 else [float(np.nan_to_num(array.ravel()[0]))]
 
