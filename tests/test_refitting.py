@@ -1,7 +1,6 @@
 """Second calls: warm starts, ``partial_fit``, and options that change between calls."""
 
 import pickle
-import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -483,12 +482,11 @@ def test_labels_and_rows_that_do_not_fit_are_refused_in_later_calls(cls):
     assert_array_equal(weights(streamed(model, X, y)), weights(streamed(twin, X, y)))
 
 
+@pytest.mark.filterwarnings("error")
 @EVERY_ESTIMATOR
 def test_rows_given_as_lists_are_the_rows_given_as_arrays(cls):
     X, y = some(cls)
     model = streamed(make(cls), X, y, 2)
     twin = streamed(make(cls), X, y, 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        streamed(twin, X.tolist(), y.tolist())
+    streamed(twin, X.tolist(), y.tolist())
     assert_array_equal(weights(streamed(model, X, y)), weights(twin))

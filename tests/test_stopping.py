@@ -501,7 +501,6 @@ def test_training_ends_when_its_time_is_over(solver):
     assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.filterwarnings("error")
 def test_time_that_is_not_over_is_not_mentioned():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        make(max_time=1e6, tol=1e3, n_iter_no_change=1, max_iter=50).fit(X, Y)
+    make(max_time=1e6, tol=1e3, n_iter_no_change=1, max_iter=50).fit(X, Y)

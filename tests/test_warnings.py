@@ -165,13 +165,12 @@ AS_ASKED = {
 }
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", AS_ASKED)
 def test_what_was_asked_for_is_no_reason_to_warn(name):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clone(AS_ASKED[name]).fit(X, Y)
-        if not AS_ASKED[name].callbacks:
-            StackedGridSearchCV(clone(AS_ASKED[name]), {"alpha": [0, 1]}, cv=2).fit(X, Y)
+    clone(AS_ASKED[name]).fit(X, Y)
+    if not AS_ASKED[name].callbacks:
+        StackedGridSearchCV(clone(AS_ASKED[name]), {"alpha": [0, 1]}, cv=2).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +193,9 @@ def test_running_out_of_epochs_is_told_where_a_rule_was_in_force(options):
         network(**options).fit(X, Y)
 
 
+@pytest.mark.filterwarnings("error")
 def test_one_call_of_partial_fit_does_not_run_out_of_epochs():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Rosenblatt(0, max_iter=1).partial_fit(X, Y, classes=[0, 1])
+    Rosenblatt(0, max_iter=1).partial_fit(X, Y, classes=[0, 1])
 
 
 class Asking(Callback):
@@ -209,18 +207,17 @@ class Asking(Callback):
         return False
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("early_stopping", [True, EarlyStopping("roc_auc"), EarlyStopping("loss")])
 def test_no_word_about_feature_names_where_all_have_them(early_stopping):
     frame = pd.DataFrame(X, columns=list("abcde"))
     model = network(**CONVERGED, early_stopping=early_stopping)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clone(model).set_params(callbacks=[Asking(), EpochLogger()]).fit(frame, Y).score(frame, Y)
-        clone(model).fit(frame, Y, X_val=frame[:40], y_val=Y[:40])
-        for search in (GridSearchCV, StackedGridSearchCV):
-            search(model, {"alpha": [0, 1]}, cv=2, scoring="roc_auc").fit(frame, Y).predict(frame)
-        StackedEnsembleClassifier(model, 2).fit(frame, Y).predict(frame)
-        stacked_cross_validate(model, frame, Y, cv=2)
+    clone(model).set_params(callbacks=[Asking(), EpochLogger()]).fit(frame, Y).score(frame, Y)
+    clone(model).fit(frame, Y, X_val=frame[:40], y_val=Y[:40])
+    for search in (GridSearchCV, StackedGridSearchCV):
+        search(model, {"alpha": [0, 1]}, cv=2, scoring="roc_auc").fit(frame, Y).predict(frame)
+    StackedEnsembleClassifier(model, 2).fit(frame, Y).predict(frame)
+    stacked_cross_validate(model, frame, Y, cv=2)
 
 
 def test_interruptions_are_counted_for_each_call_of_the_users():
