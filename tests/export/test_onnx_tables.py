@@ -61,7 +61,7 @@ OTHER = frame_of(np.random.RandomState(1))
 OTHER.loc[0, ["size", "color", "seen"]] = [1e300, "black", pd.NaT]
 
 
-def transformed(preprocessor, exported, X, fitted_to, **options):
+def assert_alike(preprocessor, exported, X, fitted_to, **options):
     found = exported(preprocessor, fitted_to, **options)(X)[0]
     assert_close(found, preprocessor.transform(X))
 
@@ -69,12 +69,11 @@ def transformed(preprocessor, exported, X, fitted_to, **options):
 @BOTH_OPSETS
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("max_abs", [3.0, None])
-def test_preprocessor(exported, dtype, max_abs, opset):
-    preprocessor = TabularPreprocessor(dtype=dtype, max_abs=max_abs).fit(FRAME)
+def test_exported_preprocessor_transforms_known_and_other_rows(exported, dtype, max_abs, opset):
     columns = FRAME.columns if max_abs else [c for c in FRAME.columns if c != "size"]
-    preprocessor.fit(FRAME[columns])
+    preprocessor = TabularPreprocessor(dtype=dtype, max_abs=max_abs).fit(FRAME[columns])
     for X in (FRAME, OTHER, OTHER[:1]):
-        transformed(preprocessor, exported, X[columns], FRAME[columns], target_opset=opset)
+        assert_alike(preprocessor, exported, X[columns], FRAME[columns], target_opset=opset)
 
 
 @pytest.mark.parametrize(
@@ -84,35 +83,35 @@ def test_preprocessor(exported, dtype, max_abs, opset):
         ["2100-12-31T12:00", "2024-12-31T23:59:59", "0004-02-29", "9999-12-31"],
     ],
 )
-def test_dates_of_all_times(exported, days):
+def test_dates_from_the_first_year_to_the_last_are_transformed(exported, days):
     # With other dates, since a tiny scale would enlarge rounding errors.
     others = np.datetime64("2020-01-01", "us") + np.arange(200) * np.timedelta64(100, "h")
     rows = [*(np.datetime64(day, "us") for day in days), *others]
     X = np.array([[row.astype(datetime.datetime)] for row in rows] + [[None]], dtype=object)
-    transformed(TabularPreprocessor().fit(X), exported, X, X)
+    assert_alike(TabularPreprocessor().fit(X), exported, X, X)
 
 
-def test_numbers_that_need_room_in_float32(exported):
+def test_numbers_that_need_room_in_float32_are_transformed(exported):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(N, 3)) * [1, 1e300, 1e-300] + [1e9, 0, 0]
     X[3] = np.nan
     dates = pd.to_datetime(rng.randint(10**6, size=N), unit="us")
     table = pd.DataFrame(X, columns=["a", "b", "c"]).assign(seen=dates)
-    transformed(TabularPreprocessor(dtype="float32").fit(table), exported, table, table)
+    assert_alike(TabularPreprocessor(dtype="float32").fit(table), exported, table, table)
 
 
-def test_rare_levels_and_marked_columns(exported):
+def test_rare_levels_and_marked_columns_are_transformed(exported):
     X = np.array([[1.0, "a"], [2.0, "b"], [2.0, "b"], [np.nan, "c"], [3.0, None]], dtype=object)
     preprocessor = TabularPreprocessor([0], max_categories=2).fit(X)
-    transformed(preprocessor, exported, X, X)
+    assert_alike(preprocessor, exported, X, X)
 
 
 @BOTH_OPSETS
 @pytest.mark.parametrize("names", [["color", "size", "grade"], ["grade"]])
-def test_codes(exported, names, opset):
+def test_exported_codes_are_those_of_the_preprocessor(exported, names, opset):
     preprocessor = TabularPreprocessor(max_one_hot=2).fit(FRAME[names])
     assert preprocessor.code_columns_
-    transformed(preprocessor, exported, OTHER[names], FRAME[names], target_opset=opset)
+    assert_alike(preprocessor, exported, OTHER[names], FRAME[names], target_opset=opset)
 
 
 def test_one_array_of_numbers_is_one_input(exported):
