@@ -16,11 +16,11 @@ from ..engine.arrays import Floats, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictors, predict_raw
 from ..kept import kept_as
-from .held_out import FEW_OUTPUTS
 
-#: Numbers that a network with more than ``FEW_OUTPUTS`` outputs predicts at a time (8 MB), if they
-#: are then reduced to fewer, such as to one label per row.
-DESCRIBED = 2**20
+#: Networks with more outputs than this predict ``TOGETHER`` numbers at a time (8 MB), if these are
+#: then reduced to fewer, such as to one label per row.
+FEW_OUTPUTS = 64
+TOGETHER = 2**20
 
 #: Attributes that every fitted estimator has, even if its network learns no such arrays.
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
@@ -142,15 +142,10 @@ class FittedNetwork:
 
     def described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
         """Apply a function to raw predictions, block by block if these are many."""
-        n_outputs = self.network.n_outputs
-        if n_outputs <= FEW_OUTPUTS or X.shape[0] * n_outputs <= DESCRIBED:
+        blocks = blocks_of_rows(X.shape[0], self.network.n_outputs)
+        if len(blocks) == 1:
             return describe(self.raw_predictions(X))
-        size = max(1, DESCRIBED // n_outputs)
-        parts = [
-            describe(self.raw_predictions(X[start : start + size]))
-            for start in range(0, X.shape[0], size)
-        ]
-        return _joined(parts)
+        return _joined([describe(self.raw_predictions(X[rows])) for rows in blocks])
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
         """Predict again, in float64, the rows whose raw predictions are not finite."""
@@ -164,6 +159,12 @@ class FittedNetwork:
                 " scaled for the fit."
             )
         return raw
+
+
+def blocks_of_rows(n_rows: int, n_outputs: int) -> list[slice]:
+    """Cut rows into blocks of limited numbers of predictions."""
+    size = max(1, TOGETHER // n_outputs) if n_outputs > FEW_OUTPUTS else n_rows
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
 def unfolded(learned: Mapping[str, list[Floats]], target: Outputs) -> Mapping[str, list[Floats]]:
@@ -197,8 +198,6 @@ def share_predictors(estimator: Any, predictors: Predictors) -> None:
 
 def _joined(parts: list[Any]) -> Any:
     """Join results that were computed part by part into one array or one sparse matrix."""
-    if len(parts) == 1:
-        return parts[0]
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
     return np.concatenate(parts)

@@ -29,12 +29,9 @@ from ..training.validating import Figures
 from ..usercall import warn
 from .comparison import Comparison, JudgedRows
 from .cross_fitting import N_PARTS, CrossFitting
+from .fitted import FEW_OUTPUTS, blocks_of_rows
 from .reporting import refuse_diverged
 from .targets import Target
-
-#: Networks with more than ``FEW_OUTPUTS`` outputs predict ``HELD`` numbers at a time (8 MB).
-FEW_OUTPUTS = 64
-HELD = 2**20
 
 #: Splits of one data set are kept as long as they have at most this many rows in total (8 MB).
 KEPT_ROWS = 2**20
@@ -209,10 +206,6 @@ class Scoring:
     estimator: Any
     fitted_with: Callable[[Floats], Any]
 
-    def scorer(self) -> Callable[..., Any]:
-        """Return a function that scores a fitted estimator."""
-        return check_scoring(self.estimator, self.monitor)
-
 
 class Validation:
     """Computes score and loss of one network on validation rows, for parameters given later.
@@ -244,7 +237,9 @@ class Validation:
         #: Compares raw predictions of the rows with the truth.
         self.comparison = Comparison(target, scoring.monitor, [self._judged])
         self._cross_fitting: CrossFitting | None = None
-        self._scorer = None if self.comparison.gives_scores else scoring.scorer()
+        self._scorer: Callable[..., Any] | None = None
+        if not self.comparison.gives_scores:
+            self._scorer = check_scoring(scoring.estimator, scoring.monitor)
         self._learning_rate = learning_rate
         self._has_scored = self._has_warned = False
 
@@ -256,9 +251,13 @@ class Validation:
         """
         network = self._network
         learned = network.views(parameters[np.newaxis])
+        blocks = blocks_of_rows(len(self._rows), network.n_outputs)
+        if self._cross_fitting is not None:
+            # The loss without some rows needs the predictions of all rows.
+            blocks = [slice(0, len(self._rows))]
         portions = (
-            (portion, predict_raw(network, learned, self._X, self._rows[portion])[np.newaxis])
-            for portion in self._portions(network.n_outputs)
+            (block, predict_raw(network, learned, self._X, self._rows[block])[np.newaxis])
+            for block in blocks
         )
         return self.outcome(self.comparison.figures_of_portions(portions).of(0), parameters)
 
@@ -315,13 +314,6 @@ class Validation:
             self._cross_fitting.see(without_parts, parameters)
         score = self._score(parameters) if score is None else float(score)
         return self._checked(score), float(loss)
-
-    def _portions(self, n_outputs: int) -> Iterator[slice]:
-        """Cut the rows into portions of limited numbers of predictions."""
-        is_limited = n_outputs > FEW_OUTPUTS and self._cross_fitting is None
-        size = max(1, HELD // n_outputs) if is_limited else max(1, len(self._rows))
-        for start in range(0, len(self._rows), size):
-            yield slice(start, start + size)
 
     def _refuse_diverged(self) -> NoReturn:
         if self._given_rows is not None:

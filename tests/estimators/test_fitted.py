@@ -76,7 +76,7 @@ def test_many_outputs_are_described_part_by_part(monkeypatch):
     network = MLPSoftmaxClassifier((4,), solver="lbfgs", random_state=0).fit(X, LABELS)
     whole = network.predict(X)
     monkeypatch.setattr(module, "FEW_OUTPUTS", 2)
-    monkeypatch.setattr(module, "DESCRIBED", 20)
+    monkeypatch.setattr(module, "TOGETHER", 20)
     sizes = []
     found = fitted_network(network)
     parts = found.described(X, lambda raw: sizes.append(len(raw)) or found.target.decode(raw))
