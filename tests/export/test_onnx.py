@@ -10,7 +10,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
-from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    BaggingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -444,6 +451,44 @@ def test_ensembles_of_regressors(check_exported, y, dtype):
         StackedCrossEnsembleRegressor(network, {"alpha": [1e-4, 1]}, random_state=0),
     ]:
         check_exported(ensemble.fit(X, y), rows)
+
+
+@BOTH_DTYPES
+def test_ensembles_of_ensembles(check_exported, dtype):
+    classifier = StackedEnsembleClassifier(MLPSoftmaxClassifier((4,), **SHORT), 2, random_state=0)
+    regressor = StackedEnsembleRegressor(
+        MLPRegressor(hidden_layer_sizes=(4,), **SHORT), 2, random_state=0
+    )
+    soft = VotingClassifier([("a", classifier), ("b", LogisticRegression())], voting="soft")
+    mean = VotingRegressor([("a", regressor), ("b", LinearRegression())])
+    bagging = BaggingRegressor(regressor, 2, random_state=0)
+    members = StackedEnsembleRegressor(regressor, 2, random_state=0)
+    cross = StackedCrossEnsembleRegressor(regressor.estimator, {}, random_state=0)
+    for model, y in [
+        (BaggingClassifier(soft, 2, random_state=0), Y),
+        (StackingClassifier([("a", BaggingClassifier(classifier, 2)), ("b", soft)], cv=2), Y),
+        (StackedEnsembleClassifier(classifier, 2, random_state=0), Y),
+        (BaggingRegressor(mean, 2, random_state=0), ONE),
+        (StackingRegressor([("a", bagging), ("b", mean)], cv=2), ONE),
+        (members, ONE),
+        (members, NUMBERS),
+        (StackedEnsembleRegressor(cross, 2, random_state=0), NUMBERS),
+        (StackedEnsembleRegressor(bagging, 2, random_state=0), ONE),
+    ]:
+        check_exported(clone(model).fit(X, y), X.astype(dtype))
+
+
+def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
+    network = MLPSoftmaxClassifier((4,), **SHORT)
+    hard = VotingClassifier([("a", network), ("b", LogisticRegression())])
+    of_numbers = BaggingRegressor(MLPRegressor(hidden_layer_sizes=(4,), **SHORT), 2)
+    for model, y, message in [
+        (BaggingClassifier(hard, 2), Y, "BaggingClassifier of classifiers without predict_proba"),
+        (StackingClassifier([("a", hard)], cv=2), Y, "StackingClassifier of classifiers without"),
+        (of_numbers, NUMBERS, "a BaggingRegressor of several targets"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export.to_onnx(model.fit(X, y), X)
 
 
 def test_ensemble_of_quantiles(check_exported):

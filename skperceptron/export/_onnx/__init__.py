@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     BaggingClassifier,
+    BaggingRegressor,
     StackingClassifier,
     VotingClassifier,
     VotingRegressor,
@@ -230,8 +231,9 @@ def to_onnx(
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
         If a network stands before another step of a pipeline, since only predictions are exported;
-        for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; or for a
-        ``CalibratedClassifierCV`` around a cross ensemble, which is calibrated already.
+        for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; for a
+        ``CalibratedClassifierCV`` around a cross ensemble, which is calibrated already; or for
+        ensembles of scikit-learn whose members predict several targets, or no probabilities.
 
     Examples
     --------
@@ -313,6 +315,23 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
             "skl2onnx leaves out the threshold of a TunedThresholdClassifierCV. Export its"
             f" estimator_, and compare probabilities with {part.best_threshold_:.6g}."
         )
+    if isinstance(part, BaggingRegressor) and _ensembles.shape_of_row(part)[0] not in (1, None):
+        raise ValueError(
+            "skl2onnx cannot export a BaggingRegressor of several targets. Use a"
+            " StackedEnsembleRegressor, or a MultiOutputRegressor around it."
+        )
+    if _reads_labels(part):
+        raise ValueError(
+            f"skl2onnx cannot export a {type(part).__name__} of classifiers without predict_proba,"
+            " such as a VotingClassifier with voting='hard'. Use voting='soft'."
+        )
+
+
+def _reads_labels(part: Any) -> bool:
+    """Tell whether an ensemble combines labels where others combine probabilities."""
+    if isinstance(part, BaggingClassifier):
+        return not hasattr(part.estimators_[0], "predict_proba")
+    return isinstance(part, StackingClassifier) and "predict" in part.stack_method_
 
 
 def _asked_for_decisions(part: Any) -> list[Any]:

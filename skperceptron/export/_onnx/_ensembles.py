@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from skl2onnx._parse import _parse_sklearn
+from sklearn.ensemble import BaggingRegressor
 
 from ..._sklearn.pipelines import last_step
-from ...estimators.fitted import fitted_network
+from ...estimators.fitted import FittedNetwork, fitted_network
+from ...model_selection import StackedEnsembleRegressor
 from ...model_selection._combination import LEAST_PROBABILITY
 from ...model_selection._ensemble_base import predicts_several_labels
 from ._estimators import prediction_shape
@@ -34,18 +36,32 @@ def ensemble_classifier_shapes(operator: Any) -> None:
 
 def ensemble_regressor_shapes(operator: Any) -> None:
     """Set the type of predictions."""
-    model = getattr(operator.raw_operator, "ensemble_", operator.raw_operator)
-    n_rows = operator.inputs[0].get_first_dimension()
-    members = np.ravel(np.array(model.estimators_, dtype=object))
-    networks = [last_step(member) for member in members]
-    fitted = [fitted_network(n) for n in networks if hasattr(n, "coefs_")]
+    model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
     is_float64 = calculates_in_float64(operator)
-    is_float64 |= any(network.predicts_float64 for network in fitted)
+    is_float64 |= any(network.predicts_float64 for network in _networks_in(model))
+    operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape_of_row(model)]))
+
+
+def shape_of_row(model: Any) -> list[int | None]:
+    """Return the shape of a regressor's predictions for one row; [None] if it is not known."""
+    model = last_step(model)
     if hasattr(model, "oof_predictions_"):
-        shape = list(model.oof_predictions_.shape[1:]) or [1]
-    else:
-        shape = prediction_shape(fitted[0])
-    operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape]))
+        return list(model.oof_predictions_.shape[1:]) or [1]
+    if hasattr(model, "coefs_"):
+        return [*prediction_shape(fitted_network(model))]
+    if isinstance(model, StackedEnsembleRegressor | BaggingRegressor):
+        return shape_of_row(model.estimators_[0])
+    return [None]
+
+
+def _networks_in(model: Any) -> list[FittedNetwork]:
+    """Return the networks of a regressor, and of the ensembles inside it."""
+    if isinstance(model, list):
+        return [network for member in model for network in _networks_in(member)]
+    model = last_step(getattr(model, "ensemble_", model))
+    if hasattr(model, "coefs_"):
+        return [fitted_network(model)]
+    return _networks_in(list(getattr(model, "estimators_", ())))
 
 
 # Members of equal weight.
