@@ -35,20 +35,34 @@ def _imported(name: str, owner: str) -> Any:
 
 
 class _Logger(Callback):
-    """Base of callbacks that log the figures of each epoch."""
+    """Base of callbacks that log the figures of each epoch.
 
-    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
+    Nothing is written before the first epoch has ended: until then, a fit may be refused.
+    """
+
+    def _begin(self, estimator: Any) -> Any:
+        """Write what comes before the first epoch; return what ``_log`` gets as ``begun``."""
+
+    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
         raise NotImplementedError
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
         if report is not None:
+            # Fits in several threads may share a callback: each has an entry of its own.
+            fits = self.__dict__.setdefault("_fits", {})
+            if id(estimator) not in fits:
+                fits[id(estimator)] = self._begin(estimator)
             figures = figures_of(report)
             epoch = figures.pop("epoch")
             # NaN stands for what an epoch does not have, such as a score if it is not validated.
             known = {name: float(value) for name, value in figures.items() if not isnan(value)}
-            self._log(estimator, known, epoch)
+            self._log(fits[id(estimator)], known, epoch)
         return False
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        # There is no entry if the fit was refused early.
+        vars(self).get("_fits", {}).pop(id(estimator), None)
 
 
 class MLflowLogger(_Logger):
@@ -75,11 +89,14 @@ class MLflowLogger(_Logger):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        mlflow = _imported("mlflow", "MLflowLogger")
+        _imported("mlflow", "MLflowLogger")
+
+    def _begin(self, estimator: Any) -> None:
+        mlflow = import_module("mlflow")
         named = {f"{self.prefix}{n}": value for n, value in parameters_of(estimator).items()}
         log_parameters(mlflow, mlflow.active_run() or mlflow.start_run(), named)
 
-    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
         named = {f"{self.prefix}{name}": value for name, value in figures.items()}
         import_module("mlflow").log_metrics(named, step=epoch)
 
@@ -101,9 +118,11 @@ class WandbLogger(_Logger):
         wandb = _imported("wandb", "WandbLogger")
         if wandb.run is None:
             raise ValueError("WandbLogger needs an active run: call wandb.init before the fit.")
-        wandb.config.update(parameters_of(estimator), allow_val_change=True)
 
-    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
+    def _begin(self, estimator: Any) -> None:
+        import_module("wandb").config.update(parameters_of(estimator), allow_val_change=True)
+
+    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
         import_module("wandb").log({"epoch": epoch, **figures})
 
 
@@ -129,20 +148,19 @@ class TensorBoardLogger(_Logger):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        summary = _imported("tensorboard.summary", "TensorBoardLogger")
-        # Fits in several threads may share a callback: each has a writer of its own.
-        writers = self.__dict__.setdefault("_writers", {})
-        writers[id(estimator)] = summary.Writer(str(self.folder))
+        _imported("tensorboard.summary", "TensorBoardLogger")
 
-    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
-        writer = self._writers[id(estimator)]
+    def _begin(self, estimator: Any) -> Any:
+        return import_module("tensorboard.summary").Writer(str(self.folder))
+
+    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
         for name, value in figures.items():
-            writer.add_scalar(name, value, epoch)
-        writer.flush()
+            begun.add_scalar(name, value, epoch)
+        begun.flush()
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # There is no writer if the fit could not begin.
-        writer = vars(self).get("_writers", {}).pop(id(estimator), None)
+        writer = vars(self).get("_fits", {}).get(id(estimator))
+        super().teardown(estimator, context)
         if writer is not None:
             writer.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..options import Flag, Instance
 from ..training.locks import locked
@@ -15,8 +15,9 @@ from .base import Callback, figures_of
 class CSVLogger(Callback):
     """Write the metrics of each epoch to a file, one line at the end of each epoch.
 
-    Fits in several threads or processes may share a file if ``append=True``; otherwise, each clears
-    it when it begins. Lines do not say to which fit they belong; the rows of an ``EpochLogger`` do.
+    Fits in several threads or processes may share a file if ``append=True``. Otherwise, each clears
+    it when its first epoch has ended, so that a refused fit leaves it as it was. Lines do not say
+    to which fit they belong; the rows of an ``EpochLogger`` do.
 
     Parameters
     ----------
@@ -53,8 +54,10 @@ class CSVLogger(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        if not self.append:
-            Path(self.path).write_text("", encoding="utf-8")
+        # Fails early if the file cannot be written. It is cleared later, while it is unchanged:
+        # copies in other processes see then that one of them has cleared it.
+        with Path(self.path).open("a") as file:
+            self._old = None if self.append else _state_of(file)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
@@ -63,6 +66,8 @@ class CSVLogger(Callback):
             path = Path(self.path)
             # Locked, since two fits must not both find the file empty.
             with path.open("a+", newline="", encoding="utf-8") as file, locked(file.fileno()):
+                if self.__dict__.pop("_old", None) == _state_of(file):
+                    file.truncate(0)
                 file.seek(0)
                 columns = next(csv.reader(file), None)
                 if columns not in (None, list(figures)):
@@ -76,3 +81,9 @@ class CSVLogger(Callback):
                 writer.writerow(figures)
                 file.flush()
         return False
+
+
+def _state_of(file: IO[str]) -> tuple[int, int]:
+    """Return what changes when a file is written: its size, and the time of the last change."""
+    state = os.fstat(file.fileno())
+    return state.st_size, state.st_mtime_ns

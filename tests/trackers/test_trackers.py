@@ -1,6 +1,7 @@
 """Trackers get the reports of a fit, and tools for scikit-learn's searches work with ours."""
 
 import csv
+import pickle
 import sys
 import warnings
 from contextlib import contextmanager
@@ -64,6 +65,37 @@ def test_csv_appends_on_request(tmp_path):
     lines = path.read_text().splitlines()
     assert len(lines) == 11
     assert sum(line.startswith("epoch") for line in lines) == 1
+
+
+def test_a_refused_fit_writes_nothing(tmp_path, monkeypatch):
+    def begin(*_):
+        raise AssertionError("A refused fit has written something.")
+
+    kept, new = tmp_path / "epochs.csv", tmp_path / "runs"
+    network(CSVLogger(kept)).fit(X, Y)
+    before = kept.read_text()
+    for name in ("mlflow", "wandb", "tensorboard.summary"):
+        module = SimpleNamespace(run=SimpleNamespace(config=SimpleNamespace(update=begin)))
+        vars(module).update(active_run=begin, start_run=begin, Writer=begin)
+        monkeypatch.setitem(sys.modules, name, module)
+    for logger in (CSVLogger(kept), MLflowLogger(), WandbLogger(), TensorBoardLogger(new)):
+        with pytest.raises(ValueError):
+            network(logger, learning_rate_init=-1).fit(X, Y)
+        with pytest.raises(ValueError):
+            network(logger).fit(np.full_like(X, np.nan), Y)
+    assert kept.read_text() == before
+    network(CSVLogger(kept)).fit(X, Y)
+    assert len(kept.read_text().splitlines()) == len(before.splitlines())
+
+
+def test_csv_is_cleared_by_the_first_of_the_copies_in_worker_processes(tmp_path):
+    path, fit = tmp_path / "epochs.csv", network()
+    path.write_text("epoch,loss\n1,9\n")
+    logger = CSVLogger(path)
+    logger.setup(fit, None)
+    for one in (pickle.loads(pickle.dumps(logger)), pickle.loads(pickle.dumps(logger))):
+        one.on_fit_task_end(fit, SimpleNamespace(report={"epoch": 1, "loss": 0.5}))
+    assert path.read_text().splitlines() == ["epoch,loss", "1,0.5", "1,0.5"]
 
 
 def test_csv_of_fits_at_the_same_time_has_one_header(tmp_path):
@@ -506,7 +538,10 @@ def test_epochs_without_validation_are_not_told():
         def setup(self, estimator, context):
             pass
 
-        def _log(self, estimator, figures, epoch):
+        def _begin(self, estimator):
+            pass
+
+        def _log(self, begun, figures, epoch):
             self.told.append((epoch, sorted(figures)))
 
     trial = Trial()
