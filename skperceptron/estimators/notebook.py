@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import partial
 from html import escape
-from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 from .._sklearn.compat import VisualBlock
+from .._sklearn.documentation import LinksDocumentation
 from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
-
-PACKAGE = "skperceptron"
 
 #: Pixels: width and height of a box, gap between boxes, height of an arc per box passed.
 WIDTH, HEIGHT, GAP, RISE = 118, 58, 34, 16
@@ -28,32 +26,6 @@ PLAIN = ("affine", "activation", "link", "add")
 
 #: Layers that are drawn; of a deeper network, the middle is left out.
 DRAWN = 8
-
-
-@cache
-def documentation_url() -> str:
-    """Return the project's documentation URL as the installed metadata has it, or ""."""
-    try:
-        listed = metadata(PACKAGE).get_all("Project-URL") or []
-    except PackageNotFoundError:
-        return ""
-    urls = dict(entry.split(", ", 1) for entry in listed)
-    return urls.get("Documentation", "")
-
-
-class LinksDocumentation:
-    """Lets notebooks link to the page of an estimator's class in our documentation.
-
-    Must precede ``BaseEstimator`` among the bases.
-    """
-
-    _doc_link_module = PACKAGE
-
-    @property
-    def _doc_link_template(self) -> str:
-        base = documentation_url().rstrip("/")
-        # scikit-learn fills in the module that users import the class from.
-        return f"{base}/api/generated/{{estimator_module}}.{{estimator_name}}.html" if base else ""
 
 
 class NotebookMixin(LinksDocumentation):

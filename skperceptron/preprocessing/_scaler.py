@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries
 from .._sklearn.compat import fit_context
+from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, stored_once
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
@@ -27,7 +28,12 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 @speaks_for_itself
 class RobustSmoothClipScaler(
-    ChecksOptions, RemembersVersion, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+    LinksDocumentation,
+    ChecksOptions,
+    RemembersVersion,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     r"""Scale each column by its quartiles and pull outliers in.
 

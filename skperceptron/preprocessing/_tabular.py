@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
 from .._sklearn.compat import fit_context
+from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, side_by_side
 from ..options import (
@@ -44,7 +45,9 @@ from ._scaler import RobustSmoothClipScaler
 
 # Long because of its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
-class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator):
+class TabularPreprocessor(
+    LinksDocumentation, ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator
+):
     """Turn a raw table into numbers for a network.
 
     X is a data frame of pandas or polars, an Arrow table, or an array. Each column is treated

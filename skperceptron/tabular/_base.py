@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
+from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
@@ -34,7 +35,6 @@ from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
 from ..estimators.held_out import counted_from_0
-from ..estimators.notebook import LinksDocumentation
 from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
 from ..model_selection._options import RULES
@@ -79,31 +79,29 @@ PILOT_SHARE = 1 / 3
 def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> float:
     """Return how many epochs are over at `end`, by the time that `train` takes for a few.
 
-    It may be more than `n_wanted`, for which less is timed, and less than 1. If the user interrupts
-    the training, it is 1.
+    It may be more than `n_wanted`, for which less is timed, and less than 1, also below 0: so it is
+    if the user interrupts the training.
     """
-    was_interrupted = has_happened("interrupted")
     first, left = _timed(train, 1, end)
-    if has_happened("interrupted") and not was_interrupted:
-        # The fit is to end soon, and the time says nothing.
-        return 1
     n_epochs = left / first
     if n_epochs >= n_wanted or n_epochs * PILOT_SHARE < PILOT_EPOCHS:
         return n_epochs
     second, left = _timed(train, PILOT_EPOCHS, end)
-    if has_happened("interrupted") and not was_interrupted:
-        return 1
     # At least a tenth: the difference of two times may be chance.
     of_epochs = max(second / 10, (second - first) * PILOT_EPOCHS / (PILOT_EPOCHS - 1))
     return (left - max(0.0, second - of_epochs)) / of_epochs * PILOT_EPOCHS
 
 
 def _timed(train: Callable[[int], None], n_epochs: int, end: float) -> tuple[float, float]:
-    """Return the seconds of a training, and those that are left until `end`."""
-    began = time.monotonic()
+    """Return the seconds of a training, and those that are left until `end`.
+
+    No time is left if the user interrupts the training.
+    """
+    was_interrupted, began = has_happened("interrupted"), time.monotonic()
     train(n_epochs)
     now = time.monotonic()
-    return now - began, end - now
+    interrupts = has_happened("interrupted") and not was_interrupted
+    return now - began, 0.0 if interrupts else end - now
 
 
 def of_ensemble(attribute: str, documentation: str) -> Any:

@@ -55,7 +55,7 @@ def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
     _demand(numbers.get("verdict") in _VERDICTS, "verdict")
     _demand(isinstance(numbers.get("told_to_stop"), bool), "told_to_stop")
     _demand(isinstance(numbers.get("callbacks"), list), "callbacks")
-    _demand(_is_number(numbers.get("current_rate")), "current_rate")
+    _demand(_is_rate(numbers.get("current_rate")), "current_rate")
     for name in ("steps", "n_iter"):
         _demand(_is_count(numbers.get(name)), name)
     _check_progress(numbers.get("progress"), numbers["n_iter"])
@@ -176,7 +176,7 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)
 
 
-def _is_number(value: Any) -> bool:
+def _is_rate(value: Any) -> bool:
     return _is_real(value) and 0 <= value < np.inf
 
 

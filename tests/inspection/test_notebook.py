@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,15 +17,17 @@ from skperceptron import (
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
+    model_selection,
+    preprocessing,
+    tabular,
 )
-from skperceptron.estimators import notebook
+from skperceptron._sklearn import documentation
 from skperceptron.inspection import Table, computational_graph
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
     StackedGridSearchCV,
 )
-from skperceptron.tabular import TabularMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -92,30 +94,26 @@ def test_names_are_escaped():
 
 @EVERY_ESTIMATOR
 def test_documentation_is_linked_where_the_project_names_its_address(estimator, monkeypatch):
-    monkeypatch.setattr(notebook, "documentation_url", lambda: "https://docs.example/stable/")
+    monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.example/stable/")
     name = type(estimator).__name__
     link = f"https://docs.example/stable/api/generated/skperceptron.{name}.html"
     assert f'href="{link}"' in estimator._repr_html_()
     assert link in make_pipeline(estimator)._repr_html_()
-    monkeypatch.setattr(notebook, "documentation_url", lambda: "")
+    monkeypatch.setattr(documentation, "documentation_url", lambda: "")
     assert "api/generated" not in estimator._repr_html_()
     assert estimator._get_doc_link() == ""
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        StackedEnsembleClassifier(MLPBinaryClassifier()),
-        StackedGridSearchCV(MLPBinaryClassifier(), {}),
-        TabularMLPClassifier(),
-    ],
-    ids=lambda estimator: type(estimator).__name__,
-)
-def test_documentation_is_linked_under_the_module_that_users_import_from(estimator, monkeypatch):
-    monkeypatch.setattr(notebook, "documentation_url", lambda: "https://docs.example")
-    name = type(estimator).__name__
-    module = "tabular" if name.startswith("Tabular") else "model_selection"
-    assert estimator._get_doc_link().endswith(f"/api/generated/skperceptron.{module}.{name}.html")
+@pytest.mark.parametrize("module", [model_selection, preprocessing, tabular])
+def test_documentation_is_linked_under_the_module_that_users_import_from(module, monkeypatch):
+    monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.example")
+    public = [getattr(module, name) for name in module.__all__]
+    classes = [one for one in public if isinstance(one, type) and issubclass(one, BaseEstimator)]
+    assert classes
+    for cls in classes:
+        page = f"{module.__name__}.{cls.__name__}.html"
+        # Links do not depend on parameters, which differ.
+        assert cls.__new__(cls)._get_doc_link().endswith(f"/api/generated/{page}")
 
 
 def test_address_is_that_of_the_metadata(monkeypatch):
@@ -124,8 +122,8 @@ def test_address_is_that_of_the_metadata(monkeypatch):
             assert name == "Project-URL"
             return ["Source, https://source.example", "Documentation, https://docs.example"]
 
-    monkeypatch.setattr(notebook, "metadata", lambda package: Metadata())
-    assert notebook.documentation_url.__wrapped__() == "https://docs.example"
+    monkeypatch.setattr(documentation, "metadata", lambda package: Metadata())
+    assert documentation.documentation_url.__wrapped__() == "https://docs.example"
 
 
 def test_text_is_shown_where_the_user_wants_text():
