@@ -19,7 +19,7 @@ import numpy as np
 from .._sklearn.compat import safe_indexing
 from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats
-from ..usercall import warn
+from ..usercall import tell
 
 #: How many figures MLflow takes at a time.
 MOST = 1000
@@ -60,7 +60,7 @@ def tolerated(estimator: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        warn(f"MLflow has not logged all of the fit of this {type(estimator).__name__}: {error}")
+        tell(f"MLflow has not logged all of the fit of this {type(estimator).__name__}: {error}")
 
 
 def _begin(estimator: Any, stack: ExitStack) -> Any:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -459,6 +460,17 @@ def test_a_search_is_fitted_even_if_mlflow_is_of_another_kind(monkeypatch):
     ):
         search = StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
     assert len(search.best_estimator_.loss_curve_) == 5
+
+
+def test_an_error_of_mlflow_replaces_no_other_where_warnings_are_errors(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "mlflow.utils.autologging_utils", raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace())
+    warnings.simplefilter("error")
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    assert len(network().fit(X, Y).loss_curve_) == 5
+    with pytest.raises(ValueError, match="contains NaN"):
+        network().fit(np.full(X.shape, np.nan), Y)
+    assert capsys.readouterr().err.count("MLflow has not logged") == 2
 
 
 def test_without_autologging_nothing_is_logged(mlflow):
