@@ -90,11 +90,23 @@ class Cluster:
             )
             for k, (run, part) in enumerate(zip(runs, parts, strict=True))
         ]
-        for share in self._shares:
-            # Waits for the task.
-            if share.exception() is not None:
-                # Raises it.
-                share.result()
+        try:
+            for share in self._shares:
+                # Waits for the task.
+                if share.exception() is not None:
+                    # Raises it.
+                    share.result()
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let the workers forget the shares.
+
+        Dask keeps the error of a task as long as its future, and the traceback of the error keeps
+        the futures of all tasks and shares.
+        """
+        _release(self._shares)
 
     def _worker(self, k: int) -> str:
         return self._workers[k % len(self._workers)]
@@ -155,7 +167,10 @@ class Cluster:
             )
             for k, arguments in asked.items()
         ]
-        answers: list[Answer] = self._client.gather(futures)
+        try:
+            answers: list[Answer] = self._client.gather(futures)
+        finally:
+            _release(futures)
         elapsed = perf_counter() - began
         n_bytes = sum(answer.n_bytes for answer in answers)
         n_bytes += sum(_n_bytes(arguments) for arguments in asked.values())
@@ -166,6 +181,11 @@ class Cluster:
 def n_shares(client: Any, blocks: Blocks) -> int:
     """Return into how many shares the blocks are divided."""
     return min(len(client.nthreads()), len(blocks.counts))
+
+
+def _release(futures: Sequence[Any]) -> None:
+    for future in futures:
+        future.release()
 
 
 def _n_bytes(value: Any) -> int:

@@ -139,9 +139,12 @@ def fit(
 
     extras = Extras(X_val, y_val, sample_weight_val)
     find_categories = partial(_find_categories, estimator, blocks, client)
-    fit_remote_rows(
-        estimator, first_rows(blocks, client), y, sample_weight, extras, make_stack, find_categories
-    )
+    sample = first_rows(blocks, client)
+    try:
+        fit_remote_rows(estimator, sample, y, sample_weight, extras, make_stack, find_categories)
+    finally:
+        for cluster in clusters:
+            cluster.release()
     estimator.cluster_report_ = asdict(clusters[-1].report)
     return estimator
 
@@ -163,7 +166,7 @@ def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> FoundCatego
     checker = dask.delayed(_unfitted(estimator), traverse=False)
     find = dask.delayed(FoundCategories.in_block)
     asked = [find(checker, block, sum(blocks.counts)) for block in blocks.X]
-    return FoundCategories.in_all(client.gather(client.compute(asked)))
+    return FoundCategories.in_all(dask.compute(*asked, scheduler=client.get))
 
 
 def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:

@@ -21,6 +21,7 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
+from skperceptron.activations import ReLU
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint
 from skperceptron.initializers import UnitVariance
@@ -388,6 +389,34 @@ def test_what_cannot_be_fitted_is_refused(client, case):
     with pytest.raises(kind, match=message):
         fit(estimator, **given)
     assert vars(estimator) == before
+
+
+class FailsInSteps(ReLU):
+    """An activation that has no derivative."""
+
+    def backward(self, z, a, grad):
+        raise ValueError("no derivative")
+
+
+FAILING = {
+    "a share": ({}, BAD["NaN far from here"][1]["X"], "NaN"),
+    "a step": ({"activation": FailsInSteps()}, blocks(X), "no derivative"),
+}
+
+
+@pytest.mark.parametrize("what", FAILING)
+def test_a_fit_that_fails_leaves_nothing_on_the_cluster(what):
+    options, rows, message = FAILING[what]
+    network = MLPRegressor(**{**SETTINGS, **options})
+    cluster = {"n_workers": 2, "processes": False, "dashboard_address": None}
+    with distributed.Client(**cluster) as client:
+        with pytest.raises(ValueError, match=message) as kept:
+            fit(network, rows, blocks(NUMBERS), mode="summed")
+        # Futures are removed by the thread of the client, which answers after that.
+        client.nthreads()
+        assert not client.futures
+    # A notebook keeps the last error.
+    assert kept.value.__traceback__ is not None
 
 
 def test_a_checkpoint_is_refused(client, tmp_path):
