@@ -121,8 +121,8 @@ def _made(name: str, content: Any) -> Any:
         return _FOREIGN[name](content)
     if name not in _CLASSES:
         raise ValueError(
-            f"This version of skperceptron knows nothing that is kept as {name!r}: the model was"
-            " written by a newer one."
+            f"This version of skperceptron does not know {name!r}: the model was written by a"
+            " newer one."
         )
     cls = _CLASSES[name]
     if content is None:

@@ -1232,7 +1232,7 @@ def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
     loss = find(loss, Loss, _classes(task), f" for {task}")
     if loss.task != task:
         raise ValueError(
-            f"loss={loss!r} is for task {loss.task!r}, but {task!r} is wanted here. Known names"
+            f"loss={loss!r} is for task {loss.task!r}, but {task!r} is needed here. Known names"
             f" for it: {', '.join(repr(name) for name in list_losses(task))}."
         )
     return loss

@@ -211,8 +211,8 @@ def _job_of(facts: FitDescription, name: str | None) -> Job:
                 identity[label] = describe(value, name)
             except IndescribableError as error:
                 raise ValueError(
-                    f"A checkpoint cannot tell {label} from others: {error}. If fits of equal names"
-                    " are equal, pass Checkpoint(..., name=...), which stands for what cannot be"
-                    " told."
+                    f"A checkpoint cannot tell {label} from others: {error}. If it is the same"
+                    " in all fits of a name, pass Checkpoint(..., name=...): the name is compared"
+                    " instead."
                 ) from error
     return Job(identity, facts.limits, facts.form)

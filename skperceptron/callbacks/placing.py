@@ -43,8 +43,8 @@ def refuse_single_fits(
         if saves_fits(callback) or getattr(callback, "ends_fits", False):
             name = type(callback).__name__
             raise TypeError(
-                f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} minds a single fit;"
-                f" give it to {place.format(name)}."
+                f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} is for a single"
+                f" fit; give it to {place.format(name)}."
             )
 
 
@@ -63,7 +63,7 @@ def refuse_misplaced(search: Any, function: str = "") -> None:
                 way = f"function, as callbacks=[{name}()]"
             raise TypeError(
                 f"callbacks=[{name}()] of a {type(step).__name__} inside {owner}: {name} follows"
-                f" the whole of a fit; hand it to the {way}."
+                f" a whole fit; give it to the {way}."
             )
 
 
@@ -87,12 +87,12 @@ def well_placed(callbacks: list[Any], estimator: Any) -> list[Any]:
     message = f"callbacks=[{names}] of a {type(estimator).__name__} inside another estimator"
     if around <= {"Pipeline"}:
         raise TypeError(
-            f"{message} follow the whole of a fit: hand them to the outermost estimator, the"
+            f"{message} follow a whole fit: give them to the outermost estimator, the"
             f" pipeline, with set_callbacks({names})."
         )
     if first_in_call("callbacks misplaced"):
         warn(
-            f"{message} are left out: they follow the whole of a fit. Hand them to the outermost"
+            f"{message} are left out: they follow a whole fit. Give them to the outermost"
             f" estimator ({', '.join(sorted(around - {'Pipeline'}))}), with set_callbacks({names})."
         )
     return [callback for callback in callbacks if callback not in misplaced]

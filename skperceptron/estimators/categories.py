@@ -281,7 +281,7 @@ def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
     before = () if earlier is None else earlier.columns
     if before != _marked(estimator, given, X):
         raise ValueError(
-            "warm_start and partial_fit go on with the tables of the earlier fit:"
+            "warm_start and partial_fit continue with the tables of the earlier fit:"
             f" categorical_features={estimator.categorical_features!r} must mark the columns"
             f" {list(before)} of X, as it did."
         )

@@ -310,7 +310,7 @@ def _dtype(given: Any) -> np.dtype | None:
 def _check_one_per_layer(name: str, entries: Sequence[Any], n_hidden: int) -> None:
     if len(entries) != n_hidden:
         raise ValueError(
-            f"{name} has {len(entries)} entries, hidden_layer_sizes={n_hidden} layers:"
+            f"{name} has {len(entries)} entries, but there are {n_hidden} hidden layers:"
             " a list must have one entry per hidden layer."
         )
 
@@ -484,7 +484,7 @@ def _groups(given: Any, solver: Any) -> ParameterGroups:
         if is_lbfgs(solver) and (group.rate != 1 or group.decay is not None):
             raise ValueError(
                 f"parameter_groups__{name}={group!r} has a rate or a decay, which need a"
-                f" stochastic solver, got solver={solver!r}: it heeds penalty only."
+                f" stochastic solver, got solver={solver!r}: it uses only the penalty."
             )
     return groups
 

@@ -112,8 +112,8 @@ def _rows_like_those_of(fitted: Any) -> Any:
         return y if fitted.n_outputs_ > 1 else y[:, 0]
     if len(fitted.classes_) < 2:
         raise ValueError(
-            "fitted has seen the single class"
-            f" {fitted.classes_[0]!r}: there is nothing to tell apart."
+            "fitted was trained on a single class,"
+            f" {fitted.classes_[0]!r}: at least two are needed."
         )
     is_one_label_per_row = fitted.out_activation_ == "softmax" or fitted.n_outputs_ == 1
     return fitted.classes_ if is_one_label_per_row else np.eye(fitted.n_outputs_, dtype=int)

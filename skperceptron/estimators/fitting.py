@@ -304,9 +304,9 @@ def _check_penalty(alpha: float, weight: Floats | None) -> None:
         share = alpha / weight.sum()
     if share > LARGEST_PENALTY:
         raise ValueError(
-            f"alpha={alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
-            " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
-            " use alpha=0."
+            f"alpha={alpha!r} is divided by the sum of sample_weight, {weight.sum():.2g}, which is"
+            " too small: only the penalty would have an effect. Multiply all weights by one factor,"
+            " or use alpha=0."
         )
 
 
@@ -353,7 +353,7 @@ def _network_to_go_on_with(
     network: Network = estimator._build_network(choices.wiring, estimator.n_features_in_, n_outputs)
     if what_is_learned(network) != what_is_learned(earlier):
         raise ValueError(
-            "warm_start and partial_fit go on with the weights of the earlier fit: "
+            "warm_start and partial_fit continue with the weights of the earlier fit: "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
             f" feature_scale={estimator.feature_scale!r},"

@@ -359,7 +359,7 @@ class Validation:
             raise ValueError(
                 f"{self._subject()} is {score}: it cannot tell which epoch is better. Give the"
                 " validation more rows, of every class (validation_fraction, or X_val and y_val),"
-                " or watch another figure, such as early_stopping=EarlyStopping('loss')."
+                " or watch another metric, such as early_stopping=EarlyStopping('loss')."
             )
         elif not self._has_warned:
             self._has_warned = True
@@ -367,13 +367,13 @@ class Validation:
         return score
 
     def _subject(self) -> str:
-        """Describe the figure and the rows that it was computed on."""
+        """Describe the metric and the rows that it was computed on."""
         codes = self._targets.codes
         rows = f"{len(self._rows)} validation row{'s' * (len(self._rows) != 1)}"
         if codes is not None:
             n_classes = max(2, self._targets.n_outputs)
             rows += f", which hold {len(np.unique(codes))} of {n_classes} classes,"
-        return f"The figure monitor={self._monitor!r} of the {rows}"
+        return f"The metric monitor={self._monitor!r} of the {rows}"
 
 
 def _rows_of(given: Any, rows: Integers | None) -> Any:

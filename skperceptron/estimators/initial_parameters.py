@@ -167,7 +167,9 @@ def _checked(name: str, given: Any, drawn: Sequence[Floats]) -> Sequence[Floats 
             with checking():
                 checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{name}[{layer}] is no array of finite numbers: {error}") from None
+            raise ValueError(
+                f"{name}[{layer}] is not an array of finite numbers: {error}"
+            ) from None
         if checked.shape != expected.shape:
             raise ValueError(
                 f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"

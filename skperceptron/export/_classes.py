@@ -73,7 +73,7 @@ def class_named(name: str) -> type:
     """Return the class that a file names; ValueError if a stored model may not hold it."""
     found = _classes().get(name)
     if found is None:
-        raise ValueError(f"The file asks for {name!r}, which is no class that models are made of.")
+        raise ValueError(f"The file asks for {name!r}, which is not a class of a stored model.")
     return found
 
 

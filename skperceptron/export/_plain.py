@@ -141,7 +141,9 @@ class Writer:
 
     def _scalar_type(self, value: Any, where: str) -> Any:
         if value not in np.sctypeDict.values():
-            raise TypeError(f"{where} is the class {value.__name__}, which no file holds.")
+            raise TypeError(
+                f"{where} is the class {value.__name__}, which cannot be stored in a file."
+            )
         return {"type": np.dtype(value).str}
 
     #: The method for each type, subclasses before their base classes.
@@ -180,7 +182,7 @@ class Reader:
             return entry
         read = self._READ.get(next(iter(entry), ""))
         if read is None:
-            raise ValueError(f"The file holds {shown(entry)}, which means nothing.")
+            raise ValueError(f"The file holds {shown(entry)}, which is not part of a model.")
         return read(self, entry)
 
     def _items(self, entry: Any) -> list[Any]:
@@ -195,7 +197,7 @@ class Reader:
         self._met.append(made)
         state = self.value_of(entry["state"])
         if not isinstance(state, dict):
-            raise ValueError(f"The file tells the state of {entry['object']} as no dictionary.")
+            raise ValueError(f"The state of {entry['object']} in the file is not a dictionary.")
         set_state(made, state)
         return made
 
@@ -215,13 +217,13 @@ class Reader:
             return array
         dtype = np.dtype(entry["as"])
         if dtype.kind not in TIMES:
-            raise ValueError(f"The file tells an array as {entry['as']!r}: only times are.")
+            raise ValueError(f"The file declares an array of {entry['as']!r}: it must be of times.")
         return array.view(dtype)
 
     def _objects(self, entry: Any) -> Any:
         dtype = np.dtype(entry["dtype"])
         if dtype.kind not in "OU":
-            raise ValueError(f"The file tells a list as an array of {entry['dtype']!r}.")
+            raise ValueError(f"The file declares a list as an array of {entry['dtype']!r}.")
         items = self._items(entry["objects"])
         longest = max((len(item) for item in items if isinstance(item, str)), default=0)
         if dtype.kind == "U" and dtype.itemsize > 4 * max(longest, 1):

@@ -216,7 +216,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         splits = [counted_from_0(split, num_samples(y)) for split in of_splitter]
         if not all(len(test) for _, test in splits):
             raise ValueError(
-                f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
+                f"A split of cv={shown(self.cv)} holds out no row: weights are learned on rows that"
                 " members have not seen."
             )
         return splits

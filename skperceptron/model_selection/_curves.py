@@ -367,8 +367,8 @@ def stacked_learning_curve(
     options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
     if exploit_incremental_learning and callbacks:
         raise ValueError(
-            "callbacks of stacked_learning_curve are told of whole fits, and with"
-            " exploit_incremental_learning=True there are none: pass callbacks=None."
+            "callbacks of stacked_learning_curve follow whole fits, of which there are none with"
+            " exploit_incremental_learning=True: pass callbacks=None."
         )
     with reporting_parallel(LearningCurve(estimator, callbacks), X, y, options) as parallel:
         # With partial_fit from size to size, networks are trained one after another.

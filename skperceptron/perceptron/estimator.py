@@ -508,7 +508,7 @@ class RosenblattPerceptron(
 
     def _refuse_change(self, name: str, earlier: Any, kept: str) -> NoReturn:
         raise ValueError(
-            f"warm_start and partial_fit go on with the {kept} of the earlier fit:"
+            f"warm_start and partial_fit continue with the {kept} of the earlier fit:"
             f" {name}={getattr(self, name)} must stay {earlier}."
         )
 

@@ -461,6 +461,5 @@ def _refuse_repeated_names(X: Any) -> None:
     repeated = [name for name, n in Counter(names_of(X)).items() if n > 1]
     if repeated:
         raise ValueError(
-            f"X has several columns of the name {shown(repeated[0])}: give each column a name of"
-            " its own."
+            f"X has several columns named {shown(repeated[0])}: give each column a name of its own."
         )

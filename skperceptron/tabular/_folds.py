@@ -108,7 +108,7 @@ def counting_splits(
         kept.append((train, test))
     if not kept:
         raise ValueError(
-            "In no split do both training and held-out rows count: they are empty, or all of their"
+            "In each split, the training rows or the held-out rows are empty, or all of their"
             " sample_weight is zero."
         )
     return kept

@@ -99,7 +99,7 @@ class Writing:
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        tell(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+        tell(f"The checkpoint {self._path} {why}: this fit continues without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:

@@ -210,7 +210,7 @@ class Unknown(np.random.PCG64):
             np.random.Generator(Unknown(3)),
             r"^value is a random generator of the kind Unknown",
         ),
-        (np.number, "^value is the class number, which no file holds"),
+        (np.number, "^value is the class number, which cannot be stored in a file"),
     ],
     ids=["generator", "class"],
 )
@@ -337,7 +337,7 @@ def newer(header):
         (newer, "has format 99, written by skperceptron"),
         (forged({"object": "os.system", "state": {}}), "asks for 'os.system', which is no class"),
         (forged({"object": "builtins.eval", "state": {}}), "which is no class"),
-        (forged({"call": "print"}), "which means nothing"),
+        (forged({"call": "print"}), "which is not part of a model"),
         (forged({"again": 3}), "is damaged"),
         (forged({"array": "a999"}), "is damaged"),
         (forged({"objects": ["a"], "dtype": "U900000000", "shape": [10**9]}), "is damaged"),

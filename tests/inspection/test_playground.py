@@ -561,7 +561,7 @@ def test_page_has_a_function_for_every_operator(show):
 
 def test_page_has_no_operator_for_texts():
     graph = PageGraph()
-    with pytest.raises(NotDeclaredError, match="LabelEncoder, which the page has not"):
+    with pytest.raises(NotDeclaredError, match="LabelEncoder, which the page does not have"):
         graph.coded(graph.source(0), ["a", "b"])
 
 

@@ -439,7 +439,7 @@ def test_what_cannot_be_combined_is_refused_in_one_sentence():
     refused("'hidden_layer_sizes' parameter of MLPSoftmax", classifier(endless))
     refused("'combination' parameter", classifier(combination="best"))
     refused("'cv' parameter", classifier(cv=1))
-    refused("holds no row out", classifier(cv=[(np.arange(100), np.arange(0))]))
+    refused("holds out no row", classifier(cv=[(np.arange(100), np.arange(0))]))
     refused("at least 2 classes", classifier(), np.zeros(150))
     refused("requires y to be passed", classifier(), None)
     refused("multiclass-multioutput", classifier(), np.column_stack([Y, Y]))

@@ -267,7 +267,7 @@ def test_callbacks_that_mind_one_fit_are_sent_to_the_network(callback):
         lambda: StackedEnsembleClassifier(NETWORK).set_callbacks(callback).fit(X, Y),
         lambda: stacked_cross_validate(NETWORK, X, Y, callbacks=[callback]),
     ):
-        with pytest.raises(TypeError, match=rf"{name} minds a single fit; give it to the network"):
+        with pytest.raises(TypeError, match=rf"{name} is for a single fit; give it to the network"):
             call()
 
 
@@ -279,7 +279,7 @@ def test_bar_inside_a_stacked_search_is_refused_in_one_line():
         NETWORK.__sklearn_clone__().set_callbacks(callback.ProgressBar()),
     ):
         for model in (inner, make_pipeline(StandardScaler(), inner)):
-            with pytest.raises(TypeError, match="hand it to the search, with set_callbacks") as got:
+            with pytest.raises(TypeError, match="give it to the search, with set_callbacks") as got:
                 StackedGridSearchCV(model, {}).fit(X, Y)
             assert "\n" not in str(got.value)
     with pytest.raises(TypeError, match="callbacks"):
@@ -330,17 +330,19 @@ def test_functions_tell_callbacks_of_each_network(name, n_jobs, capsys, monkeypa
 @EVERY_FUNCTION
 def test_functions_send_callbacks_to_where_they_work(name):
     function, _ = FUNCTIONS[name]
-    with pytest.raises(TypeError, match="StopOnPlateau minds a single fit; give it to the network"):
+    with pytest.raises(
+        TypeError, match="StopOnPlateau is for a single fit; give it to the network"
+    ):
         function(NETWORK, callbacks=[StopOnPlateau()])
     with pytest.raises(TypeError, match="'callbacks' parameter of stacked_"):
         function(NETWORK, callbacks=[3])
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
     inner = NETWORK.__sklearn_clone__().set_params(callbacks=[callback.ProgressBar()])
-    with pytest.raises(TypeError, match=r"inside stacked_\w+\(\): .* hand it to the function, as"):
+    with pytest.raises(TypeError, match=r"inside stacked_\w+\(\): .* give it to the function, as"):
         function(inner)
 
 
 def test_incremental_learning_curve_has_no_whole_fits_to_tell_of():
-    with pytest.raises(ValueError, match="exploit_incremental_learning=True there are none"):
+    with pytest.raises(ValueError, match="whole fits, of which there are none"):
         of_sizes(NETWORK, exploit_incremental_learning=True, callbacks=[Plain()])

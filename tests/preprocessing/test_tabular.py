@@ -641,7 +641,7 @@ def test_numbers_without_room_in_float32_are_outliers(largest):
 
 def test_columns_of_one_name_are_refused():
     pd = pytest.importorskip("pandas")
-    with pytest.raises(ValueError, match="several columns of the name 'a'"):
+    with pytest.raises(ValueError, match="several columns named 'a'"):
         TabularPreprocessor().fit(pd.DataFrame(NUMBERS, columns=["a", "b", "a"]))
 
 

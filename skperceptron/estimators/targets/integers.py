@@ -109,8 +109,8 @@ class WholeNumbers(RegressionTarget):
             before = self.span[0], self.span[-1]
             if tuple(self._asked.bounds()) != before:
                 raise ValueError(
-                    f"output_range={self._asked.output_range!r}: warm_start and partial_fit go on"
-                    f" with the values of the earlier fit, {before}."
+                    f"output_range={self._asked.output_range!r}: warm_start and partial_fit"
+                    f" continue with the values of the earlier fit, {before}."
                 )
         self.loss = CategoricalLogLoss()
         return self._positions(y)

@@ -155,14 +155,14 @@ class RegressionTarget(Target):
         asked = self._asked
         if earlier.output != self.output:
             raise ValueError(
-                f"output={asked.output!r}: warm_start and partial_fit go on with the output of the"
-                f" earlier fit, which was {earlier.output!r}."
+                f"output={asked.output!r}: warm_start and partial_fit continue with the output of"
+                f" the earlier fit, which was {earlier.output!r}."
             )
         self.asked_of_units = earlier.asked_of_units
         for name, before in self.asked_of_units.items():
             if asked.of_units()[name] != before:
                 raise ValueError(
-                    f"{name}={getattr(asked, name)!r}: warm_start and partial_fit go on with the"
+                    f"{name}={getattr(asked, name)!r}: warm_start and partial_fit continue with the"
                     f" units of the earlier fit, {name}={before!r}."
                 )
         self.units = earlier.units
@@ -171,7 +171,7 @@ class RegressionTarget(Target):
         before, now = (np.array(of.output_units(*units)) for of in (earlier.loss, loss))
         if self.units.differ_from_y and not np.array_equal(before, now):
             raise ValueError(
-                f"loss={asked.loss!r}: warm_start and partial_fit go on with a target that was"
+                f"loss={asked.loss!r}: warm_start and partial_fit continue with a target that was"
                 " standardised for other outputs of the network: the kind of loss must stay."
             )
 

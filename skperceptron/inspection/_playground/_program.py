@@ -53,7 +53,7 @@ class PageGraph(OperatorGraph):
         if name == "Cast":
             return self.cast(operands[0], attributes["to"])
         if name not in OPERATORS:
-            raise NotDeclaredError(f"it asks for the operator {name}, which the page has not")
+            raise NotDeclaredError(f"it asks for the operator {name}, which the page does not have")
         values = [self._is(operand) for operand in operands]
         step = [name, [value.name for value in values]]
         self.steps.append([*step, attributes] if attributes else step)
