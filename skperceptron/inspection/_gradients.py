@@ -112,7 +112,7 @@ def gradient_report(
     """
     check_option("gradient_report", "saturation_bound", saturation_bound, [_BOUND])
     rows = gradient_rows(estimator, X, y, sample_weight, saturation_bound)
-    return make_table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+    return make_table(COLUMNS, rows)
 
 
 def gradient_rows(
@@ -272,5 +272,4 @@ class GradientRecorder(Callback):
         -------
         pandas.DataFrame, or Table where pandas is not installed
         """
-        columns = ("epoch", *COLUMNS)
-        return make_table(columns, [[row[name] for name in columns] for row in self.rows_])
+        return make_table(("epoch", *COLUMNS), self.rows_)

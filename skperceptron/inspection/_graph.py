@@ -281,14 +281,14 @@ def network_summary(
     [0, 50240, 0, 650, 0, 50890]
     """
     graph = computational_graph(estimator, batch_size, n_features, n_outputs)
-    rows = []
+    records: list[dict[str, Any]] = []
     for node in graph.nodes:
-        values = {**vars(node), "block": node.name}
+        record = {**vars(node), "block": node.name}
         if not node.n_parameters:
-            values["trained"] = ""
-        rows.append(["" if values[name] is None else values[name] for name in COLUMNS])
-    rows.append(["total", *[""] * (len(COLUMNS) - 3), graph.n_parameters, ""])
-    return make_table(COLUMNS, rows)
+            del record["trained"]
+        records.append({name: value for name, value in record.items() if value is not None})
+    records.append({"block": "total", "n_parameters": graph.n_parameters})
+    return make_table(COLUMNS, records)
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -60,13 +60,17 @@ class Table:
         )
 
 
-def make_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
-    """Return a pandas DataFrame, or a :class:`Table` where pandas is not installed."""
+def make_table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> Any:
+    """Return a pandas DataFrame, or a :class:`Table` where pandas is not installed.
+
+    Records hold the values of a row by column; a value that is not there is "".
+    """
+    rows = [[record.get(name, "") for name in columns] for record in records]
     try:
         import pandas
     except ImportError:
         return Table(columns, rows)
-    return pandas.DataFrame([list(row) for row in rows], columns=list(columns))
+    return pandas.DataFrame(rows, columns=list(columns))
 
 
 def _text(value: Any) -> str:
