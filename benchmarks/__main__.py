@@ -44,39 +44,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--markdown", type=Path, help="file for the tables")
     parser.add_argument("--docs", type=Path, help="folder of tables that docs/ includes")
     parser.add_argument("--plot", type=Path, help="picture of the scaling")
-    asked = parser.parse_args(arguments)
-    unknown = set(asked.subjects) - set(SUBJECTS)
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.subjects) - set(SUBJECTS)
     if unknown:
         parser.error(f"no such subject: {', '.join(sorted(unknown))}")
     options = Options(
-        repeats=asked.repeats or (1 if asked.quick else 5),
-        threads=asked.threads,
-        quick=asked.quick,
-        only=tuple(asked.only),
-        cases=tuple(asked.cases),
+        repeats=parsed.repeats or (1 if parsed.quick else 5),
+        threads=parsed.threads,
+        quick=parsed.quick,
+        only=tuple(parsed.only),
+        cases=tuple(parsed.cases),
     )
     warnings.simplefilter("ignore")
     if options.chosen(available()).get("PyTorch"):
         limit_threads(options.threads)
-    told = circumstances(options)
-    print(in_words(told))
+    facts = circumstances(options)
+    print(in_words(facts))
     print("In brackets: multiples of skperceptron.")
     tables: list[Table] = []
     with threadpool_limits(options.threads):
-        for subject in asked.subjects or SUBJECTS:
+        for subject in parsed.subjects or SUBJECTS:
             print(f"... {subject}", file=sys.stderr, flush=True)
             found = import_module(f"benchmarks.{subject}").tables(options)
             for table in found:
                 print(f"\n{markdown(table)}", flush=True)
             tables += found
-    if asked.markdown:
-        asked.markdown.write_text("\n\n".join([in_words(told), *map(markdown, tables)]) + "\n")
-    if asked.json:
-        store_json(tables, told, asked.json)
-    if asked.docs:
-        store_for_docs(tables, told, asked.docs)
-    if asked.plot:
-        scaling.draw(tables, asked.plot)
+    if parsed.markdown:
+        parsed.markdown.write_text("\n\n".join([in_words(facts), *map(markdown, tables)]) + "\n")
+    if parsed.json:
+        store_json(tables, facts, parsed.json)
+    if parsed.docs:
+        store_for_docs(tables, facts, parsed.docs)
+    if parsed.plot:
+        scaling.draw(tables, parsed.plot)
 
 
 if __name__ == "__main__":

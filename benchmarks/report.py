@@ -32,12 +32,13 @@ def circumstances(options: Options) -> dict[str, Any]:
     }
 
 
-def in_words(told: dict[str, Any]) -> str:
+def in_words(facts: dict[str, Any]) -> str:
     """Return the circumstances as a sentence."""
-    versions = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     return (
-        f"{told['date']}, {told['processor']}, {told['cores']} cores, {told['threads']} threads,"
-        f" medians of {told['repeats']}; Python {told['python']}, {versions}."
+        f"{facts['date']}, {facts['processor']}, {facts['cores']} cores,"
+        f" {facts['threads']} threads, medians of {facts['repeats']};"
+        f" Python {facts['python']}, {versions}."
     )
 
 
@@ -48,29 +49,29 @@ def markdown(table: Table) -> str:
     return "\n".join([f"**{table.title}**", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
-def restructured_text(table: Table, told: dict[str, Any]) -> str:
+def restructured_text(table: Table, facts: dict[str, Any]) -> str:
     """Return a table as a reStructuredText directive."""
     rows = io.StringIO()
     # A cell with only a hyphen would become a bullet.
     cells = [["\\-" if cell == "-" else cell for cell in row] for row in table.cells()]
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
-    hint = ", small problems: these figures mean nothing" if told["quick"] else ""
-    title = f"{table.title} ({told['date']}, {told['processor']}{hint})"
+    hint = ", small problems: these figures mean nothing" if facts["quick"] else ""
+    title = f"{table.title} ({facts['date']}, {facts['processor']}{hint})"
     return f".. csv-table:: {title}\n   :header-rows: 1\n\n{body}"
 
 
-def store_json(tables: Iterable[Table], told: dict[str, Any], path: Path) -> None:
+def store_json(tables: Iterable[Table], facts: dict[str, Any], path: Path) -> None:
     """Write the circumstances and all tables into one file."""
-    path.write_text(json.dumps({**told, "tables": [t.as_dict() for t in tables]}, indent=2))
+    path.write_text(json.dumps({**facts, "tables": [t.as_dict() for t in tables]}, indent=2))
 
 
-def store_for_docs(tables: Iterable[Table], told: dict[str, Any], folder: Path) -> None:
+def store_for_docs(tables: Iterable[Table], facts: dict[str, Any], folder: Path) -> None:
     """Write one file per table, and one with the circumstances."""
     folder.mkdir(parents=True, exist_ok=True)
     for table in tables:
-        (folder / f"{table.name}.inc").write_text(restructured_text(table, told))
-    (folder / "circumstances.inc").write_text(in_words(told) + "\n")
+        (folder / f"{table.name}.inc").write_text(restructured_text(table, facts))
+    (folder / "circumstances.inc").write_text(in_words(facts) + "\n")
 
 
 def _processor() -> str:

@@ -305,8 +305,8 @@ def summary(results: Figures) -> list[Table]:
 def _seeds_of(results: Figures, tables: Iterable[str]) -> str:
     """Return how many tables have how many seeds, by the model with the fewest, as text."""
     counts = Counter(min(map(len, results[table].values())) for table in tables)
-    told = [f"{n} of them with {seeds} seed{'s' * (seeds > 1)}" for seeds, n in counts.items()]
-    return ", ".join(sorted(told))
+    counted = [f"{n} of them with {seeds} seed{'s' * (seeds > 1)}" for seeds, n in counts.items()]
+    return ", ".join(sorted(counted))
 
 
 def by_table(results: Figures) -> list[Table]:
@@ -344,9 +344,9 @@ def main() -> None:
     tables = [*summary(found), *by_table(found)]
     print("\n\n".join(map(markdown, tables)))
     if options.docs:
-        told = circumstances(Options(repeats=len(options.seeds), threads=options.threads))
+        facts = circumstances(Options(repeats=len(options.seeds), threads=options.threads))
         for table in tables[:2]:
-            (options.docs / f"{table.name}.inc").write_text(restructured_text(table, told))
+            (options.docs / f"{table.name}.inc").write_text(restructured_text(table, facts))
 
 
 if __name__ == "__main__":
