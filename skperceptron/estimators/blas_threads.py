@@ -41,31 +41,31 @@ class Limits:
     def begin_anew(self) -> None:
         """Forget all users: a forked process has none of its parent's threads."""
         self._lock = Lock()
-        self._asked: list[int] = []
+        self._limits: list[int] = []
         self._first: Any = None
 
     def add(self, n: int) -> None:
         """Let BLAS use at most ``n`` threads."""
         with self._lock:
-            if not self._asked:
+            if not self._limits:
                 # None changes nothing: the numbers of now are remembered.
                 self._first = _limit_all(None)
-            is_least = not self._asked or n < min(self._asked)
-            self._asked.append(n)
+            is_least = not self._limits or n < min(self._limits)
+            self._limits.append(n)
             if is_least:
                 try:
                     _limit_all(n)
                 except BaseException:
                     # Ctrl-C: nobody will call ``remove``.
-                    self._asked.remove(n)
+                    self._limits.remove(n)
                     self._relax()
                     raise
 
     def remove(self, n: int) -> None:
         """Undo ``add``."""
         with self._lock:
-            self._asked.remove(n)
-            if self._asked and n >= min(self._asked):
+            self._limits.remove(n)
+            if self._limits and n >= min(self._limits):
                 return
             try:
                 self._relax()
@@ -76,8 +76,8 @@ class Limits:
 
     def _relax(self) -> None:
         """Set the number of threads that holds when a limit has ended."""
-        if self._asked:
-            _limit_all(min(self._asked))
+        if self._limits:
+            _limit_all(min(self._limits))
         else:
             self._first.restore_original_limits()
 

@@ -396,8 +396,8 @@ def _hold_out(
     if choices.stopping is None or choices.is_lbfgs:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
-    asked = Drawing(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
-    rows, drawn = checked.drawn.rows(asked, weight, rng)
+    drawing = Drawing(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
+    rows, drawn = checked.drawn.rows(drawing, weight, rng)
     return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
 
 

@@ -106,18 +106,18 @@ class Drawing:
 
 
 def draw_validation_rows(
-    asked: Drawing, weight: Floats | None, rng: np.random.RandomState
+    drawing: Drawing, weight: Floats | None, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on; refuse parts that are too small.
 
     ``weight``, (n_rows,), is what each row counts.
     """
-    if not asked.fraction:
+    if not drawing.fraction:
         raise ValueError(
-            f"validation_fraction={asked.fraction!r} must be in the range (0.0, 1.0)"
+            f"validation_fraction={drawing.fraction!r} must be in the range (0.0, 1.0)"
             " if early_stopping=True."
         )
-    rows, held_out = asked.draw(rng)
+    rows, held_out = drawing.draw(rng)
     if len(held_out) < 2 or not len(rows):
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' "
@@ -143,17 +143,18 @@ class Drawn:
         self._found: dict[Hashable, tuple[tuple[Integers, Integers], Any]] = {}
 
     def rows(
-        self, asked: Drawing, weight: Floats | None, rng: np.random.RandomState
+        self, drawing: Drawing, weight: Floats | None, rng: np.random.RandomState
     ) -> tuple[Integers, Integers]:
         """Return what ``draw_validation_rows`` does; advance the generator in the same way."""
-        if not is_number(asked.fraction) or asked.groups is not None:
+        if not is_number(drawing.fraction) or drawing.groups is not None:
             # Splitters may have generators of their own.
-            return draw_validation_rows(asked, weight, rng)
-        key = asked.fraction, state_as_key(rng)
+            return draw_validation_rows(drawing, weight, rng)
+        key = drawing.fraction, state_as_key(rng)
         if key not in self._found:
-            if (len(self._found) + 1) * asked.X.shape[0] > KEPT_ROWS:
+            if (len(self._found) + 1) * drawing.X.shape[0] > KEPT_ROWS:
                 self._found.clear()
-            self._found[key] = draw_validation_rows(asked, weight, rng), rng.get_state(legacy=False)
+            parts = draw_validation_rows(drawing, weight, rng)
+            self._found[key] = parts, rng.get_state(legacy=False)
         (rows, held_out), after = self._found[key]
         rng.set_state(after)
         return rows.copy(), held_out

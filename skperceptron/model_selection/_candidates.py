@@ -218,27 +218,29 @@ def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
     return X
 
 
-def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed, common: Common) -> Fit:
+def requested_fit(
+    network: BaseMultilayerPerceptron, transformed: Transformed, common: Common
+) -> Fit:
     """Call a network's ``fit``, but only check its parameters and record its arguments."""
     if transformed.error is not None:
         return Fit(network, None, None, error=transformed.error)
-    asked = Fit(network, None, None)
+    fit = Fit(network, None, None)
 
     def record(
         X: Any, y: Any, sample_weight: Any, *, incremental: bool, extras: Any = NO_EXTRAS
     ) -> None:
-        asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
+        fit.X, fit.y, fit.sample_weight, fit.extras = X, y, sample_weight, extras
 
     def check() -> None:
-        asked.settings = common.check_parameters(network)
+        fit.settings = common.check_parameters(network)
 
     with (
-        asked.attempt(),
+        fit.attempt(),
         called_instead(network, "_validate_params", check),
         called_instead(network, "_fit", record),
     ):
         network.fit(*transformed.arguments, **(transformed.keywords or {}))
-    return asked
+    return fit
 
 
 @contextmanager

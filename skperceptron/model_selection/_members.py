@@ -22,10 +22,10 @@ from ..usercall import interrupted, tell
 from ._candidates import (
     FittedMember,
     Transformed,
-    ask_for_fit,
     network_of,
     own_rows,
     put_together,
+    requested_fit,
     through,
     transform,
     transformed_here,
@@ -270,7 +270,7 @@ def _fit_together(
     common = common or Common()
     sources = transformed_here(_transforming_tasks(jobs, parts), sources, cache)
     fits = {
-        i: ask_for_fit(job.network, _arguments(job, sources), common)
+        i: requested_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)
         if job.network is not None
     }

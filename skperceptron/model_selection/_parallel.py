@@ -29,11 +29,11 @@ from ..usercall import first_in_call, forget_in_call, has_happened, tell
 from ._candidates import (
     FittedMember,
     Transformed,
-    ask_for_fit,
     curves_of,
     network_of,
     own_rows,
     put_together,
+    requested_fit,
     transform,
     transformed_here,
     transformed_once,
@@ -391,7 +391,7 @@ def _fit_and_score(
     shared = conditions.shared
     sources = transformed_here(_transforming_tasks(calls), sources, conditions.cache)
     fits = {
-        i: ask_for_fit(call.network, sources[call.source], shared.common)
+        i: requested_fit(call.network, sources[call.source], shared.common)
         for i, call in enumerate(calls)
         if call.network is not None
     }

@@ -354,7 +354,7 @@ class Dates(Quantity):
             found.append(exact.as_numbers(missing))
         for turn in turns[: 3 if self.has_times else 2]:
             angle = (turn - exact.op("Floor", turn)) * (2 * np.pi)
-            found += [exact.where(missing, 0, exact.op(name, angle)) for name in ("Sin", "Cos")]
+            found += [exact.where(missing, 0, exact.op(wave, angle)) for wave in ("Sin", "Cos")]
         return graph.cast(exact.concatenate(found), graph.dtype.name)
 
 

@@ -125,7 +125,7 @@ def test_forked_process_has_no_users():
     with ONE_THREAD:
         process = os.fork()
         if not process:
-            os._exit(len(LIMITS._asked))
+            os._exit(len(LIMITS._limits))
         _, status = os.waitpid(process, 0)
     assert status == 0
 
