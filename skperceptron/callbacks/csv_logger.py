@@ -37,7 +37,7 @@ class CSVLogger(Callback):
     >>> X, y = load_iris(return_X_y=True)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "epochs.csv"
-    ...     network = MLPSoftmaxClassifier((8,), max_iter=300, callbacks=[CSVLogger(path)])
+    ...     network = MLPSoftmaxClassifier((8,), tol=1e-2, callbacks=[CSVLogger(path)])
     ...     network = network.fit(X, y)
     ...     header, *lines = path.read_text().splitlines()
     >>> header

@@ -27,7 +27,7 @@ class EpochLogger(Callback):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.callbacks import EpochLogger
     >>> logger = EpochLogger()
-    >>> network = MLPSoftmaxClassifier((8,), max_iter=300, callbacks=[logger], random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), tol=1e-2, callbacks=[logger], random_state=0)
     >>> network = network.fit(*load_iris(return_X_y=True))
     >>> len(logger.rows_) == network.n_iter_
     True

@@ -112,7 +112,7 @@ def fit(
     >>> from skperceptron.distributed import fit
     >>> X, y = make_classification(n_samples=400, random_state=0)
     >>> X, y = dask.array.from_array(X, chunks=(100, 20)), dask.array.from_array(y, chunks=100)
-    >>> network = MLPClassifier((8,), max_iter=60, learning_rate_init=0.01, random_state=0)
+    >>> network = MLPClassifier((8,), learning_rate="cosine", max_iter=60, tol=0, random_state=0)
     >>> options = {"processes": False, "dashboard_address": None, "n_workers": 2}
     >>> with distributed.Client(**options):
     ...     report = fit(network, X, y, mode="averaged").cluster_report_

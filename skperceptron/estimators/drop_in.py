@@ -72,7 +72,7 @@ class MLPClassifier(BaseMLPClassifier):
     >>> from skperceptron import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> network = MLPClassifier((8,), solver="lbfgs", alpha=0.1, random_state=0)
+    >>> network = MLPClassifier((8,), solver="lbfgs", alpha=1, max_iter=2000, random_state=0)
     >>> network.fit(X_train, y_train).score(X_test, y_test) > 0.9
     True
     """

@@ -45,7 +45,8 @@ class WeightsRecorder(Callback):
     >>> from skperceptron.inspection import WeightsRecorder
     >>> X, y = make_moons(100, noise=0.1, random_state=0)
     >>> recorder = WeightsRecorder()
-    >>> network = MLPBinaryClassifier((4,), max_iter=5, tol=1, callbacks=[recorder]).fit(X, y)
+    >>> network = MLPBinaryClassifier((4,), n_iter_no_change=3, tol=1, callbacks=[recorder])
+    >>> network = network.fit(X, y)
     >>> recorder.epochs_
     [1, 2, 3, 4, 5]
     >>> [weight.shape for weight, _ in recorder.layers_[-1]]

@@ -114,8 +114,8 @@ def stacked_cross_validate(
     >>> from skperceptron import MLPRegressor
     >>> from skperceptron.model_selection import stacked_cross_validate
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = MLPRegressor(hidden_layer_sizes=(8,), batch_size=32, max_iter=20, tol=0,
-    ...                        learning_rate_init=0.05, random_state=0)
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), batch_size=32, learning_rate="cosine",
+    ...                        learning_rate_init=0.05, max_iter=20, tol=0, random_state=0)
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
@@ -185,7 +185,8 @@ def stacked_cross_val_score(
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import stacked_cross_val_score
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=20,
+    ...                                tol=0, random_state=0)
     >>> stacked_cross_val_score(network, X, y).shape
     (5,)
     """
@@ -262,7 +263,8 @@ def stacked_cross_val_predict(
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import stacked_cross_val_predict
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=20,
+    ...                                tol=0, random_state=0)
     >>> stacked_cross_val_predict(network, X, y, method="predict_proba").shape
     (150, 3)
     """
@@ -359,7 +361,8 @@ def stacked_learning_curve(
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import stacked_learning_curve
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), learning_rate="cosine", max_iter=20, tol=0,
+    ...                                random_state=0)
     >>> sizes, train, test = stacked_learning_curve(network, X, y, shuffle=True, random_state=0)
     >>> sizes
     array([ 12,  39,  66,  93, 120])
@@ -451,7 +454,8 @@ def stacked_validation_curve(
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import stacked_validation_curve
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=20,
+    ...                                tol=0, random_state=0)
     >>> train, test = stacked_validation_curve(
     ...     network, X, y, param_name="alpha", param_range=[1e-4, 1.0])
     >>> test.shape

@@ -171,8 +171,8 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import StackedEnsembleClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=30, tol=0,
-    ...                                learning_rate_init=0.05)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=30,
+    ...                                tol=0, learning_rate_init=0.05)
     >>> ensemble = StackedEnsembleClassifier(network, n_members=5, random_state=0).fit(X, y)
     >>> mean, std = ensemble.predict_proba(X[:2], return_std=True)
     >>> mean.shape, std.shape
@@ -251,8 +251,8 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
     >>> from skperceptron import MLPRegressor
     >>> from skperceptron.model_selection import StackedEnsembleRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = MLPRegressor(hidden_layer_sizes=(8,), batch_size=32, max_iter=30, tol=0,
-    ...                        learning_rate_init=0.05)
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), batch_size=32, learning_rate="cosine",
+    ...                        learning_rate_init=0.05, max_iter=30, tol=0)
     >>> ensemble = StackedEnsembleRegressor(network, n_members=5, random_state=0).fit(X, y)
     >>> mean, std = ensemble.predict(X[:2], return_std=True)
     >>> mean.shape, std.shape

@@ -100,7 +100,8 @@ class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import StackedHalvingGridSearchCV
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), learning_rate="cosine", max_iter=20, tol=0,
+    ...                                random_state=0)
     >>> search = StackedHalvingGridSearchCV(
     ...     network, {"learning_rate_init": [0.001, 0.01, 0.1]}, random_state=0)
     >>> search.fit(X, y).n_candidates_
@@ -154,7 +155,7 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import StackedHalvingRandomSearchCV
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), learning_rate="cosine", tol=0, random_state=0)
     >>> search = StackedHalvingRandomSearchCV(
     ...     network, {"alpha": loguniform(1e-5, 1)}, n_candidates=6, resource="max_iter",
     ...     max_resources=18, min_resources=2, random_state=0)

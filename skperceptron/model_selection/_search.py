@@ -253,8 +253,8 @@ class StackedGridSearchCV(_CombiningSearch, GridSearchCV):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import StackedGridSearchCV
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=40, tol=0,
-    ...                                learning_rate_init=0.05, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=40,
+    ...                                tol=0, learning_rate_init=0.05, random_state=0)
     >>> grid = {"mlpsoftmaxclassifier__activation": ["relu", "tanh"],
     ...         "mlpsoftmaxclassifier__alpha": [1e-4, 1e-2]}
     >>> search = StackedGridSearchCV(make_pipeline(StandardScaler(), network), grid)
@@ -304,7 +304,8 @@ class StackedRandomizedSearchCV(_CombiningSearch, RandomizedSearchCV):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.model_selection import StackedRandomizedSearchCV
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, learning_rate="cosine", max_iter=20,
+    ...                                tol=0, random_state=0)
     >>> search = StackedRandomizedSearchCV(
     ...     network, {"learning_rate_init": loguniform(1e-2, 1e-1)}, n_iter=4, random_state=0)
     >>> len(search.fit(X, y).cv_results_["params"])

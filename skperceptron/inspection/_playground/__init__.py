@@ -123,7 +123,8 @@ def to_html(
     >>> from skperceptron.inspection import WeightsRecorder, to_html
     >>> X, y = make_moons(100, noise=0.1, random_state=0)
     >>> recorder = WeightsRecorder()
-    >>> network = MLPBinaryClassifier((4,), max_iter=5, tol=1, callbacks=[recorder]).fit(X, y)
+    >>> network = MLPBinaryClassifier((4,), n_iter_no_change=3, tol=1, callbacks=[recorder])
+    >>> network = network.fit(X, y)
     >>> page = to_html(network, X, y, recorder=recorder)  # or path="network.html"
     >>> len(page) < 300_000
     True
