@@ -35,6 +35,9 @@ CATEGORICAL = ("category", "dictionary", "Categorical", "Enum")
 #: How the dtypes of integers begin, such as "Int64" and "uint8[pyarrow]".
 INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 
+#: Where a dtype of pandas or Arrow, or one of polars, names a time zone.
+ZONE = re.compile(r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?([^]]+)]|time_zone='([^']+)'")
+
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
@@ -139,6 +142,12 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float | np.floating | Decimal) and value != value
 
 
+def zone_of(X: Any, j: int) -> str | None:
+    """Return the time zone that the dtype of a column names, None without one."""
+    found = ZONE.search(str(_dtype_of(X, j))) if is_frame(X) else None
+    return None if found is None else found[1] or found[2]
+
+
 def exact_content_of(X: Any, j: int) -> Any:
     """Return a column of categories as a 1-D array, in which integers do not become floats."""
     if not is_frame(X) or INTEGER.match(str(_dtype_of(X, j))) is None:
@@ -150,14 +159,20 @@ def exact_content_of(X: Any, j: int) -> Any:
     return _objects(X.column(j).to_pylist())
 
 
-def content_of(X: Any, j: int) -> tuple[Any, bool]:
-    """Return a column as a 1-D array, and whether its dtype says that it holds categories."""
+def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
+    """Return a column as a 1-D array, and whether its dtype says that it holds categories.
+
+    Times with a time zone become local times: those of ``zone`` if it is given.
+    """
+    if zone is not None and zone == zone_of(X, j):
+        zone = None
     if hasattr(X, "iloc"):
-        return _of_pandas(X.iloc[:, j])
+        return _of_pandas(X.iloc[:, j], zone)
     if hasattr(X, "to_series"):
         column = X.to_series(j)
         if getattr(column.dtype, "time_zone", None) is not None:
-            # Keep the local time, and drop the time zone.
+            if zone is not None:
+                column = column.dt.convert_time_zone(zone)
             column = column.dt.replace_time_zone(None)
         # NumPy has no integers of 128 bits.
         content = None if str(column.dtype).endswith("Int128") else column.to_numpy()
@@ -170,19 +185,22 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         if _is_categorical(column.type):
             return _objects(column.to_pylist()), True
         if getattr(column.type, "tz", None) is not None:
+            if zone is not None:
+                column = column.cast(sys.modules["pyarrow"].timestamp(column.type.unit, zone))
             column = import_module("pyarrow.compute").local_timestamp(column)
         return column.to_numpy(), False
     return X[:, j], False
 
 
-def _of_pandas(column: Any) -> tuple[Any, bool]:
+def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
     dtype = column.dtype
     if _is_categorical(dtype):
         return column.astype(object).to_numpy(dtype=object, na_value=None), True
     if str(dtype).startswith("period"):
         column = column.dt.to_timestamp()
     if "," in str(dtype) and getattr(dtype, "kind", "O") == "M":
-        # Keep the local time, and drop the time zone.
+        if zone is not None:
+            column = column.dt.tz_convert(zone)
         column = column.dt.tz_localize(None)
     kind = getattr(column.dtype, "kind", "O")
     if kind in "iuf":

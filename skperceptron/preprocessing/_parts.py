@@ -49,6 +49,9 @@ class Part:
 
     suffixes: list[str]
 
+    #: The time zone of the column in ``fit``, None without one.
+    zone: str | None = None
+
     def __init__(self, position: int) -> None:
         self.position = position
 

@@ -38,6 +38,7 @@ from ._columns import (
     kind_of,
     marked_columns,
     names_of,
+    zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
@@ -62,7 +63,7 @@ class TabularPreprocessor(
       of codes instead.
     - Dates become their number of days, "_days", with "_missing" as above, and points on circles
       (sine and cosine) for the time of the year and the week, and of the day where times are given.
-      Time zones are dropped.
+      They are local times: those of the time zone of ``fit``, if the column has had one.
 
     Then :class:`RobustSmoothClipScaler` scales every column and pulls outliers in; constant columns
     become 0. Finally missing numbers become 0, which is the median. A column of numbers without any
@@ -243,7 +244,9 @@ class TabularPreprocessor(
             if j in marked:
                 content = exact_content_of(X, j)
             self.kinds_.append(kind)
-            self._parts.append(self._part_for(kind, j).fit(content, self._name(j)))
+            part = self._part_for(kind, j).fit(content, self._name(j))
+            part.zone = zone_of(X, j)
+            self._parts.append(part)
         encoded = self._encoded(X)
         numbers = encoded[:, : self._n_numbers]
         self.scaler_ = scaler.fit(numbers) if numbers.shape[1] else scaler
@@ -402,7 +405,7 @@ class TabularPreprocessor(
         out = np.empty((X.shape[0], width), dtype=np.dtype(self.dtype))
         for part, place in zip(self._parts, self.outputs_of_columns(), strict=True):
             j, is_category = part.position, isinstance(part, Categories)
-            content = exact_content_of(X, j) if is_category else content_of(X, j)[0]
+            content = exact_content_of(X, j) if is_category else content_of(X, j, part.zone)[0]
             with np.errstate(over="ignore"):
                 part.write(content, self._name(j), out[:, place])
         # Infinite input has been refused: infinite values here have overflowed in this dtype.

@@ -402,6 +402,28 @@ def test_zoned_times_are_local_times_in_every_library(library):
     assert_array_equal(expected.transform(given), expected.transform(local))
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "arrow in pandas"])
+def test_times_in_another_zone_become_those_of_fit(library):
+    pd = pytest.importorskip("pandas")
+    stamps = pd.date_range("2024-03-30", periods=5, freq="9h", tz="UTC", unit="us")
+    utc = pd.DataFrame({"seen": stamps})
+    vienna = utc.astype("datetime64[us, Europe/Vienna]")
+    preprocessor = TabularPreprocessor().fit(vienna)
+    if library == "arrow in pandas":
+        pytest.importorskip("pyarrow")
+        given = utc.astype("timestamp[us, tz=UTC][pyarrow]")
+    elif library != "pandas":
+        module = pytest.importorskip(library)
+        given = module.from_pandas(utc) if library == "polars" else module.table(utc)
+    else:
+        given = utc
+    expected = preprocessor.transform(vienna)
+    assert_array_equal(preprocessor.transform(given), expected)
+    local = vienna["seen"].dt.tz_localize(None).to_frame()
+    assert_array_equal(preprocessor.transform(local), expected)
+    assert not np.array_equal(TabularPreprocessor().fit(given).transform(given), expected)
+
+
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])
 def test_dates_as_categories_are_the_same_in_any_unit(unit):
     days = np.array(["2024-01-01", "2024-01-02", "NaT", "2024-01-03"], dtype="datetime64[D]")
