@@ -9,6 +9,7 @@ from ..engine.arrays import Floats, Integers
 from ..training import Member, Recipe, TrainingSet
 from ..training.groups import Groups
 from ..training.plan import Plan
+from ..training.row_weights import RowWeights
 from ..training.scalars import Scalars
 from ..training.step import BoundStep, Record, Shared
 from ..training.vectors import Vectors
@@ -82,17 +83,17 @@ class _Portion:
     ) -> None:
         recipes, dtype = [member.recipe], vectors.parameters.dtype
         groups = Groups(recipes, network.n_parameters, network.n_weights)
-        self._scalars = Scalars([member], Plan([size], size, size), groups, dtype)
-        self._window = Window(recipes, [data], size, network.n_outputs, dtype, True)
+        plan = Plan([size], size, size)
+        weights, self._scalars = RowWeights(recipes, plan), Scalars([member], plan, groups, dtype)
+        self._window = Window(recipes, [data], size, network.n_outputs, dtype, weights)
         record = Record.of_epoch(1, 1)
-        shared = Shared(network, [member], [data], vectors, groups, self._scalars, record)
+        shared = Shared(network, [member], [data], vectors, groups, self._scalars, weights, record)
         self._bound = BoundStep(shared, slice(0, 1), size)
         window = self._window
-        assert window.factor is not None
-        self._factor = window.factor
+        self._factor = np.zeros((1, size, 1), dtype)
         self._calls = [
             *self._bound.gathering(window.order),
-            *self._bound.learning(window.y, window.raw, window.factor),
+            *self._bound.learning(window.y, window.raw, self._factor),
         ]
         self._targets, self._loss = data.targets, member.recipe.loss
 

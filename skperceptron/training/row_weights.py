@@ -22,9 +22,11 @@ class RowWeights:
 
     Attributes
     ----------
+    are_given : bool
+        Whether any member has weights.
     in_batch : ndarray of shape (K, n) or None
-        Each row's weight divided by the sum over its batch; None if no member has weights: then
-        all rows of a batch count the same.
+        Each row's weight divided by the sum over its batch; None if there are no weights: then all
+        rows of a batch count the same.
     sums : ndarray of shape (S, K)
         The sum over each batch: its number of rows, if there are no weights.
     of_batches : ndarray of shape (K, S)
@@ -36,9 +38,9 @@ class RowWeights:
         self._recipes = recipes
         self._plan = plan
         n_members = len(recipes)
-        is_weighted = any(recipe.sample_weight is not None for recipe in recipes)
+        self.are_given = any(recipe.sample_weight is not None for recipe in recipes)
         shape = (n_members, plan.counts[0])
-        self.in_batch = np.ones(shape) if is_weighted else None
+        self.in_batch = np.ones(shape) if self.are_given else None
         self.sums = np.ones((plan.n_steps, n_members))
         self._lengths = np.zeros((n_members, plan.n_steps))
         # The factor of each row's loss, without its weight; zero after a member's last row.
@@ -47,7 +49,7 @@ class RowWeights:
             self.sums[epoch.steps, k] = epoch.lengths
             self._lengths[k, epoch.steps] = epoch.lengths
             of_row = np.repeat(epoch.lengths, epoch.lengths)
-            self._factors[k, : plan.counts[k]] = of_row if is_weighted else 1.0
+            self._factors[k, : plan.counts[k]] = of_row if self.are_given else 1.0
         self.of_batches = self._divided()
         self._all_count = bool(self._factors.all())
 
@@ -74,7 +76,7 @@ class RowWeights:
 
     def leave_out(self, losses: Floats, shares: Floats) -> None:
         """Set losses of rows that do not count, which may be any number, to zero, in place."""
-        if self.in_batch is not None or not self._all_count:
+        if self.are_given or not self._all_count:
             losses[shares == 0] = 0
 
     def shares(self, rows: slice) -> Floats:

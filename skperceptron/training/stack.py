@@ -117,13 +117,12 @@ class Stack:
         self.scalars = Scalars(members, self._plan, groups, self.dtype)
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
-        is_weighted = self._weights.in_batch is not None
-        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
+        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, self._weights)
         # If several networks predict each row, the losses are computed from the networks' mean, of
         # which there are no notes.
         if self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1:
             self.window.take_notes()
-        self.steps = self._bind_steps(groups, is_weighted)
+        self.steps = self._bind_steps(groups)
         self._runner = runner(self.steps, ahead, self._team)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
@@ -139,10 +138,17 @@ class Stack:
             for alike in grouped(shuffled)
         ]
 
-    def _bind_steps(self, groups: Groups, is_weighted: bool) -> list[list[Step]]:
+    def _bind_steps(self, groups: Groups) -> list[list[Step]]:
         """Return the steps of each window; equal steps are one object."""
         shared = Shared(
-            self.network, self.members, self.data, self.vectors, groups, self.scalars, self._record
+            self.network,
+            self.members,
+            self.data,
+            self.vectors,
+            groups,
+            self.scalars,
+            self._weights,
+            self._record,
         )
         bound: dict[tuple[int, int, int], BoundStep] = {}
         made: dict[Batch, Step] = {}
@@ -151,8 +157,7 @@ class Stack:
                 continue
             key = batch.first, batch.last, batch.size
             if key not in bound:
-                sums = self._weights.sums if is_weighted else None
-                bound[key] = BoundStep(shared, batch.members, batch.size, sums)
+                bound[key] = BoundStep(shared, batch.members, batch.size)
             made[batch] = Step(self.window, bound[key], batch)
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]
 
@@ -177,7 +182,7 @@ class Stack:
         They are means over the steps of the epoch, penalty included.
         """
         is_reordered = self._shuffle()
-        if self._weights.in_batch is not None and (is_reordered or not self._is_gathered):
+        if self._weights.are_given and (is_reordered or not self._is_gathered):
             self._weights.renew(self.order)
             self.scalars.weigh_penalties(self._weights.sums)
         self.scalars.prepare()
@@ -199,12 +204,12 @@ class Stack:
         order = self.order[:, :n_rows]
         i = 0
         for window, steps in zip(self._plan.windows, self.steps, strict=True):
-            self.window.open(window.start, order, self._first_rows, self._weights)
+            self.window.open(window.start, order, self._first_rows)
             # The only batch of an epoch, which holds all rows, is gathered once.
             self._runner.take(steps, i, gathers=not (stays_gathered and self._is_gathered))
             self._is_gathered = True
             i += len(steps)
-            totals += self.window.losses(self._weights)
+            totals += self.window.losses()
         return totals
 
     def _shuffle(self) -> bool:

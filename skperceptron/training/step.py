@@ -21,6 +21,7 @@ from .data import TrainingSet
 from .groups import Groups
 from .member import Member
 from .plan import Batch
+from .row_weights import RowWeights
 from .scalars import Scalars
 from .update import Update, trained_weights
 from .vectors import Vectors
@@ -56,6 +57,7 @@ class Shared:
     vectors: Vectors
     groups: Groups
     scalars: Scalars
+    weights: RowWeights
     record: Record
 
 
@@ -172,14 +174,11 @@ class BoundStep:
         Where the members that take the step stand in the stack.
     batch_size : int
         Rows per member.
-    sums : ndarray of shape (S, K) or None
-        The weight of each batch, if rows have weights.
     """
 
-    def __init__(
-        self, shared: Shared, place: slice, batch_size: int, sums: Floats | None = None
-    ) -> None:
+    def __init__(self, shared: Shared, place: slice, batch_size: int) -> None:
         network, groups, scalars = shared.network, shared.groups, shared.scalars
+        weights = shared.weights
         members, data = shared.members[place], shared.data[place]
         own = shared.vectors.of(place)
         self._dtype = own.parameters.dtype
@@ -195,11 +194,12 @@ class BoundStep:
             members=place,
             noise=[m.noise for m in members],
             scheduled=scalars.noise_shares is not None,
-            weighted=network.mixes_rows and sums is not None,
+            weighted=network.mixes_rows and weights.are_given,
         )
         self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
-        self._sums = sums
+        #: The sum of the weights of each batch, (S, K).
+        self._sums = weights.sums
         self._place, self._vectors, self._record, self._scalars = place, own, shared.record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
@@ -216,7 +216,7 @@ class BoundStep:
             trained_weights(network, range(place.start, place.stop)),
             groups,
             place,
-            batch_size if sums is None else None,
+            None if weights.are_given else batch_size,
         )
 
     def _room_of_networks(self, n_targets: int) -> tuple[Floats, Floats]:
@@ -303,9 +303,9 @@ class BoundStep:
         if work.noise_shares is not None and self._scalars.noise_shares is not None:
             shares = self._scalars.noise_shares[i, self._place]
             calls.append(partial(np.copyto, work.noise_shares, shares))
-        if work.total_weights is not None and self._sums is not None:
-            weights = self._sums[i, self._place]
-            calls.append(partial(np.copyto, work.total_weights[:, 0, 0], weights))
+        if work.total_weights is not None:
+            sums = self._sums[i, self._place]
+            calls.append(partial(np.copyto, work.total_weights[:, 0, 0], sums))
         return calls
 
     def update(self, i: int) -> None:

@@ -26,8 +26,8 @@ class Window:
     n_outputs : int
         Raw predictions per row (C).
     dtype : dtype
-    is_weighted : bool
-        Whether rows have weights.
+    weights : RowWeights
+        Those of the rows, in the order in which an epoch visits them.
 
     Attributes
     ----------
@@ -49,14 +49,15 @@ class Window:
         length: int,
         n_outputs: int,
         dtype: np.dtype,
-        is_weighted: bool,
+        weights: RowWeights,
     ) -> None:
         shape = (len(recipes), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
         self.y = _outputs_in_front(data[0].targets.n_outputs, *shape, dtype)
         self.raw = _outputs_in_front(n_outputs, *shape, dtype)
-        self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
+        self.factor = np.zeros((*shape, 1), dtype=dtype) if weights.are_given else None
+        self._weights = weights
         self._losses = list(runs([recipe.loss for recipe in recipes]))
         self.notes: Floats | None = None
         self._targets = [(one.targets, k) for one, k in runs(data)]
@@ -71,7 +72,7 @@ class Window:
             # warnings.
             self.notes.fill(1)
 
-    def open(self, start: int, order: Integers, first_rows: Integers, weights: RowWeights) -> None:
+    def open(self, start: int, order: Integers, first_rows: Integers) -> None:
         """Prepare the window for the rows from position ``start`` of the epoch's order on.
 
         ``order``, (K, N), holds the rows of each member as the epoch visits them; ``first_rows``,
@@ -83,13 +84,13 @@ class Window:
         # The rows after these are left over from an earlier window: they are valid, but not used.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
-        if self.factor is not None and weights.in_batch is not None:
-            self.factor[:, :n_rows, 0] = weights.in_batch[:, self._rows]
+        if self.factor is not None and self._weights.in_batch is not None:
+            self.factor[:, :n_rows, 0] = self._weights.in_batch[:, self._rows]
 
-    def losses(self, weights: RowWeights) -> Floats:
+    def losses(self) -> Floats:
         """Return the sum of the rows' losses, each times its share, (K,) float64."""
         n_rows = self._rows.stop - self._rows.start
-        shares = weights.shares(self._rows)
+        shares = self._weights.shares(self._rows)
         losses = np.empty(shares.shape)
         for loss, k in self._losses:
             raw, y = self.raw[k, :n_rows], self.y[k, :n_rows]
@@ -97,7 +98,7 @@ class Window:
                 losses[k] = loss.noted_losses(raw, y, self.notes[k, :n_rows, : loss.n_notes])
             else:
                 losses[k] = loss.losses(raw, y)
-        weights.leave_out(losses, shares)
+        self._weights.leave_out(losses, shares)
         return np.einsum("kn,kn->k", losses, shares)
 
 
