@@ -16,7 +16,6 @@ from .plan import Plan
 #: The factors of a step besides the optimiser's coefficients; the last columns of the table.
 OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
 
-
 #: Steps whose numbers are computed at once if they depend on nothing but the steps' positions: many
 #: epochs of a small fit then need a few calls.
 STEPS_AHEAD = 1_024
@@ -62,9 +61,6 @@ class Scalars:
     table : ndarray of shape (S, K, n)
         The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
         The numbers of a step that a member does not take have no effect.
-    alike : list of bool or None
-        For each step, whether all members that take it have the same coefficients of the
-        optimiser; None until ``find_alike`` is called.
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
     noise_shares : ndarray of shape (S, K) or None
@@ -80,7 +76,7 @@ class Scalars:
         n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
-        self.alike: list[bool] | None = None
+        self._alike: list[bool] | None = None
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
         recipes = [m.recipe for m in members]
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -93,11 +89,11 @@ class Scalars:
             )
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
-        self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in grouped(rated)]
+        self._same_settings = [(alike, self._place_in_epoch(alike)) for alike in grouped(rated)]
         self._forecasts: dict[int, _Forecast] = {}
-        # Members that share their numbers at the present rates, and these rates.
-        self._groups: list[tuple[list[int], Integers | slice]] = []
+        # The present rates, and the members that share their numbers at these rates.
         self._rates: list[float] = []
+        self._same_rates: list[tuple[list[int], Integers | slice]] = []
         self._averaged = [
             (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
@@ -134,16 +130,15 @@ class Scalars:
         rates = [member.current_rate for member in self._members]
         if rates != self._rates:
             # Plateaus may have lowered the rates of members with the same schedule differently.
-            self._groups = [
+            self._same_rates = [
                 ([alike[i] for i in of_rate], place_of)
-                for alike, place_of in self._rated_alike
+                for alike, place_of in self._same_settings
                 for of_rate in grouped([rates[k] for k in alike])
             ]
             self._rates = rates
-        groups = self._groups
-        for alike, place_of in groups:
+        for alike, place_of in self._same_rates:
             self._prepare_coefficients(alike, place_of)
-        self.alike = [True] * self._plan.n_steps if len(groups) == 1 else None
+        self._alike = [True] * self._plan.n_steps if len(self._same_rates) == 1 else None
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -196,14 +191,16 @@ class Scalars:
             member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers
         )
 
-    def find_alike(self) -> list[bool]:
-        """Set and return ``alike``: whether members of each step have the same coefficients."""
-        coefficients = self.table[:, :, : -len(OWN_SCALARS)]
-        first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
-        of_first = np.take_along_axis(coefficients, first, axis=1)
-        alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
-        self.alike = alike.all(axis=1).tolist()
-        return self.alike
+    @property
+    def alike(self) -> list[bool]:
+        """For each step, whether all its members have the same coefficients of the optimiser."""
+        if self._alike is None:
+            coefficients = self.table[:, :, : -len(OWN_SCALARS)]
+            first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
+            of_first = np.take_along_axis(coefficients, first, axis=1)
+            is_like_first = (coefficients == of_first).all(axis=2) | ~self._takes_step
+            self._alike = is_like_first.all(axis=1).tolist()
+        return self._alike
 
 
 def _settings_of_rates(member: Member) -> tuple[Hashable, ...]:

@@ -535,7 +535,7 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
 
     stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.scalars.find_alike())
+    assert all(stack.scalars.alike)
     assert_each_member_as_alone(network, make_members, make_data())
 
 
@@ -563,7 +563,7 @@ def test_members_with_shorter_last_batches_take_like_steps():
         FLOAT64,
     )
     stack.run_epoch()
-    assert stack.scalars.find_alike() == [True] * 4
+    assert stack.scalars.alike == [True] * 4
 
 
 def test_members_whose_rates_part_no_longer_take_like_steps():
@@ -574,10 +574,10 @@ def test_members_whose_rates_part_no_longer_take_like_steps():
     ]
     stack = Stack(network, members, make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.scalars.find_alike())
+    assert all(stack.scalars.alike)
     members[1].current_rate /= 5
     stack.run_epoch()
-    assert not any(stack.scalars.find_alike())
+    assert not any(stack.scalars.alike)
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
