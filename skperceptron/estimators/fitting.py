@@ -451,7 +451,7 @@ def _recipe(
         validate=validate,
         validates_every=rules.every,
         prefers_latest=rules.ties == "latest",
-        watches_score=choices.stopping is not None and validate is not None,
+        watches_loss=choices.stopping is None,
         restores_best=rules.restore_best,
         max_iter=choices.max_iter,
         tol=choices.tol,

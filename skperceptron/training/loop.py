@@ -101,7 +101,7 @@ def _assess(
         # NaN stands for an epoch that is not validated.
         progress.validation_scores.append(np.nan if score is None else score)
         progress.validation_losses.append(np.nan if validation_loss is None else validation_loss)
-    if not recipe.decides_by_score:
+    if not recipe.watches_score:
         _watch_loss(member, loss)
     elif score is not None:
         _watch_score(stack, k, score)

@@ -132,8 +132,8 @@ class Recipe:
         Number of epochs from one validation to the next. Epoch ``max_iter`` is always validated.
     prefers_latest : bool
         Whether, of epochs with equal scores, the latest counts as the best one.
-    watches_score : bool
-        Whether the validation score decides about stopping, not the training loss.
+    watches_loss : bool
+        Whether the training loss decides about stopping although there are validation rows.
     restores_best : bool
         Whether the parameters with the best validation score are kept.
     max_iter, tol, n_iter_no_change
@@ -165,7 +165,7 @@ class Recipe:
     validate: Callable[[Floats], tuple[float, float]] | None = None
     validates_every: int = 1
     prefers_latest: bool = False
-    watches_score: bool = True
+    watches_loss: bool = False
     restores_best: bool = True
     max_iter: int = 200
     tol: float = 1e-4
@@ -178,9 +178,9 @@ class Recipe:
     drop_last: bool = False
 
     @property
-    def decides_by_score(self) -> bool:
+    def watches_score(self) -> bool:
         """Whether validation scores, not training losses, decide when training stops."""
-        return self.watches_score and self.validate is not None
+        return self.validate is not None and not self.watches_loss
 
 
 @dataclass(eq=False, slots=True)
