@@ -19,7 +19,7 @@ import numpy as np
 
 from .arrays import Call, Floats, outputs_first
 from .blocks import Bench
-from .inputs import DenseInput, Input, NetworkInput, SparseBatch
+from .inputs import DenseInput, Input, SparseBatch
 from .network import Learned, Network, first_weight
 
 
@@ -38,8 +38,6 @@ class Workspace(Bench):
     gradient : list of tuples of ndarray, default=None
         Where ``backward`` writes, listed like `parameters`. Without it the workspace
         can only predict.
-    sparse : bool, default=False
-        Whether the first input is a :class:`SparseBatch` instead of an array.
     members : slice, default=slice(None)
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
@@ -47,7 +45,7 @@ class Workspace(Bench):
     scheduled : bool, default=False
         Whether dropout rates change from step to step.
     inputs : mapping of str to Input, default={}
-        Inputs that exist already, by their names. The others are made, for numbers or codes.
+        Inputs that exist already, by their names. The others are made: arrays of numbers.
     weighted : bool, default=False
         Whether rows have weights in blocks that mix rows, such as batch normalisation.
     like_numpy : bool, default=False
@@ -87,7 +85,6 @@ class Workspace(Bench):
         batch_size: int,
         *,
         gradient: Learned | None = None,
-        sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
         scheduled: bool = False,
@@ -117,7 +114,7 @@ class Workspace(Bench):
         self.noise_shares: Floats | None = np.ones(len(weight)) if scheduled else None
         self._wanted: dict[int, bool] = {}
         self._input_gradients = input_gradients
-        self.inputs = self._all_inputs(inputs or {}, sparse)
+        self.inputs = self._all_inputs(inputs or {})
         first: Any = next(iter(self.inputs.values()))
         self.x: Any = getattr(first, "array", first)
         #: What each node reads, what it writes, and the calls that make private copies.
@@ -181,17 +178,12 @@ class Workspace(Bench):
             return self._buffer(n_outputs, self.multiplicity)
         return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
 
-    def _all_inputs(self, given: Mapping[str, Input], sparse: bool) -> dict[str, Input]:
+    def _all_inputs(self, given: Mapping[str, Input]) -> dict[str, Input]:
         """Return the inputs of the network, by name; those that are not given are made."""
         return {
-            declared.name: given.get(declared.name) or self._new_input(declared, sparse and not i)
-            for i, declared in enumerate(self.network.inputs)
+            name: given.get(name) or DenseInput(self._buffer(width))
+            for name, width in ((one.name, one.width) for one in self.network.inputs)
         }
-
-    def _new_input(self, declared: NetworkInput, is_sparse: bool) -> Input:
-        if is_sparse:
-            return SparseBatch(self._shape[0])
-        return DenseInput(self._buffer(declared.width))
 
     def _value(self, value: int) -> Any:
         """Return the ``Input`` that holds the value of a node or of an input."""

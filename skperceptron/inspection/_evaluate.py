@@ -112,7 +112,7 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
     network, taps = _tapped(fitted.network)
     learned = _between_taps(learned, taps)
-    work = Workspace(network, learned, data.n_rows, sparse=data.is_sparse)
+    work = Workspace(network, learned, data.n_rows, inputs=data.holders(1))
     _fill(work, data)
     work.forward()
     values = [X if tap is None else _value(work, tap) for tap in taps]
@@ -136,7 +136,7 @@ def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluat
         tapped.views(parameters),
         data.n_rows,
         gradient=tapped.views(gradient),
-        sparse=data.is_sparse,
+        inputs=data.holders(1),
         noise=[None],
         weighted=network.mixes_rows and member.recipe.sample_weight is not None,
         # A training step's own sigmoids may overflow, and NumPy's warning is off in epochs only.

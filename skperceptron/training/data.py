@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
 from ..engine.calls import take_and_cast
-from ..engine.inputs import Input
+from ..engine.inputs import Input, SparseBatch
 from ..engine.memory_mapped import pages_of
 from ..engine.network import FIRST
 
@@ -261,6 +261,10 @@ class TrainingSet:
             with np.errstate(over="ignore"):
                 X = X.astype(dtype, order="C")
         return TrainingSet(X, self.targets.astype(dtype))
+
+    def holders(self, n_members: int) -> dict[str, Input]:
+        """Return an input for batches of X, by its name, unless an array will do."""
+        return {FIRST: SparseBatch(n_members)} if self.is_sparse else {}
 
     def filling(
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice

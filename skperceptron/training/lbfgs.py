@@ -129,7 +129,7 @@ class Objective:
                 self._learned,
                 size,
                 gradient=self.network.views(self._block_gradient),
-                sparse=self.data.is_sparse,
+                inputs=self.data.holders(n_members=1),
                 # Within a hundred iterations, a difference in a last bit leads to other weights.
                 like_numpy=True,
             )

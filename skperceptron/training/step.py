@@ -190,7 +190,7 @@ class BoundStep:
             network.views(own.parameters),
             batch_size,
             gradient=network.views(own.gradient),
-            sparse=data[0].is_sparse,
+            inputs=data[0].holders(len(members)),
             members=place,
             noise=[m.noise for m in members],
             scheduled=scalars.noise_shares is not None,

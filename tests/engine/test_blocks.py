@@ -7,6 +7,7 @@ from scipy import sparse
 
 from skperceptron.activations import ReLU, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
+from skperceptron.engine.inputs import SparseBatch
 from skperceptron.engine.prediction import fold_lines, predict_raw
 from skperceptron.normalizations import BatchNormalization, LayerNormalization
 
@@ -35,7 +36,7 @@ def training_workspace(network, vectors, seeds=(0,), is_sparse=False):
         network.views(vectors),
         B,
         gradient=network.views(gradient),
-        sparse=is_sparse,
+        inputs={"x": SparseBatch(len(vectors))} if is_sparse else {},
         noise=[np.random.default_rng(seed) for seed in seeds],
     )
     return work, gradient

@@ -438,11 +438,12 @@ def test_sparse_and_borrowed_inputs_give_what_dense_ones_give_or_are_refused(cas
     raw = work.raw.copy()
     work.delta[:] = direction
     work.backward()
+    thin = {"x0": SparseBatch(1)}
     if "sparse" not in case.block.accepts:
         with pytest.raises(ValueError, match="reads dense values, not sparse ones"):
-            bind(network, vectors, sparse=True)
+            bind(network, vectors, inputs=thin)
     else:
-        work, gradient = bind(network, vectors.copy(), sparse=True)
+        work, gradient = bind(network, vectors.copy(), inputs=thin)
         work.x.matrices = [sparse.csr_array(x[0])]
         work.forward()
         assert_allclose(work.raw, raw, rtol=1e-12, atol=1e-12)

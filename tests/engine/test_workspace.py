@@ -216,7 +216,7 @@ def test_sparse_input_gives_what_dense_input_gives(skip_connections, dtype):
     x = (rng.normal(size=(2, B, D)) * (rng.uniform(size=(2, B, D)) < 0.4)).astype(dtype)
     delta = rng.normal(size=(2, B, C)).astype(dtype)
     dense, expected = bind(network, vectors, B)
-    thin, gradient = bind(network, vectors, B, sparse=True)
+    thin, gradient = bind(network, vectors, B, inputs={"x": SparseBatch(2)})
     raw = run(dense, x, delta)
     close = 1e-12 if dtype == np.float64 else 1e-4
     batch = [sparse.csr_array(member) for member in x]
@@ -234,7 +234,7 @@ def test_a_million_sparse_columns_are_never_densified(peak_of, skip_connections)
         (np.ones(columns.size), columns.ravel(), starts), shape=(n_rows, n_columns)
     )
     vectors = np.full((1, network.n_parameters), 0.1)
-    work, gradient = bind(network, vectors, n_rows, sparse=True)
+    work, gradient = bind(network, vectors, n_rows, inputs={"x": SparseBatch(1)})
 
     peak = peak_of(lambda: run(work, [matrix], 1.0))
     assert peak < 5 * vectors.nbytes < n_rows * n_columns
