@@ -131,7 +131,7 @@ class Workspace(Bench):
             self._gradients_at[len(network.nodes) - 1] = self.delta
             self.backward_calls = tuple(self._list_backward())
 
-    def averaging(self, out: Floats) -> Call:
+    def prediction_call(self, out: Floats) -> Call:
         """Bind the call that writes one raw prediction for each row into ``out``, (K, B, C)."""
         if self.multiplicity == 1:
             return partial(np.copyto, out, self.raw)

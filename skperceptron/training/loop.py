@@ -134,7 +134,7 @@ def _watch_score(stack: Stack, k: int, score: float) -> None:
     ):
         progress.best_score = score
         if recipe.restores_best:
-            member.best_parameters = stack.predicting(k).copy()
+            member.best_parameters = stack.prediction_parameters(k).copy()
 
 
 def _verdict(member: Member, may_exhaust: bool) -> Verdict:

@@ -226,18 +226,7 @@ class Stack:
                     is_reordered = True
         return is_reordered
 
-    def _reported(self, totals: Floats) -> Floats:
-        """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
-
-        ``totals`` are the sums of these means times the lengths.
-        """
-        shares = self._weights.of_batches
-        penalty = self._l2_shares * np.einsum("sk,ks->k", self._record.squares, shares)
-        if self._has_l1:
-            penalty += self._l1_shares * np.einsum("sk,ks->k", self._record.sizes, shares)
-        return (totals / self._divisors + self._alphas * penalty) / self._counts
-
-    def predicting(self, k: int) -> Floats:
+    def prediction_parameters(self, k: int) -> Floats:
         """Return the parameters that a member's predictions use: the average, if there is one."""
         if self.vectors.average is None or self.members[k].recipe.averaging is None:
             return self.vectors.parameters[k]
@@ -252,7 +241,7 @@ class Stack:
             self._validation = ValidationPass(self.network, validations, self.dtype)
         parameters = self.vectors.parameters
         if self.vectors.average is not None:
-            parameters = np.stack([self.predicting(k) for k in range(len(self.members))])
+            parameters = np.stack([self.prediction_parameters(k) for k in range(len(self.members))])
         return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
@@ -271,7 +260,7 @@ class Stack:
         member.optimizer_state = {name: vector[k].copy() for name, vector in state.items()}
         member.rows = self.order[k, : len(member.rows)].copy()
         if member.recipe.averaging is not None:
-            member.average = self.predicting(k).copy()
+            member.average = self.prediction_parameters(k).copy()
 
     def retire(self, leaving: Sequence[int]) -> None:
         """Publish the results of the members at the given positions, and continue without them."""

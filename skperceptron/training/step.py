@@ -246,7 +246,6 @@ class BoundStep:
         Notes, (K, B, N), are written for the losses if an array for them is given.
         """
         work = self._work
-        record = work.averaging(raw)
         repeating: list[Call] = []
         if work.multiplicity > 1:
             y, factor, repeating = self._repeated(y, factor)
@@ -262,7 +261,7 @@ class BoundStep:
             *weighing,
             *repeating,
             *work.forward_calls,
-            record,
+            work.prediction_call(raw),
             *gradients,
             partial(np.multiply, work.delta, factor, work.delta),
             *work.backward_calls,

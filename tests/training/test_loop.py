@@ -34,7 +34,7 @@ class Script:
     def are_finite(self):
         return np.isfinite(self.parameters).all(axis=1)
 
-    def predicting(self, k):
+    def prediction_parameters(self, k):
         return self.parameters[k]
 
     def validated(self, asked):
