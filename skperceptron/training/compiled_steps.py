@@ -53,10 +53,10 @@ class NumPySteps:
 
 
 @dataclass(frozen=True)
-class Run:
+class EqualSteps:
     """Neighbouring steps of a window that have the same members and equally many rows.
 
-    ``first`` is where the run begins in its window.
+    ``first`` is the place of the first of them in the window.
     """
 
     steps: Sequence[Step]
@@ -86,22 +86,21 @@ class CompiledSteps:
         self._n_steps = n_steps
         self._delays = delays
         self._call_by_call = NumPySteps()
-        self._runs: dict[int, list[Run]] = {}
+        self._equal_steps: dict[int, list[EqualSteps]] = {}
         self._programs: dict[Hashable, Program] = {}
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         """Take steps of a window: see :class:`NumPySteps`."""
-        if id(steps) not in self._runs:
-            # Runs of equal steps on consecutive rows.
+        if id(steps) not in self._equal_steps:
             places = split(steps, lambda before, step: step.follows(before))
-            self._runs[id(steps)] = [Run(steps[place], place.start) for place in places]
+            self._equal_steps[id(steps)] = [EqualSteps(steps[p], p.start) for p in places]
         calls_alone = not warns_as_usual()
-        for run in self._runs[id(steps)]:
-            if self._delays[run.bound] > 0 or calls_alone:
-                self._call_by_call.take(run.steps, i + run.first, gathers)
-                self._delays[run.bound] -= len(run.steps)
+        for equal in self._equal_steps[id(steps)]:
+            if self._delays[equal.bound] > 0 or calls_alone:
+                self._call_by_call.take(equal.steps, i + equal.first, gathers)
+                self._delays[equal.bound] -= len(equal.steps)
             else:
-                self._take_run(run, i + run.first, gathers)
+                self._take_compiled(equal, i + equal.first, gathers)
 
     def threads(self) -> AbstractContextManager[None]:
         """Return the context in which the steps of an epoch run."""
@@ -112,23 +111,23 @@ class CompiledSteps:
             return self._team.one_thread
         return nullcontext()
 
-    def _take_run(self, run: Run, i: int, gathers: bool) -> None:
-        counters = run.bound.counters()
+    def _take_compiled(self, equal: EqualSteps, i: int, gathers: bool) -> None:
+        counters = equal.bound.counters()
         first = 0
-        for averages, last in run.bound.averaging_runs(i, len(run.steps)):
-            self._program(run, averages, gathers).run(counters, first, last, i)
+        for averages, last in equal.bound.averaging_runs(i, len(equal.steps)):
+            self._program(equal, averages, gathers).run(counters, first, last, i)
             first = last
 
-    def _program(self, run: Run, averages: bool, gathers: bool) -> Program:
+    def _program(self, equal: EqualSteps, averages: bool, gathers: bool) -> Program:
         # All windows of an epoch have the same steps, except that the last one has fewer.
-        key = id(run.steps[0]), averages, gathers
+        key = id(equal.steps[0]), averages, gathers
         known = self._programs.get(key)
-        if known is None or known.n_steps < len(run.steps):
-            known = self._programs[key] = self._make(run, averages, gathers)
+        if known is None or known.n_steps < len(equal.steps):
+            known = self._programs[key] = self._make(equal, averages, gathers)
         return known
 
-    def _make(self, run: Run, averages: bool, gathers: bool) -> Program:
-        bound, steps = run.bound, run.steps
+    def _make(self, equal: EqualSteps, averages: bool, gathers: bool) -> Program:
+        bound, steps = equal.bound, equal.steps
         sections = [
             Section(bound.announcing, self._n_steps, of_epoch=True),
             Section(
