@@ -64,8 +64,9 @@ def _epochs(
         outcomes = stack.validated(
             [k for k, member in enumerate(stack.members) if finite[k] and member.validates_next]
         )
+        seconds = monotonic() - began if stop_when_exhausted else None
         reports = [
-            _assess(stack, k, loss, finite[k], outcomes.get(k), stop_when_exhausted, began)
+            _assess(stack, k, loss, finite[k], outcomes.get(k), seconds)
             for k, loss in enumerate(losses.tolist())
         ]
         leaving = [k for k, member in enumerate(stack.members) if member.is_over]
@@ -80,10 +81,12 @@ def _assess(
     loss: float,
     is_finite: bool,
     outcome: Outcome | None,
-    may_exhaust: bool,
-    began: float,
+    seconds: float | None,
 ) -> EpochReport:
-    """Update one member's history and decide how it goes on."""
+    """Update one member's history and decide how it goes on.
+
+    ``seconds`` have passed since training began; None if it has no limits of epochs and time.
+    """
     member = stack.members[k]
     recipe, progress = member.recipe, member.progress
     rate = member.current_rate
@@ -108,10 +111,7 @@ def _assess(
     member.current_rate = recipe.schedule.after_epoch(
         recipe.learning_rate, member.current_rate, progress.rows_seen
     )
-    member.verdict = _verdict(member, may_exhaust)
-    is_late = recipe.max_seconds < np.inf and monotonic() - began > recipe.max_seconds
-    if may_exhaust and is_late and not member.is_over:
-        member.verdict = Verdict.OUT_OF_TIME
+    member.verdict = _verdict(member, seconds)
     return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 
@@ -137,8 +137,8 @@ def _watch_score(stack: Stack, k: int, score: float) -> None:
             member.best_parameters = stack.prediction_parameters(k).copy()
 
 
-def _verdict(member: Member, may_exhaust: bool) -> Verdict:
-    recipe = member.recipe
+def _verdict(member: Member, seconds: float | None) -> Verdict:
+    recipe, verdict = member.recipe, Verdict.GO_ON
     if member.progress.no_improvement > recipe.n_iter_no_change:
         rate = recipe.schedule.after_plateau(member.current_rate)
         if rate is None:
@@ -146,7 +146,9 @@ def _verdict(member: Member, may_exhaust: bool) -> Verdict:
         member.current_rate = rate
         member.progress.no_improvement = 0
         if member.n_iter < recipe.max_iter:
-            return Verdict.SLOW_DOWN
-    if may_exhaust and member.n_iter >= recipe.max_iter:
+            verdict = Verdict.SLOW_DOWN
+    if seconds is not None and member.n_iter >= recipe.max_iter:
         return Verdict.EXHAUSTED
-    return Verdict.GO_ON
+    if seconds is not None and seconds > recipe.max_seconds:
+        return Verdict.OUT_OF_TIME
+    return verdict
