@@ -18,7 +18,7 @@ from ..engine.compiled import Team
 from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
-from .member import Member
+from .member import Member, Recipe
 from .plan import Batch, Plan
 from .row_weights import RowWeights
 from .scalars import Scalars
@@ -126,16 +126,13 @@ class Stack:
         self._runner = runner(self.steps, ahead, self._team)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
-        self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
-        self._l1_shares = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
-        self._has_l1 = bool(self._l1_shares.any())
-        self._l2_shares = 0.5 * (1 - self._l1_shares)
-        self._counts = np.array(self._plan.counts)
-        self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
-        shuffled = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
-        self._shuffled_alike = [
+        self._reported = _ReportedLosses(recipes, self._plan, n_outputs)
+        # Members with equal settings and the same generator have the same shuffles.
+        settings = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
+        self._shuffled = [
             (alike[0], as_slice(alike), np.arange(members[alike[0]].recipe.n_samples))
-            for alike in grouped(shuffled)
+            for alike in grouped(settings)
+            if members[alike[0]].recipe.shuffle
         ]
 
     def _bind_steps(self, groups: Groups) -> list[list[Step]]:
@@ -190,7 +187,8 @@ class Stack:
         try:
             # Overflow is either intended, as in a sigmoid, or found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"), self._runner.threads():
-                return self._reported(self._take_steps())
+                totals = self._take_steps()
+                return self._reported.of_epoch(totals, self._record, self._weights.of_batches)
         finally:
             # After an interruption, training may continue later.
             for member, taken in zip(self.members, self._record.taken.tolist(), strict=True):
@@ -215,15 +213,14 @@ class Stack:
     def _shuffle(self) -> bool:
         """Draw the orders of the next epoch; tell whether any differs from that of the last one."""
         is_reordered = False
-        for first, alike, unshuffled in self._shuffled_alike:
+        for first, alike, unshuffled in self._shuffled:
             member = self.members[first]
-            if member.recipe.shuffle:
-                drawn = unshuffled.copy()
-                member.rng.shuffle(drawn)
-                # If one batch holds every row, their order changes nothing but rounding.
-                if len(member.rows) > self.batch_size:
-                    self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
-                    is_reordered = True
+            drawn = unshuffled.copy()
+            member.rng.shuffle(drawn)
+            # If one batch holds every row, their order changes nothing but rounding.
+            if len(member.rows) > self.batch_size:
+                self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
+                is_reordered = True
         return is_reordered
 
     def prediction_parameters(self, k: int) -> Floats:
@@ -280,6 +277,29 @@ class Stack:
             # When another member leaves, all is bound anew.
             patience = min(member.patience_left for member in self.members)
             self._bind(Ahead(patience, self._n_epochs_left()))
+
+
+class _ReportedLosses:
+    """The losses of epochs as scikit-learn reports them: means over batches, penalty included."""
+
+    def __init__(self, recipes: Sequence[Recipe], plan: Plan, n_outputs: int) -> None:
+        self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
+        self._l1_shares = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
+        self._has_l1 = bool(self._l1_shares.any())
+        self._l2_shares = 0.5 * (1 - self._l1_shares)
+        self._counts = np.array(plan.counts)
+        self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
+
+    def of_epoch(self, totals: Floats, record: Record, of_batches: Floats) -> Floats:
+        """Return the mean over an epoch's batches, weighted by their lengths, (K,).
+
+        ``totals`` are the sums of the batches' losses times the lengths; ``of_batches`` is that of
+        :class:`RowWeights`.
+        """
+        penalty = self._l2_shares * np.einsum("sk,ks->k", record.squares, of_batches)
+        if self._has_l1:
+            penalty += self._l1_shares * np.einsum("sk,ks->k", record.sizes, of_batches)
+        return (totals / self._divisors + self._alphas * penalty) / self._counts
 
 
 class ReusableStack:
