@@ -170,6 +170,13 @@ def test_products_of_effects_are_learned_from_few_rows():
     assert model.score(X[600:], y[600:]) > 0.9
 
 
+def test_targets_that_grow_to_the_end_of_a_column_are_learned():
+    X = np.random.RandomState(0).standard_t(3, size=(600, 3))
+    y = X @ [1.0, 2.0, 3.0]
+    model = TabularMLPRegressor(n_folds=2, max_epochs=40, random_state=0).fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > 0.99
+
+
 @pytest.mark.filterwarnings("error")
 def test_targets_that_are_nearly_all_zero_are_learned():
     X = np.random.RandomState(0).normal(size=(600, 3))
