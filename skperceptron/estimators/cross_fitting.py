@@ -19,7 +19,7 @@ class CrossFitting:
 
     The epoch that is best on all rows flatters the network's predictions for these rows: new rows
     would have lower scores (Varma & Simon 2006). So each part has an epoch that is best on all
-    others.
+    others; the latest one, if no epoch has had a finite score on them.
 
     Parameters
     ----------
@@ -32,26 +32,25 @@ class CrossFitting:
     def __init__(self, n_rows: int, prefers_latest: bool) -> None:
         self._n_rows, self._prefers_latest = n_rows, prefers_latest
         self._best_scores = np.full(N_PARTS, -np.inf)
-        self._best: list[Floats | None] = [None] * N_PARTS
+        self._best: list[Floats] = [np.empty(0)] * N_PARTS
 
-    def see(self, scores: Floats, parameters: Floats) -> None:
-        """Consider an epoch: the score without each part, and the parameters, (P,)."""
-        is_better = scores > self._best_scores
+    def see(self, scores: Floats | None, parameters: Floats) -> None:
+        """Consider an epoch: the score without each part, if known, and the parameters, (P,)."""
+        if scores is None:
+            scores = np.full(N_PARTS, np.nan)
+        is_better = (scores > self._best_scores) | ~np.isfinite(self._best_scores)
         if self._prefers_latest:
-            is_better |= np.isfinite(scores) & (scores == self._best_scores)
+            is_better |= scores == self._best_scores
         if not is_better.any():
             return
-        self._best_scores[is_better] = scores[is_better]
+        self._best_scores[is_better] = np.where(np.isfinite(scores), scores, -np.inf)[is_better]
         kept = parameters.copy()
         for part in np.flatnonzero(is_better):
             self._best[part] = kept
 
     def chosen(self) -> Iterator[tuple[Integers, Floats]]:
-        """Yield rows, and the parameters that are to predict them.
-
-        Parts for which no epoch has had a finite score are left out.
-        """
+        """Yield rows, and the parameters that are to predict them."""
         rows = np.arange(self._n_rows)
         for part, best in zip(parts_of(self._n_rows, N_PARTS), self._best, strict=True):
-            if best is not None and len(rows[part]):
+            if len(best) and len(rows[part]):
                 yield rows[part], best

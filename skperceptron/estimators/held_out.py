@@ -264,10 +264,14 @@ class Validation:
 
     def cross_fit(self, prefers_latest: bool) -> None:
         """Note what ``cross_fitted`` needs, from now on, if scores come from raw predictions."""
-        n_rows = len(self._rows)
-        counted = np.arange(n_rows) if self._weight is None else np.flatnonzero(self._weight)
-        if self.comparison.gives_scores and len(np.unique(counted % N_PARTS)) > 1:
-            self._cross_fitting = CrossFitting(n_rows, prefers_latest)
+        if not self.comparison.gives_scores:
+            return
+        self._cross_fitting = CrossFitting(len(self._rows), prefers_latest)
+        counted = np.arange(len(self._rows))
+        if self._weight is not None:
+            counted = np.flatnonzero(self._weight)
+        if len(np.unique(counted % N_PARTS)) > 1:
+            # Without any part, rows are left that count.
             self.comparison = Comparison(self._target, self._monitor, [self._judged], N_PARTS)
 
     def cross_fitted(self, method: str) -> Iterator[tuple[Integers, Any]]:

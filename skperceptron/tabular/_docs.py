@@ -29,9 +29,9 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
 
 n_folds : int, cross-validation splitter or iterable, default=None
     Number of folds, >= 2; each is held out by one network of each arm. Folds are drawn with
-    `random_state`, stratified by class. With only a few rows in each, `cv_score_` is much too high.
-    A splitter, such as :class:`~sklearn.model_selection.TimeSeriesSplit`, makes its own splits; an
-    iterable holds pairs of training and held-out rows. Rows that no split holds out are used for training, but not to
+    `random_state`, stratified by class. A splitter, such as
+    :class:`~sklearn.model_selection.TimeSeriesSplit`, makes its own splits; an iterable holds pairs
+    of training and held-out rows. Rows that no split holds out are used for training, but not to
     combine the arms. Splits whose training or held-out rows all have zero weight are left out.
 
 arms : int or list of dict, default=None

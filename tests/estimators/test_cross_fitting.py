@@ -37,12 +37,15 @@ def test_parameters_are_kept_as_they_were():
     assert epoch_of_row(found) == {0: 1, 1: 1}
 
 
-@pytest.mark.parametrize("scores", [None, [np.nan] * N_PARTS, [-np.inf] * N_PARTS])
-def test_rows_without_a_finite_score_have_no_epoch(scores):
-    found = CrossFitting(9, True)
-    if scores is not None:
-        epoch(scores, found, 1)
+@pytest.mark.parametrize("prefers_latest", [False, True])
+def test_without_a_finite_score_the_latest_epoch_counts(prefers_latest):
+    found = CrossFitting(6, prefers_latest)
     assert not epoch_of_row(found)
+    epoch([np.nan, -np.inf, -1, np.nan, 0], found, 1)
+    epoch([np.nan, -np.inf, np.nan, 0, -np.inf], found, 2)
+    assert epoch_of_row(found) == {0: 2, 1: 2, 2: 1, 3: 2, 4: 1, 5: 2}
+    found.see(None, np.array([3.0]))
+    assert epoch_of_row(found) == {0: 3, 1: 3, 2: 1, 3: 2, 4: 1, 5: 3}
 
 
 @pytest.mark.parametrize("n_rows", [2, 4, 5, 23])
