@@ -3,7 +3,7 @@
 from pathlib import Path
 
 SECTIONS = {
-    "First steps": ("grid_search", "plot_mnist"),
+    "First steps": ("grid_search", "plot_tables", "plot_mnist"),
     "How networks work: the lecture in pictures": (
         "plot_neuron",
         "plot_playground",
@@ -30,7 +30,6 @@ SECTIONS = {
         "plot_presets_search",
     ),
     "Kinds of data": (
-        "plot_tables",
         "plot_calibration_tables",
         "plot_text_sparse",
         "plot_imbalanced",

@@ -12,7 +12,7 @@ EXAMPLES = {
     "clusters": ("plot_cluster",),
     "deployment": ("plot_forecasting",),
     "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting", "plot_distill"),
-    "getting_started": ("grid_search", "plot_mnist", "plot_neuron"),
+    "getting_started": ("grid_search", "plot_tables", "plot_mnist", "plot_neuron"),
     "grid_search": (
         "plot_stacked_search",
         "plot_cross_ensemble",

@@ -252,10 +252,10 @@ embeddings_ : list of ndarray of shape (n_categories, width)
     The table of each column of categories. Only with `categorical_features`.
 
 numeric_embeddings_ : list of ndarray
-    What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
-    frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then the weights and
-    the biases that are applied to the cosines; "ple" has slopes and shifts, each of shape
-    (`n_features_in_`, n_bins).
+    What the embedding of features has learned; the first axis of each array is that of the embedded
+    features. "pbld" has frequencies, phases, and the weights and biases that are applied to the
+    cosines; "plr" has frequencies, and the weights and biases for sines and cosines; "ple" has the
+    slopes and shifts of the bins. Only with `numeric_embedding`.
 
 loss_ : float
     Loss of the last epoch.
@@ -282,7 +282,7 @@ n_iter_ : int
     Epochs or iterations of the last call.
 
 t_ : int
-    Training rows used so far, all epochs together.
+    Rows of all epochs so far, including those that `drop_last` leaves out.
 
 n_layers_ : int
     Number of layers, input and output included.
