@@ -92,8 +92,8 @@ class _Portion:
         window = self._window
         self._factor = np.zeros((1, size, 1), dtype)
         self._calls = [
-            *self._bound.gathering(window.order),
-            *self._bound.learning(window.y, window.raw, self._factor),
+            *self._bound.gather_calls(window.order),
+            *self._bound.gradient_calls(window.y, window.raw, self._factor),
         ]
         self._targets, self._loss = data.targets, member.recipe.loss
 

@@ -129,12 +129,12 @@ class CompiledSteps:
     def _make(self, equal: EqualSteps, averages: bool, gathers: bool) -> Program:
         bound, steps = equal.bound, equal.steps
         sections = [
-            Section(bound.announcing, self._n_steps, of_epoch=True),
+            Section(bound.announce_calls, self._n_steps, of_epoch=True),
             Section(
-                lambda t: [*(steps[t].gathering if gathers else ()), *steps[t].learning],
+                lambda t: [*(steps[t].gather_calls if gathers else ()), *steps[t].gradient_calls],
                 len(steps),
             ),
-            Section(lambda i: bound.updating(i, averages), self._n_steps, of_epoch=True),
+            Section(lambda i: bound.update_calls(i, averages), self._n_steps, of_epoch=True),
         ]
         return Program(sections, len(steps), len(bound.counters()), self._team)
 

@@ -266,14 +266,14 @@ class TrainingSet:
         """Return an input for batches of X, by its name, unless an array will do."""
         return {FIRST: SparseBatch(n_members)} if self.is_sparse else {}
 
-    def filling(
+    def fill_calls(
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice
     ) -> list[Call]:
         """List the calls of ``fill``, for arrays whose content changes from step to step."""
         if self.is_sparse or self._pages or not self.X.flags.c_contiguous:
             return [partial(self.fill, inputs, rows, dtype, members)]
         x: Any = inputs[FIRST]
-        return self._gathering(x.array[members], rows)
+        return self._gather_calls(x.array[members], rows)
 
     def fill(
         self,
@@ -300,10 +300,10 @@ class TrainingSet:
             # np.take would copy the whole array first.
             out[:] = self.X[rows]
             return
-        for call in self._gathering(out, rows):
+        for call in self._gather_calls(out, rows):
             call()
 
-    def _gathering(self, out: Floats, rows: Integers) -> list[Call]:
+    def _gather_calls(self, out: Floats, rows: Integers) -> list[Call]:
         """List calls that copy rows of a contiguous X, through a buffer if dtypes differ."""
         if self.X.dtype == out.dtype:
             return [partial(self.X.take, rows, 0, out, "clip")]

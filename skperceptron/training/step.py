@@ -137,29 +137,29 @@ class Step:
         return self.bound is other.bound and self._batch.start == other._batch.rows.stop
 
     @cached_property
-    def gathering(self) -> list[Call]:
+    def gather_calls(self) -> list[Call]:
         """The calls of ``gather``."""
         batch = self._batch
-        return self.bound.gathering(self._window.order[batch.members, batch.rows])
+        return self.bound.gather_calls(self._window.order[batch.members, batch.rows])
 
     @cached_property
-    def learning(self) -> list[Call]:
+    def gradient_calls(self) -> list[Call]:
         """The calls that compute the gradient."""
         window, place = self._window, (self._batch.members, self._batch.rows)
         factor = self.bound.mean if window.factor is None else window.factor[place]
         notes = None if window.notes is None else window.notes[place]
-        return self.bound.learning(window.y[place], window.raw[place], factor, notes)
+        return self.bound.gradient_calls(window.y[place], window.raw[place], factor, notes)
 
     def gather(self) -> None:
         """Put the rows of X into the workspace."""
-        for call in self.gathering:
+        for call in self.gather_calls:
             call()
 
     def run(self, i: int) -> None:
         """Take step ``i`` of the epoch with the batch that has been gathered."""
         if self._announces:
             self.bound.announce(i)
-        for call in self.learning:
+        for call in self.gradient_calls:
             call()
         self.bound.update(i)
 
@@ -228,17 +228,17 @@ class BoundStep:
         targets = outputs_first(n_members, n_rows, n_targets, self._dtype)
         return targets, np.empty((n_members, n_rows, 1), self._dtype)
 
-    def gathering(self, order: Integers) -> list[Call]:
+    def gather_calls(self, order: Integers) -> list[Call]:
         """List the calls that gather rows of X, (K, B)."""
         return [
             call
             for data, k in self._sources
             for call in of_members(
-                data.filling(self._work.inputs, order[k], self._dtype, k), k, len(order)
+                data.fill_calls(self._work.inputs, order[k], self._dtype, k), k, len(order)
             )
         ]
 
-    def learning(
+    def gradient_calls(
         self, y: Floats, raw: Floats, factor: Floats, notes: Floats | None = None
     ) -> list[Call]:
         """List the calls that compute a batch's gradient; ``raw`` receives its predictions.
@@ -252,7 +252,7 @@ class BoundStep:
         gradients = [
             call
             for loss, j in self._losses
-            for call in of_members(self._gradient_calls(loss, j, y, notes), j, len(y))
+            for call in of_members(self._loss_calls(loss, j, y, notes), j, len(y))
         ]
         weighing = []
         if work.row_shares is not None:
@@ -267,7 +267,7 @@ class BoundStep:
             *work.backward_calls,
         ]
 
-    def _gradient_calls(self, loss: Loss, j: slice, y: Floats, notes: Floats | None) -> list[Call]:
+    def _loss_calls(self, loss: Loss, j: slice, y: Floats, notes: Floats | None) -> list[Call]:
         arrays = self._work.raw[j], y[j], self._work.delta[j], self._scratch[j]
         if notes is None or not loss.n_notes:
             return loss.gradient_calls(*arrays)
@@ -292,10 +292,10 @@ class BoundStep:
 
     def announce(self, i: int) -> None:
         """Give blocks the batch weights and factors of dropout rates for step ``i``."""
-        for call in self.announcing(i):
+        for call in self.announce_calls(i):
             call()
 
-    def announcing(self, i: int) -> list[Call]:
+    def announce_calls(self, i: int) -> list[Call]:
         """List the calls of ``announce``."""
         work = self._work
         calls: list[Call] = []
@@ -320,10 +320,10 @@ class BoundStep:
         if average is not None:
             shares = self._scalars.average_shares[i, k]
             if shares.any():
-                for call in self._averaging(average, shares):
+                for call in self._average_calls(average, shares):
                     call()
 
-    def _averaging(self, average: Floats, shares: Floats) -> list[Call]:
+    def _average_calls(self, average: Floats, shares: Floats) -> list[Call]:
         """List the calls that move averages towards the parameters, and overwrite the gradient."""
         parameters, room = self._vectors.parameters, self._vectors.gradient
         return [
@@ -332,7 +332,7 @@ class BoundStep:
             partial(np.add, average, room, average),
         ]
 
-    def updating(self, i: int, averages: bool) -> list[Call]:
+    def update_calls(self, i: int, averages: bool) -> list[Call]:
         """List the calls of ``update``, except the counting, in a form for compiled steps."""
         k = self._place
         calls: list[Call] = []
@@ -340,10 +340,10 @@ class BoundStep:
             calls += self._norms.squares_calls(self._record.squares[i, k])
         if self._has_l1:
             calls += self._norms.sizes_calls(self._record.sizes[i, k])
-        calls += self.optimization.listed(self._scalars.table[i, k])
+        calls += self.optimization.table_calls(self._scalars.table[i, k])
         if averages and self._vectors.average is not None:
             shares = self._scalars.average_shares[i, k]
-            calls += self._averaging(self._vectors.average, shares)
+            calls += self._average_calls(self._vectors.average, shares)
         return calls
 
     def counters(self) -> Integers:

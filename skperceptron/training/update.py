@@ -113,7 +113,7 @@ class Update:
         for call in self._calls_if_alike if alike else self.calls:
             call()
 
-    def listed(self, scalars: Floats) -> list[Call]:
+    def table_calls(self, scalars: Floats) -> list[Call]:
         """List the calls of a step for compiled steps, which do them member by member."""
         return [partial(np.copyto, self._scalars, scalars), *self._calls_of_members]
 
