@@ -164,10 +164,10 @@ class PocketWeights(LastWeights):
 class Solver(Protocol):
     """Presents rows to units, strictly one after another."""
 
-    def seen(self, inputs: Inputs, rows: Integers) -> Features | RowsInPlace:
-        """Return rows in the form that ``answer`` takes."""
+    def prepared(self, inputs: Inputs, rows: Integers) -> Features | RowsInPlace:
+        """Return rows in the form that ``present`` takes."""
 
-    def answer(self, features: Any, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
+    def present(self, features: Any, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
         """Present the rows of one epoch or several to each unit.
 
         Parameters
@@ -217,7 +217,7 @@ class ErrorCorrection:
         many rows. Returns the number of corrections in each, all units together.
         """
         before = self.weight
-        found, wrong, self.weight = self._solver.answer(features, amounts, before, n_epochs)
+        found, wrong, self.weight = self._solver.present(features, amounts, before, n_epochs)
         mistakes: list[int] = found.tolist()
         if 0 in mistakes:
             mistakes = mistakes[: mistakes.index(0) + 1]

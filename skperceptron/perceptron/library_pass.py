@@ -18,7 +18,7 @@ from ..engine.arrays import Booleans, Floats, Integers
 from .inputs import Answers, Features, Inputs, with_numbers
 
 
-class MarkingPass:
+class LibrarySolver:
     """A :class:`.Solver` that does not need the C extension.
 
     Each row has a 1 in an additional column of its own. The weight of that column is 0 until the
@@ -43,11 +43,13 @@ class MarkingPass:
         nothing = sparse.csr_array((1, sum(shape)))
         self._learner.partial_fit(nothing, [1.0], classes=[-1.0, 1.0])
 
-    def seen(self, inputs: Inputs, rows: Integers) -> Features:
+    def prepared(self, inputs: Inputs, rows: Integers) -> Features:
         """Return rows in the form that it takes: see :class:`.Solver`."""
         return inputs.gathered(rows)
 
-    def answer(self, features: Features, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
+    def present(
+        self, features: Features, amounts: Floats, weight: Floats, n_epochs: int
+    ) -> Answers:
         """Present rows to units: see :class:`.Solver`."""
         marked, weight = self._marked(features), weight.copy()
         wrong = np.empty(amounts.shape, bool)

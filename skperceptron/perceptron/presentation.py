@@ -14,7 +14,7 @@ from ..engine.arrays import Floats, Integers
 from ..engine.compiled import Way, way
 from .error_correction import ErrorCorrection, Solver
 from .inputs import Answers, Features, Inputs, RowsInPlace
-from .library_pass import MarkingPass
+from .library_pass import LibrarySolver
 
 #: Largest number of elements in a window of dense rows (16 MB).
 LARGE_WINDOW = 2**21
@@ -37,14 +37,14 @@ Chosen: TypeAlias = "Integers | slice"
 Content: TypeAlias = "tuple[Features | RowsInPlace, Floats]"
 
 
-class VisitingPass:
+class CompiledSolver:
     """A :class:`.Solver` in the C extension, for windows of any length, dense or sparse."""
 
-    def seen(self, inputs: Inputs, rows: Integers) -> RowsInPlace:
+    def prepared(self, inputs: Inputs, rows: Integers) -> RowsInPlace:
         """Return rows in the form that it takes: see :class:`.Solver`."""
         return inputs.in_place(rows)
 
-    def answer(
+    def present(
         self, features: RowsInPlace, amounts: Floats, weight: Floats, n_epochs: int
     ) -> Answers:
         """Present rows to units: see :class:`.Solver`."""
@@ -89,8 +89,8 @@ class Presentation:
     def solver(self) -> Solver:
         """The solver: our compiled code or, if that is not used, scikit-learn's."""
         if way() is not Way.NUMPY:
-            return VisitingPass()
-        return MarkingPass((self._window_length, self.inputs.n_inputs))
+            return CompiledSolver()
+        return LibrarySolver((self._window_length, self.inputs.n_inputs))
 
     def present_epochs(
         self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
@@ -146,7 +146,7 @@ class Presentation:
 
     def _content(self, chosen: Chosen) -> Content:
         """Return the features of a window, and the amounts by which its rows correct each unit."""
-        return self.solver.seen(self.inputs, self.rows[chosen]), self._amounts_of(chosen)
+        return self.solver.prepared(self.inputs, self.rows[chosen]), self._amounts_of(chosen)
 
     def _windows(self, order: Integers | None = None) -> Iterator[Chosen]:
         """Yield the rows of each window, in an order or, without one, as they are given."""

@@ -15,16 +15,16 @@ from skperceptron.perceptron.error_correction import (
     PocketWeights,
 )
 from skperceptron.perceptron.inputs import GivenInputs
-from skperceptron.perceptron.library_pass import MarkingPass
-from skperceptron.perceptron.presentation import VisitingPass
+from skperceptron.perceptron.library_pass import LibrarySolver
+from skperceptron.perceptron.presentation import CompiledSolver
 
 NEEDS_EXTENSION = pytest.mark.skipif(not is_available(), reason="there is no extension")
 
 #: Make solvers for windows of up to 700 rows of 6 features and a constant.
-SOLVERS = {"visiting": VisitingPass, "marking": lambda: MarkingPass((700, 7))}
+SOLVERS = {"compiled": CompiledSolver, "library": lambda: LibrarySolver((700, 7))}
 
 EVERY_SOLVER = pytest.mark.parametrize(
-    "solver", [pytest.param("visiting", marks=NEEDS_EXTENSION), "marking"]
+    "solver", [pytest.param("compiled", marks=NEEDS_EXTENSION), "library"]
 )
 
 MEMORIES = {
@@ -46,7 +46,7 @@ class Units:
     def present(self, X, amounts, rows=slice(None), n_epochs=1):
         """Present rows; return the mistakes of each epoch."""
         places = np.arange(X.shape[0])[rows]
-        taken = self._solver.seen(GivenInputs(X, self._constant), places)
+        taken = self._solver.prepared(GivenInputs(X, self._constant), places)
         return self.correction.present(taken, amounts[rows], n_epochs)
 
     @property

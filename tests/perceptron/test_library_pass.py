@@ -8,7 +8,7 @@ from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
 from skperceptron.perceptron.error_correction import ErrorCorrection
-from skperceptron.perceptron.library_pass import MarkingPass
+from skperceptron.perceptron.library_pass import LibrarySolver
 from skperceptron.perceptron.presentation import Presentation
 from tests.perceptron.sharing import Units, assert_epochs_may_share_a_window
 
@@ -40,7 +40,7 @@ def test_indices_of_64_bits_are_taken(make_answered_rows):
     features, signs = make_answered_rows()
     rows = sparse.csr_array(features)
     rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
-    found, expected = (Units("marking", np.zeros((1, 7))) for _ in "ab")
+    found, expected = (Units("library", np.zeros((1, 7))) for _ in "ab")
     assert found.present(rows, signs) == expected.present(features, signs)
     assert_array_equal(found.weight, expected.weight)
 
@@ -72,8 +72,8 @@ def test_epochs_of_few_rows_may_share_a_call(form, weights, shuffle, n_classes, 
 def test_few_rows_take_few_calls(form, monkeypatch):
     X, y = make_classes(60)
     calls = []
-    answer = MarkingPass.answer
-    monkeypatch.setattr(MarkingPass, "answer", lambda *args: calls.append(0) or answer(*args))
+    present = LibrarySolver.present
+    monkeypatch.setattr(LibrarySolver, "present", lambda *args: calls.append(0) or present(*args))
     RosenblattPerceptron(0, random_state=0).fit(form(X), y)
     # Calls of 8, 8, 16, 32 and 36 epochs.
     assert len(calls) == 5
@@ -101,12 +101,12 @@ def test_interruption_between_windows_leaves_a_usable_model(monkeypatch, several
     assert model.mistakes_ == expected.mistakes_
 
 
-@pytest.mark.parametrize("owner", [MarkingPass, Presentation], ids=["gathered", "presented"])
+@pytest.mark.parametrize("owner", [LibrarySolver, Presentation], ids=["gathered", "presented"])
 def test_error_while_rows_are_gathered_or_presented_fails_the_fit(
     owner, monkeypatch, several_windows
 ):
     X, y = make_classes(2000)
-    name = "seen" if owner is MarkingPass else "present_all"
+    name = "prepared" if owner is LibrarySolver else "present_all"
     failing = failing_after(1, getattr(owner, name), OSError("the disk is gone"))
     monkeypatch.setattr(owner, name, lambda *args: failing(*args))
     model = RosenblattPerceptron(0, random_state=0)

@@ -10,7 +10,7 @@ from skperceptron import RosenblattPerceptron
 from skperceptron.engine.compiled import VARIABLE
 from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.perceptron.inputs import GivenInputs, RowsInPlace
-from skperceptron.perceptron.presentation import VisitingPass
+from skperceptron.perceptron.presentation import CompiledSolver
 from tests.perceptron.sharing import (
     EVERY_MEMORY,
     MEMORIES,
@@ -42,7 +42,7 @@ def in_place(X, rows=None, constant=1.0):
 def test_mistakes_and_weights_are_those_of_the_other_way(answered_rows, steps, memory):
     features, signs = answered_rows
     amounts, start = signs * steps[:, np.newaxis], np.zeros((signs.shape[1], 7))
-    both = [Units(solver, start, memory) for solver in ("visiting", "marking")]
+    both = [Units(solver, start, memory) for solver in ("compiled", "library")]
     for units in both:
         units.correction.memory.begin(lambda weight, unit: float(weight[0]))
         units.made = [
@@ -131,7 +131,7 @@ def test_rows_that_are_not_added_may_hold_anything():
 
 def test_average_does_not_depend_on_where_windows_end(make_answered_rows):
     features, signs = make_answered_rows(noise=3.0)
-    whole, parts = (Units("visiting", np.zeros((1, 7)), "averaged") for _ in "ab")
+    whole, parts = (Units("compiled", np.zeros((1, 7)), "averaged") for _ in "ab")
     whole.present(features, signs)
     for rows in np.array_split(np.arange(len(signs)), 13):
         parts.present(features, signs, rows)
@@ -204,8 +204,8 @@ def test_epochs_of_few_rows_may_share_a_window(form, weights, shuffle, n_classes
 def test_few_rows_take_few_calls(monkeypatch):
     X, y = make_classes(60)
     calls = []
-    answer = VisitingPass.answer
-    monkeypatch.setattr(VisitingPass, "answer", lambda *args: calls.append(0) or answer(*args))
+    present = CompiledSolver.present
+    monkeypatch.setattr(CompiledSolver, "present", lambda *args: calls.append(0) or present(*args))
     RosenblattPerceptron(0, random_state=0).fit(X, y)
     # Calls of 8, 8, 16, 32 and 36 epochs.
     assert len(calls) == 5
@@ -215,8 +215,8 @@ def test_few_rows_take_few_calls(monkeypatch):
 def test_environment_chooses_the_way(value, monkeypatch):
     monkeypatch.setenv(VARIABLE, value)
     calls = []
-    answer = VisitingPass.answer
-    monkeypatch.setattr(VisitingPass, "answer", lambda *args: calls.append(0) or answer(*args))
+    present = CompiledSolver.present
+    monkeypatch.setattr(CompiledSolver, "present", lambda *args: calls.append(0) or present(*args))
     RosenblattPerceptron(0, max_iter=2).fit(*make_classes(60))
     assert bool(calls) == (value != "numpy")
 
