@@ -193,19 +193,15 @@ def fit_members(
         pieces = pieces_of(jobs, workers.count, side_by_side=sending.is_remote)
         # Pieces can share results only if they run one after another in one process.
         common = Common() if workers.begins_here() else None
-        tasks = (
-            sending.task(
-                _fit_together,
-                mine := [jobs[i] for i in piece],
-                {job.part: parts[job.part] for job in mine},
-                {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
-                cache,
-                method,
-                Order(verbose, label),
-                common,
-            )
-            for piece, label in zip(pieces, labels_of(pieces), strict=True)
-        )
+
+        def task(piece: Sequence[int], label: str) -> tuple[Any, ...]:
+            mine = [jobs[i] for i in piece]
+            of_mine = {job.part: parts[job.part] for job in mine}
+            found = {s: sources[s] for s in {job.source for job in mine} & sources.keys()}
+            order = Order(verbose, label)
+            return sending.task(_fit_together, mine, of_mine, found, cache, method, order, common)
+
+        tasks = map(task, pieces, labels_of(pieces))
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
         outcomes = list(workers.spread(tasks, len(pieces), expected))
     _tell_of_interruptions([n for _, n in outcomes], workers.n_here, len(jobs))

@@ -84,6 +84,11 @@ class Call:
         """The estimator that the call fits."""
         return self.arguments[0]
 
+    @property
+    def rows(self) -> tuple[Any, Any]:
+        """The rows to train on, and those to score."""
+        return self.keywords["train"], self.keywords["test"]
+
     def run(self) -> dict[str, Any]:
         """Fit and score without a stack."""
         return self.function(*self.arguments, **self.keywords)
@@ -91,7 +96,7 @@ class Call:
     def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
         """Return X, y and further arguments of ``fit`` for the call's split."""
         _, X, y = self.arguments
-        train = np.asarray(self.keywords["train"])
+        train = np.asarray(self.rows[0])
         params = self.keywords["fit_params"] or {}
         return (
             *safe_split(self.estimator, X, y, train),
@@ -175,8 +180,7 @@ class StackedParallel:
             for call in calls:
                 call.task = self._new_task()
         if self._record is not None:
-            of_calls = [call.keywords for call in calls]
-            self._record.splits += [(keywords["train"], keywords["test"]) for keywords in of_calls]
+            self._record.splits += [call.rows for call in calls]
         if self._sender is None:
             self._sender = sender(self._n_jobs)
         pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
@@ -317,10 +321,7 @@ def _planned(
     if arguments[2] is None or want_fitted_estimators(keywords):
         return call
     call.network = network
-    call.source = (
-        token(keywords["train"]),
-        transformers_token(call.estimator, parameters),
-    )
+    call.source = token(call.rows[0]), transformers_token(call.estimator, parameters)
     return call
 
 
@@ -457,8 +458,8 @@ def _unless_ended(
 
 def _judged(call: Call, rows: _Rows, method: str) -> FittedMember | None:
     """Return the member that a call has fitted, with its predictions for the held-out rows."""
-    _, X, y = call.arguments
-    X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
+    (_, X, y), (train, test) = call.arguments, call.rows
+    X_test, _ = rows.split(call.estimator, X, y, test, train)
     try:
         return FittedMember.judged(call.estimator, X_test, method)
     except Exception:
@@ -495,7 +496,7 @@ def _scored(call: Call, fit: Fit, transformed: Transformed, tools: _Tools) -> di
         if fit.error is not None:
             raise fit.error
         if tools.predictors is not None:
-            share_predictors(network, tools.predictors[len(call.keywords["test"])])
+            share_predictors(network, tools.predictors[len(call.rows[1])])
         put_together(estimator, network, transformed)
         return estimator
 

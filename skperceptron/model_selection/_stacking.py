@@ -496,6 +496,7 @@ def _ends_all(order: Order) -> bool:
 def _share_generators(ordered: list[_Prepared]) -> None:
     """Let members that would draw the same shuffles share one generator."""
     generators = _Generators()
+    # All are found before one is replaced: those that are compared by their ids must live on.
     found = [generators.of(prepared) for prepared in ordered]
     for prepared, generator in zip(ordered, found, strict=True):
         prepared.member.rng = generator
