@@ -1,4 +1,4 @@
-"""Epochs at which the rows that choose an epoch can be predicted honestly."""
+"""Epochs at which validation rows are predicted: each row at one that other rows have chosen."""
 
 from __future__ import annotations
 
