@@ -20,7 +20,7 @@ import numpy as np
 from .arrays import Call, Floats, outputs_first
 from .blocks import Bench
 from .inputs import DenseInput, Input, SparseBatch
-from .network import Learned, Network, first_weight
+from .network import INPUT, Learned, Network, first_weight
 
 
 # A long class: it manages all buffers, since blocks share them.
@@ -109,7 +109,7 @@ class Workspace(Bench):
         self.row_shares: Floats | None = None
         self.total_weights: Floats | None = None
         if weighted:
-            self.row_shares = self._buffer(1)
+            self.row_shares = np.empty((*self._shape, 1), dtype=self._dtype)
             self.total_weights = np.empty((len(weight), 1, 1), dtype=self._dtype)
         self.noise_shares: Floats | None = np.ones(len(weight)) if scheduled else None
         self._wanted: dict[int, bool] = {}
@@ -168,21 +168,24 @@ class Workspace(Bench):
 
     # Buffers.
 
-    def _buffer(self, width: int, several: int = 1) -> Floats:
+    def _buffer(self, value: int) -> Floats:
+        """Return a new array for the value of a node or of an input."""
         n_members, n_rows = self._shape
-        return np.empty((n_members, several * n_rows, width), dtype=self._dtype)
+        n_rows *= self.network.multiplicity(value, self.trains)
+        return np.empty((n_members, n_rows, self.network.width(value)), dtype=self._dtype)
 
     def _output_buffer(self) -> Floats:
-        n_outputs, (n_members, n_rows) = self.network.n_outputs, self._shape
         if self.like_numpy or not self.trains:
-            return self._buffer(n_outputs, self.multiplicity)
+            return self._buffer(len(self.network.nodes) - 1)
+        n_members, n_rows = self._shape
+        n_outputs = self.network.n_outputs
         return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
 
     def _all_inputs(self, given: Mapping[str, Input]) -> dict[str, Input]:
         """Return the inputs of the network, by name; those that are not given are made."""
         return {
-            name: given.get(name) or DenseInput(self._buffer(width))
-            for name, width in ((one.name, one.width) for one in self.network.inputs)
+            one.name: given.get(one.name) or DenseInput(self._buffer(INPUT - i))
+            for i, one in enumerate(self.network.inputs)
         }
 
     def _value(self, value: int) -> Any:
@@ -202,9 +205,7 @@ class Workspace(Bench):
                     f" {operand.kind} ones."
                 )
         if block.overwrites_input(self.trains) and not self._may_overwrite(node.sources[0]):
-            original = operands[0].array
-            several = self.network.multiplicity(node.sources[0], self.trains)
-            operands = [DenseInput(self._buffer(original.shape[2], several))]
+            original, operands = operands[0].array, [DenseInput(self._buffer(node.sources[0]))]
             self._copies[position] = partial(np.copyto, operands[0].array, original)
         self._operands.append(operands)
         if block.shares_value(self.trains):
@@ -214,8 +215,7 @@ class Workspace(Bench):
         elif position == len(self.network.nodes) - 1:
             self._values.append(DenseInput(self._output_buffer()))
         else:
-            several = self.network.multiplicity(position, self.trains)
-            self._values.append(DenseInput(self._buffer(block.units, several)))
+            self._values.append(DenseInput(self._buffer(position)))
 
     def _may_overwrite(self, value: int) -> bool:
         """Tell whether the reader of a value may overwrite it, since nothing else needs it."""
@@ -241,7 +241,7 @@ class Workspace(Bench):
     def inputs_of(self, node: int) -> list[Floats]:
         return [operand.array for operand in self._operands[node]]
 
-    def operand_at(self, node: int) -> Any:
+    def holder_of(self, node: int) -> Any:
         return self._values[node]
 
     def value_of(self, node: int) -> Floats:
@@ -279,8 +279,7 @@ class Workspace(Bench):
     def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
         # The first reader writes into the gradient itself, later ones into scratch that is added.
         if value not in self._gradients_at:
-            several = self.network.multiplicity(value, self.trains)
-            self._gradients_at[value] = self._buffer(self.network.width(value), several)
+            self._gradients_at[value] = self._buffer(value)
             return self._gradients_at[value], ()
         total = self._gradients_at[value]
         share = self.scratch(total)

@@ -46,7 +46,7 @@ class Tap(Block):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         """Copy the value."""
-        (source,), own = work.operands_of(node), work.operand_at(node)
+        (source,), own = work.operands_of(node), work.holder_of(node)
         if source.kind == "sparse":
             # A sparse matrix is never changed in place: its source makes a new one.
             yield lambda: own.put(source.matrices[0], source.matrices[0].dtype)
@@ -206,7 +206,7 @@ def _fill(work: Workspace, data: TrainingSet) -> None:
 
 
 def _value(work: Workspace, node: int) -> Any:
-    held = work.operand_at(node)
+    held = work.holder_of(node)
     return held.matrices[0] if held.kind == "sparse" else np.asarray(held.array[0])
 
 

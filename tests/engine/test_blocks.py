@@ -203,7 +203,7 @@ def test_dropout_of_sparse_input_leaves_the_data_alone():
     work.x.matrices = [matrix]
     for _ in range(3):
         work.forward()
-        value = work.operand_at(0)
+        value = work.holder_of(0)
         assert value.kind == "sparse"
         assert set(np.unique(value.matrices[0].data / matrix.data)) == {0.0, 2.0}
     assert_array_equal(matrix.toarray(), before.toarray())

@@ -134,7 +134,7 @@ class Bench(Protocol):
     def inputs_of(self, node: int) -> list[Floats]:
         """Return the arrays that the node reads, if it accepts arrays only."""
 
-    def operand_at(self, node: int) -> Any:
+    def holder_of(self, node: int) -> Any:
         """Return the ``Input`` that holds the node's own value."""
 
     def value_of(self, node: int) -> Floats:

@@ -67,7 +67,7 @@ class Dropout(Block):
             return
         (source,), noise, shares = work.operands_of(node), self._noise(work), work.noise_shares
         if source.kind == "sparse":
-            yield partial(_drop_entries, source, noise, shares, work.operand_at(node))
+            yield partial(_drop_entries, source, noise, shares, work.holder_of(node))
             return
         mask = self._mask(work, node)
         rates = np.array([rate for _, rate in noise], dtype=np.float64)

@@ -35,7 +35,7 @@ class Scale(Block):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), (factor,) = work.operands_of(node), work.parameters_of(node)
-        yield x.scaled(factor, work.operand_at(node))
+        yield x.scaled(factor, work.holder_of(node))
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (x,) = work.sources_of(node), work.operands_of(node)
