@@ -93,35 +93,15 @@ class ValidationPass:
         self._validations = validations
         # An ``isinstance`` check of the protocol takes longer than judging all members.
         known: Sequence[Any] = validations
-        judges: dict[int, Judge] = {
+        self._judges: dict[int, Judge] = {
             k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
         }
-        self._judges = judges
-        counts = {k: n for k, judge in judges.items() if (n := judge.n_rows_together)}
-        n_rows = max(counts.values(), default=0)
+        joining = {k: judge for k, judge in self._judges.items() if judge.n_rows_together}
+        n_rows = max((judge.n_rows_together for judge in joining.values()), default=0)
         widest = network.widest(spares_input=False)
-        if n_rows * widest > BLOCK or len(counts) * n_rows * widest > TOGETHER:
-            counts = {}
-        #: The members that are predicted together, and how many rows each has.
-        self._together = counts
-        if not counts:
-            return
-        x = np.zeros((len(counts), n_rows, network.n_inputs), dtype=dtype)
-        # Numbers too large for float32 become infinite, which the judge detects.
-        with np.errstate(over="ignore"):
-            for of_member, (k, n) in zip(x, counts.items(), strict=True):
-                of_member[:n] = judges[k].dense_rows()
-        self._places = as_slice(list(counts))
-        self._groups = _joined({k: judges[k].comparison for k in counts})
-        self._x = DenseInput(x)
-        self._parameters = np.ones((len(counts), network.n_parameters), dtype=dtype)
-        self._network = network.members(list(counts))
-        # A block with a factor and a shift computes them when it is bound, from the parameters of
-        # that moment: it has to be bound again when these have changed.
-        learned = self._network.views(self._parameters)
-        lines = zip(self._network.nodes, learned, strict=True)
-        self._is_bound_anew = any(n.block.factor_and_shift(of) is not None for n, of in lines)
-        self._work: Workspace | None = None
+        is_large = n_rows * widest > BLOCK or len(joining) * n_rows * widest > TOGETHER
+        may_join = joining and not is_large
+        self._together = _Together(network, joining, dtype) if may_join else None
 
     def outcomes(self, asked: Sequence[int], parameters: Floats) -> dict[int, Outcome]:
         """Validate the members at some positions, which predict with these parameters, (K, P).
@@ -129,16 +109,53 @@ class ValidationPass:
         An exception was raised by the validation of that member: others continue.
         """
         figures: dict[int, Figures] = {}
-        if self._together.keys() & asked:
-            figures = self._figures(parameters)
+        if self._together is not None and not self._together.members.isdisjoint(asked):
+            figures = self._together.figures(parameters)
         return {k: self._outcome(k, figures.get(k), parameters[k]) for k in asked}
 
-    def _figures(self, parameters: Floats) -> dict[int, Figures]:
-        """Return the figures of all members that are predicted together."""
+    def _outcome(self, k: int, figures: Figures | None, parameters: Floats) -> Outcome:
+        try:
+            if figures is not None:
+                return self._judges[k].outcome(figures, parameters)
+            validation = self._validations[k]
+            assert validation is not None
+            return validation(parameters)
+        except Exception as failure:
+            return failure
+
+
+class _Together:
+    """Members of a stack whose validation rows are predicted at once.
+
+    ``judges`` has the judge of each of these members, by its position in the stack.
+    """
+
+    def __init__(self, network: Network, judges: Mapping[int, Judge], dtype: np.dtype) -> None:
+        self.members = judges.keys()
+        self._n_rows = {k: judge.n_rows_together for k, judge in judges.items()}
+        x = np.zeros((len(judges), max(self._n_rows.values()), network.n_inputs), dtype=dtype)
+        # Numbers too large for float32 become infinite, which the judge detects.
+        with np.errstate(over="ignore"):
+            for of_member, (k, judge) in zip(x, judges.items(), strict=True):
+                of_member[: self._n_rows[k]] = judge.dense_rows()
+        self._places = as_slice(list(judges))
+        self._comparisons = _joined({k: judge.comparison for k, judge in judges.items()})
+        self._x = DenseInput(x)
+        self._parameters = np.ones((len(judges), network.n_parameters), dtype=dtype)
+        self._network = network.members(list(judges))
+        # A block with a factor and a shift computes them when it is bound, from the parameters of
+        # that moment: it has to be bound again when these have changed.
+        learned = self._network.views(self._parameters)
+        lines = zip(self._network.nodes, learned, strict=True)
+        self._is_bound_anew = any(n.block.factor_and_shift(of) is not None for n, of in lines)
+        self._work: Workspace | None = None
+
+    def figures(self, parameters: Floats) -> dict[int, Figures]:
+        """Return the figures of these members, for parameters of the whole stack, (K, P)."""
         raw = self._raw(parameters)
         figures: dict[int, Figures] = {}
-        for members, slots, comparison in self._groups:
-            n_rows = self._together[members[0]]
+        for members, slots, comparison in self._comparisons:
+            n_rows = self._n_rows[members[0]]
             try:
                 # A comparison may overwrite the array that it gets.
                 joint = comparison.figures(raw[slots, :n_rows].copy())
@@ -150,7 +167,7 @@ class ValidationPass:
         return figures
 
     def _raw(self, parameters: Floats) -> Floats:
-        """Predict the rows of all members that are predicted together, (G, n, C)."""
+        """Predict the rows of all these members, (G, n, C)."""
         np.copyto(self._parameters, parameters[self._places])
         # Overflow is either intended, as in a sigmoid, or detected by the judge.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -162,16 +179,6 @@ class ValidationPass:
                 )
             self._work.forward()
         return self._work.raw
-
-    def _outcome(self, k: int, figures: Figures | None, parameters: Floats) -> Outcome:
-        try:
-            if figures is not None:
-                return self._judges[k].outcome(figures, parameters)
-            validation = self._validations[k]
-            assert validation is not None
-            return validation(parameters)
-        except Exception as failure:
-            return failure
 
 
 def _joined(
