@@ -19,7 +19,13 @@ from skperceptron import MLPBinaryClassifier
 from skperceptron.inspection import collapse_linear, network_summary
 
 X, y = make_circles(400, noise=0.1, factor=0.5, random_state=0)
-options = {"hidden_layer_sizes": (8, 8), "solver": "lbfgs", "alpha": 0.1, "random_state": 0}
+options = {
+    "hidden_layer_sizes": (8, 8),
+    "solver": "lbfgs",
+    "alpha": 0.1,
+    "max_iter": 500,
+    "random_state": 0,
+}
 linear = MLPBinaryClassifier(**options, activation="identity").fit(X, y)
 bent = MLPBinaryClassifier(**options, activation="tanh").fit(X, y)
 

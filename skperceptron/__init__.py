@@ -1,4 +1,4 @@
-"""Neural networks in scikit-learn's terms, from Rosenblatt's perceptron to a modern MLP."""
+"""Neural networks with scikit-learn's interface, from Rosenblatt's perceptron to a modern MLP."""
 
 from . import moved as _moved  # noqa: F401
 from .estimators import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier

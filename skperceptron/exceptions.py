@@ -1,4 +1,4 @@
-"""Errors that estimators raise, all of them ``ValueError``; and a warning."""
+"""Errors that estimators raise, all of which are ``ValueError``, and a warning."""
 
 from __future__ import annotations
 
