@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import BuiltinMethodType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -278,8 +278,17 @@ def _is_same(x: Any, y: Any) -> bool:
     return x is y or (isinstance(x, COMPARED) and type(x) is type(y) and bool(x == y))
 
 
-#: Id of the owner, address, stride, and moves by step and by member.
-Operand = tuple[int, int, int, int, int]
+class Operand(NamedTuple):
+    """Where an operand lies: in whose memory, and where the first number of the first member does.
+
+    From number to number, step to step and member to member, it moves by the given bytes.
+    """
+
+    owner: int
+    address: int
+    stride: int
+    by_step: int
+    by_member: int
 
 
 def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
@@ -366,22 +375,19 @@ def _may_alternate(
 def _memory_of(row: Row) -> list[Operand]:
     """Return where the operands of a row lie, and how they move."""
     nothing = [0] * len(row.addresses)
-    return list(
-        zip(
-            [id(owner) for owner in row.owners],
-            row.addresses,
-            row.steps,
-            row.by_step or nothing,
-            row.by_member or nothing,
-            strict=True,
-        )
-    )
+    moves = row.by_step or nothing, row.by_member or nothing
+    owners = [id(owner) for owner in row.owners]
+    fields = zip(owners, row.addresses, row.steps, *moves, strict=True)
+    return [Operand(*of_operand) for of_operand in fields]
 
 
 def _meet_evenly(x: Operand, y: Operand, length: int) -> bool:
-    if x == y or x[0] != y[0]:
+    """Tell whether two operands always have the same numbers, in the same order, or none."""
+    if x == y or x.owner != y.owner:
         return True
-    if x[3:] != y[3:]:
+    if (x.by_step, x.by_member) != (y.by_step, y.by_member):
         return False
     # Both hold numbers of at most 8 bytes.
-    return x[1] + (length - 1) * x[2] + 8 <= y[1] or y[1] + (length - 1) * y[2] + 8 <= x[1]
+    end_of_x = x.address + (length - 1) * x.stride + 8
+    end_of_y = y.address + (length - 1) * y.stride + 8
+    return end_of_x <= y.address or end_of_y <= x.address
