@@ -129,7 +129,6 @@ class Step:
 
     def __init__(self, window: Window, bound: BoundStep, batch: Batch) -> None:
         self._window, self._batch = window, batch
-        self._announces = bound.mixes_weighted or bound.is_scheduled
         self.bound = bound
 
     def follows(self, other: Step) -> bool:
@@ -157,7 +156,7 @@ class Step:
 
     def run(self, i: int) -> None:
         """Take step ``i`` of the epoch with the batch that has been gathered."""
-        if self._announces:
+        if self.bound.announced:
             self.bound.announce(i)
         for call in self.gradient_calls:
             call()
@@ -196,10 +195,12 @@ class BoundStep:
             scheduled=scalars.noise_shares is not None,
             weighted=network.mixes_rows and weights.are_given,
         )
-        self.is_scheduled = scalars.noise_shares is not None
-        self.mixes_weighted = self._work.row_shares is not None
-        #: The sum of the weights of each batch, (S, K).
-        self._sums = weights.sums
+        #: Arrays that blocks read, (K,), and what stands in them in each step, (S, K).
+        self.announced: list[tuple[Floats, Floats]] = []
+        if self._work.noise_shares is not None and scalars.noise_shares is not None:
+            self.announced.append((self._work.noise_shares, scalars.noise_shares[:, place]))
+        if self._work.total_weights is not None:
+            self.announced.append((self._work.total_weights[:, 0, 0], weights.sums[:, place]))
         self._place, self._vectors, self._record, self._scalars = place, own, shared.record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
@@ -297,15 +298,7 @@ class BoundStep:
 
     def announce_calls(self, i: int) -> list[Call]:
         """List the calls of ``announce``."""
-        work = self._work
-        calls: list[Call] = []
-        if work.noise_shares is not None and self._scalars.noise_shares is not None:
-            shares = self._scalars.noise_shares[i, self._place]
-            calls.append(partial(np.copyto, work.noise_shares, shares))
-        if work.total_weights is not None:
-            sums = self._sums[i, self._place]
-            calls.append(partial(np.copyto, work.total_weights[:, 0, 0], sums))
-        return calls
+        return [partial(np.copyto, array, of_steps[i]) for array, of_steps in self.announced]
 
     def update(self, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""
