@@ -18,7 +18,7 @@ from ..training.data import of_split
 from .categories import checked_rows, find_columns, refuse_other_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
-from .held_out import Drawn, HeldOut
+from .held_out import HeldOut, SplitCache
 from .parameters import is_lbfgs
 from .targets import Target
 
@@ -60,7 +60,7 @@ class CheckedData:
         What each row counts, class weights included.
     fold : Fold or None
         Which rows are for training and for validation; None if the fit draws them, or takes all.
-    drawn : Drawn
+    splits : SplitCache
         The rows that networks have held out of this data so far.
     """
 
@@ -71,7 +71,7 @@ class CheckedData:
     sample_weight: Floats | None
     weight: Floats | None
     fold: Fold | None = None
-    drawn: Drawn = field(default_factory=Drawn)
+    splits: SplitCache = field(default_factory=SplitCache)
 
 
 def n_rows_of(X: Any) -> int:

@@ -42,7 +42,7 @@ from .data import (
     refuse_sparse_embedding,
 )
 from .fitted import FittedNetwork, fitted_network
-from .held_out import Drawing, HeldOut, Scoring, Validation
+from .held_out import HeldOut, Scoring, SplitRules, Validation
 from .initial_parameters import initial_parameters
 from .reporting import refuse_diverged, warn_unconverged, was_planned
 from .resumption import Start, facts_of
@@ -396,9 +396,9 @@ def _hold_out(
     if choices.stopping is None or choices.is_lbfgs:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
-    drawing = Drawing(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
-    rows, drawn = checked.drawn.rows(drawing, weight, rng)
-    return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
+    rules = SplitRules(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
+    rows, held_out_rows = checked.splits.draw(rules, weight, rng)
+    return rows, HeldOut(data, checked.y, weight, checked.given, held_out_rows)
 
 
 def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:

@@ -69,7 +69,7 @@ def split(
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class SplitRules:
     """What decides which rows are held out.
 
     ``fraction`` is the parameter `validation_fraction`; a splitter receives X and y, which have
@@ -106,18 +106,18 @@ class Drawing:
 
 
 def draw_validation_rows(
-    drawing: Drawing, weight: Floats | None, rng: np.random.RandomState
+    rules: SplitRules, weight: Floats | None, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on; refuse parts that are too small.
 
     ``weight``, (n_rows,), is what each row counts.
     """
-    if not drawing.fraction:
+    if not rules.fraction:
         raise ValueError(
-            f"validation_fraction={drawing.fraction!r} must be in the range (0.0, 1.0)"
+            f"validation_fraction={rules.fraction!r} must be in the range (0.0, 1.0)"
             " if early_stopping=True."
         )
-    rows, held_out = drawing.draw(rng)
+    rows, held_out = rules.draw(rng)
     if len(held_out) < 2 or not len(rows):
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' "
@@ -132,8 +132,8 @@ def draw_validation_rows(
     )
 
 
-class Drawn:
-    """Held-out rows of one data set, shared by networks that would draw the same ones.
+class SplitCache:
+    """Splits of one data set, shared by networks that would draw the same ones.
 
     A stratified split takes longer than training a small network for ten epochs, and most
     candidates of a search start with the same seed.
@@ -142,18 +142,18 @@ class Drawn:
     def __init__(self) -> None:
         self._found: dict[Hashable, tuple[tuple[Integers, Integers], Any]] = {}
 
-    def rows(
-        self, drawing: Drawing, weight: Floats | None, rng: np.random.RandomState
+    def draw(
+        self, rules: SplitRules, weight: Floats | None, rng: np.random.RandomState
     ) -> tuple[Integers, Integers]:
         """Return what ``draw_validation_rows`` does; advance the generator in the same way."""
-        if not is_number(drawing.fraction) or drawing.groups is not None:
+        if not is_number(rules.fraction) or rules.groups is not None:
             # Splitters may have generators of their own.
-            return draw_validation_rows(drawing, weight, rng)
-        key = drawing.fraction, state_as_key(rng)
+            return draw_validation_rows(rules, weight, rng)
+        key = rules.fraction, state_as_key(rng)
         if key not in self._found:
-            if (len(self._found) + 1) * drawing.X.shape[0] > KEPT_ROWS:
+            if (len(self._found) + 1) * rules.X.shape[0] > KEPT_ROWS:
                 self._found.clear()
-            parts = draw_validation_rows(drawing, weight, rng)
+            parts = draw_validation_rows(rules, weight, rng)
             self._found[key] = parts, rng.get_state(legacy=False)
         (rows, held_out), after = self._found[key]
         rng.set_state(after)

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
 from skperceptron.estimators import held_out as module
-from skperceptron.estimators.held_out import Drawing, Drawn, draw_validation_rows
+from skperceptron.estimators.held_out import SplitCache, SplitRules, draw_validation_rows
 from skperceptron.model_selection import StackedGridSearchCV
 
 N = 60
@@ -200,29 +200,29 @@ def test_groups_mean_nothing_without_held_out_rows():
 
 def test_equal_drawings_from_equal_states_are_made_once(seen, monkeypatch):
     labels = (Y > 0).astype(int)
-    drawn, alone = Drawn(), draw_validation_rows
+    splits, alone = SplitCache(), draw_validation_rows
     for seed, fraction, n_made in [(0, 0.1, 1), (0, 0.1, 1), (1, 0.1, 2), (0, 0.2, 3), (1, 0.1, 3)]:
-        asked = Drawing(fraction, X, labels, labels)
+        rules = SplitRules(fraction, X, labels, labels)
         rng, like = np.random.RandomState(seed), np.random.RandomState(seed)
-        found = drawn.rows(asked, None, rng)
+        found = splits.draw(rules, None, rng)
         assert len(seen) == n_made
-        for own, wanted in zip(found, alone(asked, None, like), strict=True):
+        for own, wanted in zip(found, alone(rules, None, like), strict=True):
             assert_array_equal(own, wanted)
         assert rng.randint(2**31) == like.randint(2**31)
         # Training may change its rows in place.
         found[0][:] = 0
     monkeypatch.setattr(module, "KEPT_ROWS", N)
-    drawn.rows(Drawing(0.1, X, labels, labels), None, np.random.RandomState(2))
-    drawn.rows(Drawing(0.1, X, labels, labels), None, np.random.RandomState(0))
+    splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(2))
+    splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(0))
     assert len(seen) == 5
 
 
 def test_what_splitters_and_groups_draw_is_not_shared(seen):
-    drawn, rng = Drawn(), np.random.RandomState(0)
+    splits, rng = SplitCache(), np.random.RandomState(0)
     splitter = GroupShuffleSplit(1, random_state=np.random.RandomState(0))
     for _ in range(2):
         rng.seed(0)
-        drawn.rows(Drawing(splitter, X, Y, None, GROUPS), None, rng)
+        splits.draw(SplitRules(splitter, X, Y, None, GROUPS), None, rng)
     (first, _), (second, _) = seen
     assert not np.array_equal(first, second)
 
@@ -231,10 +231,10 @@ def test_what_splitters_and_groups_draw_is_not_shared(seen):
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.SFC64], ids=lambda bits: bits.__name__)
 def test_generators_of_other_kinds_draw_the_rows(bits):
     one, other = (np.random.RandomState(bits(3)) for _ in range(2))
-    drawn, asked = Drawn(), Drawing(0.2, X, Y)
+    splits, rules = SplitCache(), SplitRules(0.2, X, Y)
     for _ in range(2):
-        found = drawn.rows(asked, None, one)
+        found = splits.draw(rules, None, one)
         assert_array_equal(
-            np.concatenate(found), np.concatenate(draw_validation_rows(asked, None, other))
+            np.concatenate(found), np.concatenate(draw_validation_rows(rules, None, other))
         )
     assert one.randint(2**31) == other.randint(2**31)
