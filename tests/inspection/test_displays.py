@@ -59,7 +59,7 @@ def perceptron(n_associative=12, y=LABELS):
 
 
 def recorded():
-    model, recorder = fit(()), GradientRecorder()
+    recorder = GradientRecorder()
     model = MLPSoftmaxClassifier((4, 3), "tanh", random_state=0)
     for _ in range(3):
         recorder.record(model.partial_fit(X, CLASSES, classes=[0, 1, 2]), X, CLASSES)
