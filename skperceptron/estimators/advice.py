@@ -39,7 +39,7 @@ TINY, LARGE = 0.1, 10.0
 OFTEN = 1 / 3
 
 
-class Described(NamedTuple):
+class NamedRows(NamedTuple):
     """What a network was trained on.
 
     Attributes
@@ -56,7 +56,7 @@ class Described(NamedTuple):
     codes: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, estimator: Any, X: Any) -> Described:
+    def of(cls, estimator: Any, X: Any) -> NamedRows:
         """Return the data that an estimator has checked, with the names of its features."""
         embedded = estimator._categories
         codes = () if embedded is None else embedded.columns
@@ -67,7 +67,7 @@ class Described(NamedTuple):
         return f"number {position}" if self.names is None else repr(str(self.names[position]))
 
 
-def advice(losses: Sequence[float], data: Described, limit: str, *, has_rate: bool) -> str:
+def advice(losses: Sequence[float], data: NamedRows, limit: str, *, has_rate: bool) -> str:
     """Return sentences on what to change: one on the loss, one on X where it is not scaled.
 
     ``losses`` are those of the epochs, ``limit`` is the parameter that has ended the training, and
@@ -107,7 +107,7 @@ def _fall(losses: Floats) -> str:
     return f"{(losses[0] - losses[-1]) / n_epochs:.2g}"
 
 
-def about_scale(data: Described) -> str:
+def about_scale(data: NamedRows) -> str:
     """Return a sentence if features of X are plainly not scaled, else ""."""
     sizes = root_mean_squares(some_rows(data.X, NUMBERS))
     sizes[list(data.codes)] = 0
@@ -123,7 +123,7 @@ def about_scale(data: Described) -> str:
     return f"X is not scaled: {found}. Put a {scaler} before the network."
 
 
-def about_validation_scale(data: Described, X_val: Any) -> str:
+def about_validation_scale(data: NamedRows, X_val: Any) -> str:
     """Return a sentence if features of validation rows plainly have another scale, else "".
 
     That is, if most features have another scale, or if one has by far.

@@ -192,7 +192,7 @@ class BaseMultilayerPerceptron(
             train(run, listener, incremental=incremental)
         return self
 
-    def _show(self, model: Model) -> None:
+    def _store_description(self, model: Model) -> None:
         """Store what is known of a network before it has been trained."""
         loss = model.target.loss
         self.__dict__.update(model.target.attributes)
@@ -201,7 +201,7 @@ class BaseMultilayerPerceptron(
         self.n_layers_ = len(model.choices.wiring.hidden_sizes) + 2
         self.out_activation_ = loss.out_activation
 
-    def _take(self, fitted: FittedNetwork) -> None:
+    def _store_fitted(self, fitted: FittedNetwork) -> None:
         """Store the learned arrays of each block under the attribute that the block declares."""
         self._fitted = fitted
         self.__dict__.update(fitted.learned)

@@ -110,7 +110,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         """
         X = self._checked_to_predict(X)
         fitted = self._fitted.heeding(self.__dict__)
-        return fitted.described(X, fitted.target.decode)
+        return fitted.decoded(X, fitted.target.decode)
 
     def decision_function(self, X: Any) -> Floats:
         """Return raw predictions, before the sigmoid or softmax.

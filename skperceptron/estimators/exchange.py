@@ -93,11 +93,11 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     target.encode(y, None, FROM_SCRATCH, None)
     choices = Choices.of(ours)
     network = ours._build_network(choices.wiring, fitted.n_features_in_, fitted.n_outputs_)
-    ours._show(Model(choices, target, network, FLOAT64))
+    ours._store_description(Model(choices, target, network, FLOAT64))
     learned: dict[str, list[Floats]] = {name: [] for name in ALWAYS_KEPT}
     learned["coefs_"] = [np.array(weight, dtype=FLOAT64) for weight in fitted.coefs_]
     learned["intercepts_"] = [np.array(bias, dtype=FLOAT64) for bias in fitted.intercepts_]
-    ours._take(FittedNetwork(network, target, learned))
+    ours._store_fitted(FittedNetwork(network, target, learned))
     _tell_history(fitted, ours)
     ours.validation_loss_curve_ = None
     if not choices.is_lbfgs:

@@ -140,12 +140,12 @@ class FittedNetwork:
         self.predictors.put_back(dtype, parts, predictor)
         return raw if all_finite(raw) else self._predicted_in_float64(X, raw)
 
-    def described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
+    def decoded(self, X: Any, decode: Callable[[Floats], Any]) -> Any:
         """Apply a function to raw predictions, block by block if these are many."""
         blocks = blocks_of_rows(X.shape[0], self.network.n_outputs)
         if len(blocks) == 1:
-            return describe(self.raw_predictions(X))
-        return _joined([describe(self.raw_predictions(X[rows])) for rows in blocks])
+            return decode(self.raw_predictions(X))
+        return _joined([decode(self.raw_predictions(X[rows])) for rows in blocks])
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
         """Predict again, in float64, the rows whose raw predictions are not finite."""
@@ -193,7 +193,7 @@ def fitted_network(estimator: Any) -> FittedNetwork:
 
 def share_predictors(estimator: Any, predictors: Predictors) -> None:
     """Let a network that predicts in turn with others use their predictors."""
-    estimator._take(replace(estimator._fitted, predictors=predictors))
+    estimator._store_fitted(replace(estimator._fitted, predictors=predictors))
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -24,7 +24,7 @@ from ..training.checkpoint import restore
 from ..training.groups import factors_of
 from ..training.member import Progress
 from ..usercall import first_in_call, warn
-from .advice import Described, about_validation_scale
+from .advice import NamedRows, about_validation_scale
 from .choices import Choices
 from .continuation import (
     Continuation,
@@ -96,9 +96,9 @@ class Run:
         return self.model.choices.batch_rows(self.member.recipe.n_samples)
 
     @property
-    def described(self) -> Described:
+    def named_rows(self) -> NamedRows:
         """The training data, as warnings use it."""
-        return Described.of(self.estimator, self.data.X)
+        return NamedRows.of(self.estimator, self.data.X)
 
     def finish(self) -> None:
         """Check the result of stochastic training, and store it on the estimator.
@@ -112,7 +112,7 @@ class Run:
             self.model.refuse_diverged()
         if not was_planned(member):
             losses = member.progress.loss_curve
-            warn_unconverged(member.verdict, self.model.choices, losses, self.described)
+            warn_unconverged(member.verdict, self.model.choices, losses, self.named_rows)
         self.keep(self.estimator)
 
     def keep(self, estimator: Any) -> None:
@@ -124,7 +124,7 @@ class Run:
         if watches_score and member.best_parameters is not None:
             predicting = member.best_parameters
         later = Continuation.of(member, estimator.random_state, estimator._later.noise)
-        estimator._take(self.model.fitted(predicting))
+        estimator._store_fitted(self.model.fitted(predicting))
         estimator._later = later
         estimator.loss_curve_ = progress.all_of("loss_curve")
         estimator.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
@@ -207,7 +207,7 @@ def make_ready(
     if mode.incremental:
         shortcut_of(estimator).keep_wired(network, choices)
     model = Model(choices, target, network, choices.dtype_for(network))
-    estimator._show(model)
+    estimator._store_description(model)
     member = _member(estimator, model, checked, mode, extras, start)
     if saved is not None:
         restore(member, saved)
@@ -389,7 +389,7 @@ def _hold_out(
         return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         held_out = check_validation_data(estimator, checked.target, extras)
-        text = about_validation_scale(Described.of(estimator, data.X), held_out.data.X)
+        text = about_validation_scale(NamedRows.of(estimator, data.X), held_out.data.X)
         if text and first_in_call("validation_scale"):
             warn(text)
         return all_rows, held_out
@@ -406,7 +406,7 @@ def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:
 
     def fitted_with(parameters: Floats) -> Any:
         fitted = copy(estimator)
-        fitted._take(model.fitted(parameters))
+        fitted._store_fitted(model.fitted(parameters))
         return fitted
 
     rules = model.choices.stopping or EarlyStopping()

@@ -33,7 +33,7 @@ def with_network(
         wiring = Wiring.of(estimator)
         network = estimator._build_network(wiring, estimator.n_features_in_, estimator.n_outputs_)
     kept = {name: list(learned.get(name, [])) for name in (*ALWAYS_KEPT, *network.attributes)}
-    estimator._take(FittedNetwork(network, target, kept))
+    estimator._store_fitted(FittedNetwork(network, target, kept))
     estimator.n_layers_ = len(wiring.hidden_sizes) + 2
     return estimator
 

@@ -219,18 +219,18 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ValueError
             If the loss does not estimate standard deviations.
         """
-        described = self._description(X)
+        values = self._predicted_values(X)
         loss = self._target().loss
         if return_std and not loss.estimates_std:
             raise ValueError(
                 "return_std=True needs a loss that estimates standard deviations, such as"
                 f" 'gaussian_nll', got loss={self.loss!r}."
             )
-        if described.shape[1] == 1:
-            described = described[:, 0]
+        if values.shape[1] == 1:
+            values = values[:, 0]
         if not loss.estimates_std:
-            return described[..., 0] if described.shape[-1] == 1 else described
-        return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
+            return values[..., 0] if values.shape[-1] == 1 else values
+        return (values[..., 0], values[..., 1]) if return_std else values[..., 0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R2 of the predictions, or D2 for quantiles; the best value is 1.
@@ -259,11 +259,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         predicted: Any = self.predict(X)
         return self._target().measure(y, predicted, sample_weight)
 
-    def _description(self, X: Any) -> Floats:
+    def _predicted_values(self, X: Any) -> Floats:
         """Return all predicted values of each target, (n_samples, T, outputs per target)."""
         X = self._checked_to_predict(X)
         target = self._target().predicting(self.categorical_prediction)
-        values = self._fitted.heeding(self.__dict__).described(X, target.decode)
+        values = self._fitted.heeding(self.__dict__).decoded(X, target.decode)
         return values.reshape(len(values), -1, target.loss.outputs_per_target)
 
     @available_if(_is_categorical)

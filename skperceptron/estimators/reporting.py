@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..exceptions import DivergedError
 from ..training import EpochReport, Member, Verdict
 from ..usercall import first_in_call, warn
-from .advice import Described, about_scale, advice
+from .advice import NamedRows, about_scale, advice
 from .choices import Choices
 
 #: SciPy's status if a limit of iterations or function calls has ended the search.
@@ -33,7 +33,7 @@ def refuse_diverged(learning_rate: float | None) -> NoReturn:
 
 
 def warn_unconverged(
-    verdict: Verdict, choices: Choices, losses: Sequence[float], data: Described
+    verdict: Verdict, choices: Choices, losses: Sequence[float], data: NamedRows
 ) -> None:
     """Warn if training has ended at a limit, and say what to change.
 
@@ -54,7 +54,7 @@ def warn_unconverged(
 
 
 def warn_unconverged_lbfgs(
-    result: OptimizeResult, choices: Choices, losses: Sequence[float], data: Described
+    result: OptimizeResult, choices: Choices, losses: Sequence[float], data: NamedRows
 ) -> None:
     """Warn if L-BFGS has ended without reaching its tolerance, and say what to change.
 

@@ -159,11 +159,11 @@ class _Minimization:
             estimator.n_iter_ = result.nit
         elif result.ending is not None:
             estimator.n_iter_ = result.nit
-            warn_unconverged(result.ending, model.choices, self._losses, self._run.described)
+            warn_unconverged(result.ending, model.choices, self._losses, self._run.named_rows)
         else:
             # SciPy may take one iteration more than the limit.
             estimator.n_iter_ = min(result.nit, recipe.max_iter)
-            warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.described)
+            warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.named_rows)
         if self._table is not None:
             say(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep(estimator, result)
@@ -192,7 +192,7 @@ class _Minimization:
         return dict(vars(estimator))
 
     def _keep(self, estimator: Any, result: OptimizeResult) -> None:
-        estimator._take(self._run.model.fitted(result.x))
+        estimator._store_fitted(self._run.model.fitted(result.x))
         estimator.loss_ = estimator.best_loss_ = float(result.loss)
         estimator.loss_curve_ = list(self._losses)
         estimator.t_ = 0

@@ -18,7 +18,7 @@ from sklearn.utils import shuffle
 from skperceptron import MLPBinaryClassifier, MLPRegressor
 from skperceptron.estimators.advice import (
     NUMBERS,
-    Described,
+    NamedRows,
     about_scale,
     about_validation_scale,
     advice,
@@ -38,7 +38,7 @@ def told(estimator, X=SCALED, y=Y):
 
 
 def of_losses(losses, *, has_rate=True):
-    return advice(losses, Described(SCALED), "max_iter", has_rate=has_rate)
+    return advice(losses, NamedRows(SCALED), "max_iter", has_rate=has_rate)
 
 
 def test_fall_of_the_loss_is_the_mean_share_per_epoch():
@@ -88,7 +88,7 @@ def test_lbfgs_has_no_learning_rate_to_change():
     ],
 )
 def test_features_out_of_scale_are_told(X, fragment):
-    text = about_scale(Described(X))
+    text = about_scale(NamedRows(X))
     assert (fragment in text) if fragment else text == ""
 
 
@@ -108,7 +108,7 @@ def test_few_rows_of_long_data_are_looked_at():
             return found
 
     X = np.ones((NUMBERS, 3), dtype=np.float32).view(Counted)
-    assert about_scale(Described(X)) == ""
+    assert about_scale(NamedRows(X)) == ""
     assert 0 < Counted.taken <= NUMBERS + 3
 
 
@@ -156,12 +156,12 @@ def test_validation_rows_on_another_scale_are_told_both_ways(load):
     raw, scaled, _ = raw_and_scaled(load)
     half = len(raw) // 2
     for X, X_val in ((scaled[:half], raw[half:]), (raw[:half], scaled[half:])):
-        assert "another scale than X" in about_validation_scale(Described(X), X_val)
+        assert "another scale than X" in about_validation_scale(NamedRows(X), X_val)
         single = X.astype(np.float32), X_val.astype(np.float32)
-        assert "another scale" in about_validation_scale(Described(single[0]), single[1])
+        assert "another scale" in about_validation_scale(NamedRows(single[0]), single[1])
     for X in (raw, scaled):
         for part in (X[half:], X[half : half + 3], X[half : half + 1]):
-            assert about_validation_scale(Described(X[:half]), part) == ""
+            assert about_validation_scale(NamedRows(X[:half]), part) == ""
 
 
 def test_rare_categories_and_constant_features_are_no_other_scale():
@@ -171,8 +171,8 @@ def test_rare_categories_and_constant_features_are_no_other_scale():
     scaled = StandardScaler().fit_transform(X)
     for few in (1, 10, 100):
         for rows in (X, scaled):
-            assert about_validation_scale(Described(rows[few:]), rows[:few]) == ""
-    assert about_validation_scale(Described(np.ones((5, 2))), np.full((5, 2), 100.0)) == ""
+            assert about_validation_scale(NamedRows(rows[few:]), rows[:few]) == ""
+    assert about_validation_scale(NamedRows(np.ones((5, 2))), np.full((5, 2), 100.0)) == ""
 
 
 def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
@@ -183,25 +183,25 @@ def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
     X_val[9, 7] = 1
     for convert in (np.asarray, sparse.csr_array):
         for ours, theirs in ((X, X_val), (X_val, X)):
-            assert about_validation_scale(Described(convert(ours)), convert(theirs)) == ""
+            assert about_validation_scale(NamedRows(convert(ours)), convert(theirs)) == ""
     X_val[:40, 7] = 1
     for ours, theirs in ((X, X_val), (X_val, X)):
-        assert "another scale than X in 1 of 20" in about_validation_scale(Described(ours), theirs)
+        assert "another scale than X in 1 of 20" in about_validation_scale(NamedRows(ours), theirs)
 
 
 def test_a_long_tail_is_no_other_scale():
     X = np.random.RandomState(0).pareto(0.8, size=(1000, 5))
     X_val = X.copy()
     X_val[0, 0] = 1e9
-    assert about_validation_scale(Described(X), X_val) == ""
-    assert about_validation_scale(Described(X_val), X) == ""
+    assert about_validation_scale(NamedRows(X), X_val) == ""
+    assert about_validation_scale(NamedRows(X_val), X) == ""
 
 
 def test_sparse_validation_rows_are_compared_by_the_size_of_what_is_stored():
     X = sparse.csr_array(sparse.random(400, 50, density=0.05, random_state=0))
-    assert about_validation_scale(Described(X[:200]), X[200:]) == ""
-    assert "another scale" in about_validation_scale(Described(X[:200]), 1000 * X[200:])
-    assert "another scale" in about_validation_scale(Described(1000 * X[:200]), X[200:])
+    assert about_validation_scale(NamedRows(X[:200]), X[200:]) == ""
+    assert "another scale" in about_validation_scale(NamedRows(X[:200]), 1000 * X[200:])
+    assert "another scale" in about_validation_scale(NamedRows(1000 * X[:200]), X[200:])
 
 
 def test_unscaled_validation_rows_in_a_pipeline_are_told_at_the_users_line():

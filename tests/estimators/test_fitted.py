@@ -79,7 +79,7 @@ def test_many_outputs_are_described_part_by_part(monkeypatch):
     monkeypatch.setattr(module, "TOGETHER", 20)
     sizes = []
     found = fitted_network(network)
-    parts = found.described(X, lambda raw: sizes.append(len(raw)) or found.target.decode(raw))
+    parts = found.decoded(X, lambda raw: sizes.append(len(raw)) or found.target.decode(raw))
     assert_array_equal(parts, whole)
     assert sizes == [6] * 8 + [2]
 
