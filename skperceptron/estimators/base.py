@@ -223,8 +223,11 @@ class BaseMultilayerPerceptron(
     # Predicting.
 
     def _fitted_network(self) -> FittedNetwork | None:
-        fitted = self.__dict__.get("_fitted")
-        return None if fitted is None else fitted.heeding(self.__dict__)
+        return self._network_as_assigned() if "_fitted" in self.__dict__ else None
+
+    def _network_as_assigned(self) -> FittedNetwork:
+        """Return the fitted network with arrays that the user may have assigned to ``coefs_``."""
+        return self._fitted.with_arrays_of(self.__dict__)
 
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X.
@@ -232,7 +235,7 @@ class BaseMultilayerPerceptron(
         They are float64 where float32 would overflow or lose too much precision.
         """
         X = self._checked_to_predict(X)
-        return self._fitted.heeding(self.__dict__).raw_predictions(X)
+        return self._network_as_assigned().raw_predictions(X)
 
     def _checked_to_predict(self, X: Any) -> Any:
         if not is_evidently_valid(X, self):

@@ -109,7 +109,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             Predicted labels. A CSR matrix if the y of the fit was sparse.
         """
         X = self._checked_to_predict(X)
-        fitted = self._fitted.heeding(self.__dict__)
+        fitted = self._network_as_assigned()
         return fitted.decoded(X, fitted.target.decode)
 
     def decision_function(self, X: Any) -> Floats:

@@ -103,7 +103,7 @@ class FittedNetwork:
         last = self.learned["coefs_"][-1], self.learned["intercepts_"][-1]
         return all(bool(np.isfinite(array).all()) for array in last)
 
-    def heeding(self, attributes: Mapping[str, Any]) -> FittedNetwork:
+    def with_arrays_of(self, attributes: Mapping[str, Any]) -> FittedNetwork:
         """Return this network with arrays that the user has assigned to the estimator."""
         # A plain loop, which is fast: this runs whenever a single row is predicted.
         for name, arrays in self.learned.items():

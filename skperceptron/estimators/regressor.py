@@ -263,7 +263,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         """Return all predicted values of each target, (n_samples, T, outputs per target)."""
         X = self._checked_to_predict(X)
         target = self._target().predicting(self.categorical_prediction)
-        values = self._fitted.heeding(self.__dict__).decoded(X, target.decode)
+        values = self._network_as_assigned().decoded(X, target.decode)
         return values.reshape(len(values), -1, target.loss.outputs_per_target)
 
     @available_if(_is_categorical)

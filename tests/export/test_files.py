@@ -115,7 +115,7 @@ def test_a_file_can_be_read_by_whom_the_user_lets_read(path):
 def test_what_was_one_list_is_one_list_again(path):
     save(MODELS["huber"][0], path)
     again = load(path)
-    assert again._fitted.heeding(vars(again)) is again._fitted
+    assert again._fitted.with_arrays_of(vars(again)) is again._fitted
 
 
 def test_safetensors_reads_the_arrays(path):
