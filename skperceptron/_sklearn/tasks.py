@@ -47,7 +47,7 @@ class NetworkTask:
         epoch.report = report
         epoch.call_on_fit_task_end(estimator=self._estimator)
 
-    def whole(self) -> None:
+    def begin_and_end(self) -> None:
         """Report a fit that has run without any reports."""
         self.begin(0)
         self.end()

@@ -18,7 +18,7 @@ from ._options import check_search
 from ._parallel import StackedParallel
 
 
-class Whole(CallbackSupportMixin, BaseEstimator):
+class ManyFits(CallbackSupportMixin, BaseEstimator):
     """The estimator that callbacks see as being fitted; progress bars show its name.
 
     The estimator in it is the one that is fitted many times.
@@ -32,48 +32,48 @@ class Whole(CallbackSupportMixin, BaseEstimator):
         self.callbacks = callbacks
 
 
-class CrossValidation(Whole):
+class CrossValidation(ManyFits):
     """All fits of a cross-validation."""
 
     function = "stacked_cross_validate"
 
 
-class CrossValidationScore(Whole):
+class CrossValidationScore(ManyFits):
     """All fits of a cross-validation that returns only scores."""
 
     function = "stacked_cross_val_score"
 
 
-class LearningCurve(Whole):
+class LearningCurve(ManyFits):
     """All fits of a learning curve."""
 
     function = "stacked_learning_curve"
 
 
-class ValidationCurve(Whole):
+class ValidationCurve(ManyFits):
     """All fits of a validation curve."""
 
     function = "stacked_validation_curve"
 
 
-def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
+def _new_task(fits: ManyFits, listener: Listener) -> NetworkTask | None:
     """Return the callback task of the next fit; None if nobody listens."""
     context = listener.subtask("split")
-    return None if context is None else NetworkTask(whole, context, is_propagated=False)
+    return None if context is None else NetworkTask(fits, context, is_propagated=False)
 
 
 @contextmanager
 def reporting_parallel(
-    whole: Whole, X: Any, y: Any, options: dict[str, Any]
+    fits: ManyFits, X: Any, y: Any, options: dict[str, Any]
 ) -> Iterator[Callable[..., StackedParallel]]:
     """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
     Raises InvalidOption if an option is not what it must be, TypeError if a callback cannot work
     there.
     """
-    check_search(whole.function, {"estimator": whole.estimator, **options})
-    check_option(whole.function, "callbacks", whole.callbacks, [CALLBACKS, None])
-    refuse_misplaced(whole, whole.function)
-    refuse_single_fits(whole, whole.function)
-    with listening(whole, None, X, y, None) as listener:
-        yield partial(StackedParallel, new_task=partial(_new_task, whole, listener))
+    check_search(fits.function, {"estimator": fits.estimator, **options})
+    check_option(fits.function, "callbacks", fits.callbacks, [CALLBACKS, None])
+    refuse_misplaced(fits, fits.function)
+    refuse_single_fits(fits, fits.function)
+    with listening(fits, None, X, y, None) as listener:
+        yield partial(StackedParallel, new_task=partial(_new_task, fits, listener))

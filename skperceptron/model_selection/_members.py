@@ -309,7 +309,7 @@ def _finish(job: Job, fit: Fit | None, part: Part, sources: Mapping[Hashable, Tr
     if fit is None:
         _fit_alone(job, part, sources)
         if job.task is not None:
-            job.task.whole()
+            job.task.begin_and_end()
     elif fit.error is not None:
         raise fit.error
     else:
