@@ -20,6 +20,7 @@ import numpy as np
 
 from ..engine.arrays import Floats
 from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of, shown
+from ..usercall import warn
 
 #: The dtype of dates. Nanoseconds would only reach to the year 2262.
 DATE = np.dtype("datetime64[us]")
@@ -98,16 +99,38 @@ def with_category_codes(X: Any, categories: Mapping[int, list[Any]]) -> Any:
 
     All other values become -1.
     """
+    names = names_of(X)
     if hasattr(X, "iloc"):
         X = X.copy(deep=False)
         for j, known in categories.items():
             column = _as_categorical(X.iloc[:, j])
+            warn_if_of_other_type(with_usual_dates(column.cat.categories), known, names[j])
             X.isetitem(j, column.cat.set_categories(known).cat.codes)
         return X
     for j, known in categories.items():
+        values = _listed(X, j)
+        warn_if_of_other_type(values, known, names[j])
         place = {value: code for code, value in enumerate(known)}
-        X = _with_column(X, j, [place.get(value, -1) for value in _listed(X, j)])
+        X = _with_column(X, j, [place.get(value, -1) for value in values])
     return X
+
+
+def warn_if_of_other_type(values: Sequence[Any], known: Iterable[Any], name: Any) -> None:
+    """Warn if no value of a column is of the type of a known category: none can be equal to one."""
+    given, fitted = [value for value in values if not is_missing(value)], list(known)
+    if given and fitted and set(map(_broad_type, given)).isdisjoint(map(_broad_type, fitted)):
+        warn(
+            f"Column {name!r} holds {shown(given[0])}, but in the data of fit its categories were"
+            f" of another type, such as {shown(fitted[0])}: all of them count as unknown. Convert"
+            " the column."
+        )
+
+
+def _broad_type(value: Any) -> type:
+    """Return a value's type: the same for all numbers and truth values, and for all texts."""
+    if isinstance(value, Real | Decimal | np.bool_):
+        return float
+    return str if isinstance(value, str) else type(value)
 
 
 def _as_categorical(column: Any) -> Any:

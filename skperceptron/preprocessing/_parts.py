@@ -14,7 +14,7 @@ from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import as_dates, as_keys, as_numbers, is_missing
+from ._columns import as_dates, as_keys, as_numbers, is_missing, warn_if_of_other_type
 
 DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
@@ -172,10 +172,13 @@ class Categories(Part):
         """Return the number of each row's level, -1 if it has no known level."""
         # Not stored as an attribute: skops cannot restore a dict whose keys are truth values.
         known = {level: code for code, level in enumerate(self.levels)}
+        given = as_keys(content)
         try:
-            codes = [known.get(level, -1) for level in as_keys(content)]
+            codes = [known.get(level, -1) for level in given]
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
+        if max(codes, default=-1) < 0:
+            warn_if_of_other_type(given, known, name)
         return np.array(codes, dtype=np.intp)
 
     def _levels_to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:

@@ -207,6 +207,8 @@ def test_marked_columns_of_frames_need_no_categorical_dtype(library):
         for letters in (["z", "y"], [None, "z"])
     )
     assert_array_equal(model.predict(unknown), model.predict(missing))
+    with pytest.warns(UserWarning, match="'letter' holds 1, but .* another type, such as 'a'"):
+        model.predict(module.DataFrame({"x": X[:2, 0], "letter": [1, 2]}))
 
 
 def test_marked_columns_of_pandas_hold_what_can_be_told_apart():

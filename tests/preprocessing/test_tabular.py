@@ -1,6 +1,7 @@
 """The preprocessor of raw tables: kinds of columns, missing values, unknown levels, frames."""
 
 import pickle
+import warnings
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -422,6 +423,22 @@ def test_times_in_another_zone_become_those_of_fit(library):
     local = vienna["seen"].dt.tz_localize(None).to_frame()
     assert_array_equal(preprocessor.transform(local), expected)
     assert not np.array_equal(TabularPreprocessor().fit(given).transform(given), expected)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "given"),
+    [(["1", "2", "3"], [1, 2, 3]), ([True, False, True], ["True", "False", "True"])],
+)
+@pytest.mark.parametrize("max_one_hot", [None, 1])
+def test_categories_of_another_type_warn(fitted, given, max_one_hot):
+    fitted, given = (np.array([values], dtype=object).T for values in (fitted, given))
+    preprocessor = TabularPreprocessor([0], max_one_hot=max_one_hot).fit(fitted)
+    with pytest.warns(UserWarning, match="Column 0 holds .* another type, such as "):
+        preprocessor.transform(given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        preprocessor.transform(np.array([["new"], [5.0], [None]], dtype=object))
+        preprocessor.transform(np.array([[None]], dtype=object))
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])
