@@ -8,8 +8,7 @@ Class weights, another loss, and another threshold change its predictions, but i
 """
 
 # %%
-# In these synthetic data, 4.5 % of the rows are in the rare class, which overlaps with the other
-# one.
+# In these synthetic data, 4.5 % of the rows are in the rare class, which overlaps with the other.
 
 import warnings
 

@@ -23,7 +23,7 @@ options = {
     "hidden_layer_sizes": (8, 8),
     "solver": "lbfgs",
     "alpha": 0.1,
-    "max_iter": 500,
+    "max_iter": 1000,
     "random_state": 0,
 }
 linear = MLPBinaryClassifier(**options, activation="identity").fit(X, y)

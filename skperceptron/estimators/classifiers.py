@@ -201,7 +201,7 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skperceptron import MLPBinaryClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> network = MLPBinaryClassifier((16,), solver="lbfgs", alpha=1, max_iter=500, random_state=0)
+    >>> network = MLPBinaryClassifier((16,), solver="lbfgs", alpha=1, max_iter=1000, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
     >>> model.score(X, y) > 0.98
     True
@@ -269,7 +269,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     >>> from sklearn.datasets import load_iris
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), solver="lbfgs", alpha=1, max_iter=500, random_state=0)
+    >>> network = MLPSoftmaxClassifier((8,), solver="lbfgs", alpha=1, max_iter=1000, random_state=0)
     >>> network.fit(X, y).predict_proba(X[:1]).shape
     (1, 3)
     """

@@ -69,7 +69,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     >>> from sklearn.neural_network import MLPClassifier
     >>> from skperceptron.exchange import from_sklearn
     >>> X, y = load_iris(return_X_y=True)
-    >>> theirs = MLPClassifier((8,), solver="lbfgs", alpha=1, max_iter=500, random_state=0)
+    >>> theirs = MLPClassifier((8,), solver="lbfgs", alpha=1, max_iter=1000, random_state=0)
     >>> ours = from_sklearn(theirs.fit(X, y))
     >>> np.allclose(ours.predict_proba(X), theirs.predict_proba(X))
     True
