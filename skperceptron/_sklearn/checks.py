@@ -162,6 +162,21 @@ def checking() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
+@contextmanager
+def _pointing_to_tables() -> Iterator[None]:
+    """Add a note to errors about texts and gaps: which estimators take them."""
+    try:
+        yield
+    except ValueError as error:
+        if re.match("Input X contains NaN|could not convert string to float", str(error)):
+            error.add_note(
+                "If X is a table with texts or gaps, use TabularMLPClassifier or"
+                " TabularMLPRegressor of skperceptron.tabular, or put TabularPreprocessor of"
+                " skperceptron.preprocessing before the network in a pipeline."
+            )
+        raise
+
+
 def are_evidently_targets(y: Any, n_rows: int, multi_output: bool) -> bool:
     """Tell whether scikit-learn's checks would surely return these targets as they are."""
     return (
@@ -197,7 +212,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
             return X if y is NO_TARGETS else (X, y)
         # Names and number of the columns remain to be checked.
         usual["skip_check_array"] = True
-    with checking():
+    with checking(), _pointing_to_tables():
         found = validate_data(estimator, X, y, **{**usual, **checks})
     if pages is not None:
         checked = found[0] if isinstance(found, tuple) else found

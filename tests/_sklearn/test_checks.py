@@ -133,3 +133,12 @@ def test_tensors_that_scikit_learn_would_hand_on_are_refused(call, monkeypatch):
     monkeypatch.setattr(checks, "get_config", lambda: {"array_api_dispatch": True})
     with pytest.raises(TypeError, match=r"NumPy arrays are needed, got a .*\.Tensor: convert it"):
         call()
+
+
+@pytest.mark.parametrize("value", ["red", np.nan])
+def test_errors_about_texts_and_gaps_point_to_what_takes_tables(value):
+    table = pd.DataFrame({"a": [value] * 24, "b": X[:, 0]})
+    with pytest.raises(ValueError) as caught:
+        MLPRegressor().fit(table, X[:, 0])
+    (note,) = caught.value.__notes__
+    assert "TabularMLPRegressor" in note and "TabularPreprocessor" in note
