@@ -50,7 +50,7 @@ def in_training(normalization, x, learned):
     work = Workspace(
         network, network.views(vector), len(x), gradient=network.views(gradient), noise=[None]
     )
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     return work.raw[0], [array[0] for array in network.views(vector)[0]]
 

@@ -59,8 +59,6 @@ class Workspace(Bench):
     ----------
     inputs : dict of str to Input
         To be filled before ``forward``.
-    x : ndarray of shape (K, B, D) or Input
-        What is to be filled for the first input: its array, or the input itself if it has none.
     multiplicity : int
         How many predictions there are for each row of the batch (m); 1 except in the training of
         networks that share weights.
@@ -115,8 +113,6 @@ class Workspace(Bench):
         self._wanted: dict[int, bool] = {}
         self._input_gradients = input_gradients
         self.inputs = self._all_inputs(inputs or {})
-        first: Any = next(iter(self.inputs.values()))
-        self.x: Any = getattr(first, "array", first)
         #: What each node reads, what it writes, and the calls that make private copies.
         self._operands: list[list[Any]] = []
         self._values: list[Any] = []

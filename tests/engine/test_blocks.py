@@ -64,12 +64,12 @@ def test_gradient_matches_central_differences(normalization, dropout, skip_conne
     def value(parameters):
         # The same seed draws the same dropout masks.
         work, _ = training_workspace(network, parameters.copy())
-        work.x[:] = x
+        work.inputs["x"].array[:] = x
         work.forward()
         return (work.raw * direction).sum()
 
     work, gradient = training_workspace(network, vector.copy())
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     work.delta[:] = direction
     work.backward()
@@ -85,7 +85,7 @@ def test_standardised_values_have_mean_zero_and_variance_one(normalization):
     vector, x, _ = problem(network)
     network.views(vector)[node][0][0, 0] = start_of(network.nodes[node].block)
     work, _ = training_workspace(network, vector)
-    work.x[:] = 1e3 * x + 5e3
+    work.inputs["x"].array[:] = 1e3 * x + 5e3
     work.forward()
     axis = 0 if isinstance(normalization, BatchNormalization) else 1
     # Tanh has overwritten the buffer of the standardised values: undo it.
@@ -101,7 +101,7 @@ def test_running_statistics_follow_those_of_the_batches():
     views = network.views(vector)
     views[1][0][0, 0] = start_of(block)
     work, _ = training_workspace(network, vector)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     z = x[0] @ views[0][0][0] + views[0][1][0]
     _, _, mean, variance = views[1][0][0].reshape(4, H)
@@ -116,7 +116,7 @@ def test_a_batch_of_one_row_is_normalised_to_the_shift():
     work = Workspace(
         network, network.views(vector), 1, gradient=network.views(np.empty_like(vector))
     )
-    work.x[:] = x[:, :1]
+    work.inputs["x"].array[:] = x[:, :1]
     work.forward()
     assert np.isfinite(work.raw).all()
     assert (network.views(vector)[1][0][0].reshape(4, H)[3] > 0).all()
@@ -129,7 +129,7 @@ def test_folding_batch_normalization_changes_no_prediction(skip_connections):
     # Variances are positive.
     parameters = network.views(np.abs(vector))
     work = Workspace(network, parameters, B)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     folded, learned = fold_lines(network, parameters)
     assert not any(n.block.kind == "batch_normalization" for n in folded.nodes)
@@ -161,7 +161,7 @@ def test_dropout_keeps_the_mean_and_silences_the_given_share():
     network = multilayer_perceptron(1, (20_000,), 1, [[ReLU()]], dropout=([0.0], [0.3]))
     vector = np.ones((1, network.n_parameters))
     work, _ = training_workspace(network, vector)
-    work.x[:] = 1
+    work.inputs["x"].array[:] = 1
     work.forward()
     dropped = work.value_of(2)[0]
     # 140,000 draws: the standard error of the share is 0.0012.
@@ -178,12 +178,12 @@ def test_each_member_has_its_own_rate_and_noise():
     vectors = rng.normal(size=(3, stacked.n_parameters))
     x = rng.normal(size=(3, B, D))
     work, _ = training_workspace(stacked, vectors, seeds=(5, 6, 7))
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     for k, rate in enumerate(rates):
         alone = build(dropout=([rate], [rate], [0.3]))
         single, _ = training_workspace(alone, vectors[k : k + 1], seeds=(5 + k,))
-        single.x[:] = x[k]
+        single.inputs["x"].array[:] = x[k]
         single.forward()
         assert_allclose(work.raw[k], single.raw[0], rtol=1e-12)
     kept = stacked.members([2, 0])
@@ -200,7 +200,7 @@ def test_dropout_of_sparse_input_leaves_the_data_alone():
     matrix = sparse.csr_array(sparse.random(B, D, density=0.8, random_state=0))
     before = matrix.copy()
     work, _ = training_workspace(network, vector, is_sparse=True)
-    work.x.matrices = [matrix]
+    work.inputs["x"].matrices = [matrix]
     for _ in range(3):
         work.forward()
         value = work.holder_of(0)
@@ -219,7 +219,7 @@ def test_normalization_agrees_with_pytorch(normalization):
     views[1][0][0, 0] = start_of(network.nodes[1].block)
     start = vector.copy()
     work, gradient = training_workspace(network, vector)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     raw = work.raw.copy()
     work.delta[:] = direction

@@ -444,7 +444,7 @@ def test_sparse_and_borrowed_inputs_give_what_dense_ones_give_or_are_refused(cas
             bind(network, vectors, inputs=thin)
     else:
         work, gradient = bind(network, vectors.copy(), inputs=thin)
-        work.x.matrices = [sparse.csr_array(x[0])]
+        work.inputs["x0"].matrices = [sparse.csr_array(x[0])]
         work.forward()
         assert_allclose(work.raw, raw, rtol=1e-12, atol=1e-12)
         work.delta[:] = direction

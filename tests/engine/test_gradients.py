@@ -138,7 +138,7 @@ def workspace_of(network, vectors, x, weight):
         noise=[np.random.default_rng(0) for _ in vectors],
         weighted=weight is not None,
     )
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     if weight is not None:
         # The statistics of a batch count rows by their weights.
         work.row_shares[:, :, 0] = weight / weight.sum()
@@ -324,7 +324,7 @@ def test_gradient_of_a_stacked_member_equals_the_gradient_alone(skip_connections
         gradient = np.empty_like(vectors[members])
         views = network.views(gradient)
         work = Workspace(network, network.views(vectors[members]), B, gradient=views)
-        work.x[:] = x[members]
+        work.inputs["x"].array[:] = x[members]
         work.forward()
         work.delta[:] = delta[members]
         work.backward()
@@ -349,7 +349,7 @@ def test_gradient_of_any_activation_is_the_same_in_a_stack(activation):
     data = TrainingSet(x, Targets(y))
     gradient = np.empty_like(vectors)
     work = Workspace(stacked, stacked.views(vectors), B, gradient=stacked.views(gradient))
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     work.delta[:] = work.raw - y
     work.backward()

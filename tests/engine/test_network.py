@@ -164,7 +164,7 @@ def test_forward_pass_equals_the_formula_written_out(hidden, skip_connections):
     vectors = rng.normal(size=(3, network.n_parameters))
     x = rng.normal(size=(3, 6, 3))
     work = Workspace(network, network.views(vectors), 6)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     for k in range(3):
         expected = plain_forward(network, vectors[k], x[k], hidden, skip_connections)
@@ -180,7 +180,7 @@ def test_each_member_is_computed_with_its_own_activation():
 
     def raw(network, members):
         work = Workspace(network, network.views(vectors[members]), 5)
-        work.x[:] = x[members]
+        work.inputs["x"].array[:] = x[members]
         work.forward()
         return work.raw
 

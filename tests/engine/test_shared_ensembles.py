@@ -56,7 +56,7 @@ def trained(network, vectors, x, **options):
     work = Workspace(
         network, network.views(vectors), B, gradient=network.views(gradient), **options
     )
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     return work, gradient
 

@@ -56,10 +56,10 @@ def bind(network, vectors, batch_size, **options):
 
 
 def run(work, x, delta):
-    if isinstance(work.x, SparseBatch):
-        work.x.matrices = x
+    if isinstance(work.inputs["x"], SparseBatch):
+        work.inputs["x"].matrices = x
     else:
-        work.x[:] = x
+        work.inputs["x"].array[:] = x
     work.forward()
     raw = work.raw.copy()
     work.delta[:] = delta
@@ -79,7 +79,7 @@ def test_step_of_any_activation_allocates_nothing_of_batch_size(peak_of, activat
     delta = rng.normal(size=(1, batch_size, C)).astype(dtype)
 
     def step():
-        work.x[:] = x
+        work.inputs["x"].array[:] = x
         work.forward()
         work.delta[:] = delta
         work.backward()
@@ -95,7 +95,7 @@ def test_step_of_any_wiring_allocates_nothing_of_batch_size(peak_of, skip_connec
     network = build(skip_connections, hidden=(units,) * 3)
     rng = np.random.RandomState(0)
     work, _ = bind(network, rng.normal(size=(n_members, network.n_parameters)), batch_size)
-    work.x[:] = rng.normal(size=work.x.shape)
+    work.inputs["x"].array[:] = rng.normal(size=work.inputs["x"].array.shape)
     delta = rng.normal(size=work.delta.shape)
 
     def step():
@@ -111,7 +111,7 @@ def test_parameters_are_read_where_they_lie(skip_connections):
     network = build(skip_connections)
     vectors = np.ones((2, network.n_parameters))
     work = Workspace(network, network.views(vectors), B)
-    work.x[:] = 1
+    work.inputs["x"].array[:] = 1
     vectors[:] = 0
     work.forward()
     assert_array_equal(work.raw, 0)
@@ -150,7 +150,7 @@ def test_input_of_a_workspace_survives_a_step():
     work, _ = bind(network, rng.normal(size=(1, network.n_parameters)), B)
     x = rng.normal(size=(1, B, D))
     run(work, x, rng.normal(size=(1, B, C)))
-    assert_array_equal(work.x, x)
+    assert_array_equal(work.inputs["x"].array, x)
 
 
 @pytest.mark.parametrize("skip_connections", WIRINGS)
@@ -183,7 +183,7 @@ def test_workspace_of_some_members_works_on_their_parameters_alone():
     leading = Workspace(network, network.views(vectors[:2]), B, members=slice(0, 2))
     last = Workspace(network, network.views(vectors[2:]), B, members=slice(2, 3))
     for work, members in ((everyone, slice(None)), (leading, slice(0, 2)), (last, slice(2, 3))):
-        work.x[:] = x[members]
+        work.inputs["x"].array[:] = x[members]
         work.forward()
     assert_array_equal(np.concatenate([leading.raw, last.raw]), everyone.raw)
 
@@ -202,7 +202,7 @@ def test_predicting_and_training_workspaces_agree(activation):
     x = rng.normal(size=(2, B, D))
     trains, _ = bind(network, vectors, B)
     predicts = Workspace(network, network.views(vectors), B)
-    predicts.x[:] = x
+    predicts.inputs["x"].array[:] = x
     predicts.forward()
     assert_allclose(run(trains, x, 0), predicts.raw, rtol=1e-12, atol=1e-12)
 
@@ -401,15 +401,15 @@ def assert_shared_values_are_safe(network, n_members, trains):
     ]
     if not trains:
         work = Workspace(network, network.views(vectors), B)
-        work.x[:] = x
+        work.inputs["x"].array[:] = x
         work.forward()
         assert_allclose(work.raw, expected, rtol=1e-10, atol=1e-12)
-        assert_array_equal(work.x, x)
+        assert_array_equal(work.inputs["x"].array, x)
         return
     delta = rng.normal(size=(n_members, B, C))
     work, gradient = bind(network, vectors.copy(), B, input_gradients=True)
     assert_allclose(run(work, x, delta), expected, rtol=1e-10, atol=1e-12)
-    assert_array_equal(work.x, x)
+    assert_array_equal(work.inputs["x"].array, x)
     for k in range(n_members):
 
         def loss(vector, rows, k=k):
@@ -460,7 +460,7 @@ def test_value_of_a_network_that_ends_in_a_shared_value_is_not_overwritten():
     vectors = np.random.RandomState(0).normal(size=(1, network.n_parameters))
     x = np.random.RandomState(1).normal(size=(1, B, D))
     work = Workspace(network, network.views(vectors), B)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     weight, bias = network.views(vectors)[0]
     assert_allclose(work.raw[0], 2 * (x[0] @ weight[0] + bias[0]), rtol=1e-12)
@@ -477,7 +477,7 @@ def test_dropout_hands_on_a_shared_value_that_nobody_may_write_over():
     vectors = np.random.RandomState(0).normal(size=(2, network.n_parameters))
     x = np.random.RandomState(1).normal(size=(2, B, D))
     work = Workspace(network, network.views(vectors), B)
-    work.x[:] = x
+    work.inputs["x"].array[:] = x
     work.forward()
     (w1, b1), _, _, (w2, b2) = network.views(vectors)
     z = x @ w1 + b1
