@@ -16,6 +16,9 @@ from .plan import Plan
 #: The factors of a step besides the optimiser's coefficients; the last columns of the table.
 OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
 
+#: Indices of these columns.
+DECAY, L2, L1 = range(-len(OWN_SCALARS), 0)
+
 #: Steps whose numbers are computed at once if they depend on nothing but the steps' positions: many
 #: epochs of a small fit then need a few calls.
 STEPS_AHEAD = 1_024
@@ -122,8 +125,8 @@ class Scalars:
         with np.errstate(over="ignore", invalid="ignore"):
             penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
             l1, l2 = penalty * self._l1_ratios, penalty * (1 - self._l1_ratios)
-        self.table[:, :, -2] = in_range(l2, self.table.dtype)
-        self.table[:, :, -1] = in_range(l1, self.table.dtype)
+        self.table[:, :, L2] = in_range(l2, self.table.dtype)
+        self.table[:, :, L1] = in_range(l1, self.table.dtype)
 
     def prepare(self) -> None:
         """Compute the numbers of the next epoch, except the penalties."""
@@ -162,7 +165,7 @@ class Scalars:
         rate = float(known.rates[place.start])
         for k in alike:
             self._members[k].current_rate = rate
-        self.table[:, as_slice(alike), :-2] = known.numbers[place][place_of]
+        self.table[:, as_slice(alike), :L2] = known.numbers[place][place_of]
 
     def _forecast(self, member: Member, n_steps: int, k: int) -> _Forecast:
         """Compute the numbers of member k for its next epoch, or for several epochs."""
@@ -195,7 +198,7 @@ class Scalars:
     def alike(self) -> list[bool]:
         """For each step, whether all its members have the same coefficients of the optimiser."""
         if self._alike is None:
-            coefficients = self.table[:, :, : -len(OWN_SCALARS)]
+            coefficients = self.table[:, :, :DECAY]
             first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
             of_first = np.take_along_axis(coefficients, first, axis=1)
             is_like_first = (coefficients == of_first).all(axis=2) | ~self._takes_step

@@ -17,7 +17,7 @@ from ..engine.arrays import Booleans, Call, Floats, in_range
 from ..engine.calls import number, squared_lengths_calls
 from .groups import Groups
 from .member import Recipe
-from .scalars import OWN_SCALARS
+from .scalars import DECAY, L1, L2, OWN_SCALARS
 from .vectors import Vectors
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
@@ -87,7 +87,7 @@ class Update:
         if n_members == 1:
             columns = [column.reshape(()) for column in columns]
         self._coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
-        self._own_scalars = columns[n * n_factors :]
+        self._columns = columns
 
     # Steps take one of these lists, most often that for compiled steps.
 
@@ -164,7 +164,7 @@ class Update:
         """Add the penalties' gradients."""
         weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
-        _, l2, l1 = self._own_scalars
+        l2, l1 = self._columns[L2], self._columns[L1]
         if not member_wise and self._l2 is not None:
             # One vector for all members takes a third of the time of a broadcast over them.
             vectors = (*self._vectors[:2], self._l2, self._room)
@@ -185,7 +185,7 @@ class Update:
         """Apply decoupled weight decay, if there is any."""
         weights = self._penalized(self._vectors[0], start)
         if weights.size and any(r.optimizer.weight_decay for r in self._recipes):
-            room, decay = self._room[..., : weights.shape[-1]], self._own_scalars[0]
+            room, decay = self._room[..., : weights.shape[-1]], self._columns[DECAY]
             yield partial(np.multiply, weights, decay, room)
             yield from _scaled(room, self._decay_strengths, start)
             yield partial(np.subtract, weights, room, weights)
