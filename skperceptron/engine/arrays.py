@@ -114,7 +114,7 @@ def mean_of_rows(values: Floats, sample_weight: Floats | None) -> Floats:
     return (values * weight).sum(axis=-2) / weight.sum(axis=-2)
 
 
-def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
+def outputs_before_rows(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
     """Return an array of zeros, (K, B, C), that lies in memory as (K, C, B)."""
     return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)
 

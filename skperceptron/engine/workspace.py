@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Call, Floats, outputs_first
+from .arrays import Call, Floats, outputs_before_rows
 from .blocks import Bench
 from .inputs import DenseInput, Input, SparseBatch
 from .network import INPUT, Learned, Network, first_weight
@@ -175,7 +175,7 @@ class Workspace(Bench):
             return self._buffer(len(self.network.nodes) - 1)
         n_members, n_rows = self._shape
         n_outputs = self.network.n_outputs
-        return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
+        return outputs_before_rows(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
 
     def _all_inputs(self, given: Mapping[str, Input]) -> dict[str, Input]:
         """Return the inputs of the network, by name; those that are not given are made."""

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
+from ..engine.arrays import Call, Floats, Integers, outputs_before_rows, runs
 from ..engine.calls import number, of_members, squared_lengths_calls
 from ..engine.compiled import LARGE_PRODUCT
 from ..losses import Loss
@@ -226,7 +226,7 @@ class BoundStep:
         They are the same arrays in each step, as tables need them.
         """
         n_members, n_rows, _ = self._work.delta.shape
-        targets = outputs_first(n_members, n_rows, n_targets, self._dtype)
+        targets = outputs_before_rows(n_members, n_rows, n_targets, self._dtype)
         return targets, np.empty((n_members, n_rows, 1), self._dtype)
 
     def gather_calls(self, order: Integers) -> list[Call]:

@@ -54,8 +54,8 @@ class Window:
         shape = (len(recipes), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        self.y = _outputs_in_front(data[0].targets.n_outputs, *shape, dtype)
-        self.raw = _outputs_in_front(n_outputs, *shape, dtype)
+        self.y = _outputs_first(data[0].targets.n_outputs, *shape, dtype)
+        self.raw = _outputs_first(n_outputs, *shape, dtype)
         self.factor = np.zeros((*shape, 1), dtype=dtype) if weights.are_given else None
         self._weights = weights
         self._losses = list(runs([recipe.loss for recipe in recipes]))
@@ -67,7 +67,7 @@ class Window:
         """Let steps keep notes: intermediate results from which losses are computed faster."""
         n_notes = max(loss.n_notes for loss, _ in self._losses)
         if n_notes:
-            self.notes = _outputs_in_front(n_notes, *self.order.shape, self.raw.dtype)
+            self.notes = _outputs_first(n_notes, *self.order.shape, self.raw.dtype)
             # Losses are also computed for rows that no step takes: with notes of 1, that causes no
             # warnings.
             self.notes.fill(1)
@@ -102,6 +102,6 @@ class Window:
         return np.einsum("kn,kn->k", losses, shares)
 
 
-def _outputs_in_front(n_outputs: int, n_members: int, n_rows: int, dtype: np.dtype) -> Floats:
+def _outputs_first(n_outputs: int, n_members: int, n_rows: int, dtype: np.dtype) -> Floats:
     """Return an array of zeros, (K, n, C), that lies in memory as (C, K, n)."""
     return np.zeros((n_outputs, n_members, n_rows), dtype).transpose(1, 2, 0)
