@@ -125,7 +125,8 @@ class Stack:
         self.steps = self._bind_steps(groups)
         self._runner = runner(self.steps, ahead, self._team)
         self._validation: ValidationPass | None = None
-        self._is_gathered = False
+        #: Whether these members have begun to take steps.
+        self._has_begun = False
         self._reported = _ReportedLosses(recipes, self._plan, n_outputs)
         # Members with equal settings and the same generator have the same shuffles.
         settings = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
@@ -171,7 +172,7 @@ class Stack:
         self.order[0] = member.rows
         self.vectors.renew(0, member)
         self._validation = None
-        self._is_gathered = False
+        self._has_begun = False
 
     def run_epoch(self) -> Floats:
         """Train every member on each of its rows once; return the losses, (K,), in float64.
@@ -179,7 +180,7 @@ class Stack:
         They are means over the steps of the epoch, penalty included.
         """
         is_reordered = self._shuffle()
-        if self._weights.are_given and (is_reordered or not self._is_gathered):
+        if self._weights.are_given and (is_reordered or not self._has_begun):
             self._weights.renew(self.order)
             self.scalars.weigh_penalties(self._weights.sums)
         self.scalars.prepare()
@@ -197,15 +198,14 @@ class Stack:
     def _take_steps(self) -> Floats:
         """Take all steps of an epoch; return the sums of the rows' losses, (K,) float64."""
         totals = np.zeros(len(self.members))
-        n_rows = self._plan.counts[0]
-        stays_gathered = self._plan.n_steps == 1 and n_rows == self.order.shape[1]
-        order = self.order[:, :n_rows]
+        order = self.order[:, : self._plan.counts[0]]
+        # The only batch of an epoch, if it holds all rows, is gathered once.
+        keeps_rows = self._plan.n_steps == 1 and order.shape == self.order.shape
         i = 0
         for window, steps in zip(self._plan.windows, self.steps, strict=True):
             self.window.open(window.start, order, self._first_rows)
-            # The only batch of an epoch, which holds all rows, is gathered once.
-            self._runner.take(steps, i, gathers=not (stays_gathered and self._is_gathered))
-            self._is_gathered = True
+            self._runner.take(steps, i, gathers=not (keeps_rows and self._has_begun))
+            self._has_begun = True
             i += len(steps)
             totals += self.window.losses()
         return totals
