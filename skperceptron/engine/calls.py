@@ -38,7 +38,7 @@ class OfMembers(partial[Any]):
     members: tuple[int, int]
 
 
-class Special(partial[Any]):
+class TwoFormCall(partial[Any]):
     """A call of a function that compiled tables do not know.
 
     ``table_form`` is a call that gives the same bits, for tables.
@@ -157,7 +157,7 @@ def add_to_rows(row: Floats, out: Floats) -> Call:
     ger = blas.sger if out.dtype == np.float32 else blas.dger
     # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a: by position, since
     # keyword arguments would take as long as the work.
-    call = Special(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
+    call = TwoFormCall(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
     call.table_form = partial(np.add, out, row, out)
     return call
 
