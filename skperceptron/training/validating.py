@@ -96,12 +96,13 @@ class ValidationPass:
         self._judges: dict[int, Judge] = {
             k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
         }
-        joining = {k: judge for k, judge in self._judges.items() if judge.n_rows_together}
-        n_rows = max((judge.n_rows_together for judge in joining.values()), default=0)
+        counts = {k: n for k, judge in self._judges.items() if (n := judge.n_rows_together)}
+        n_rows = max(counts.values(), default=0)
         widest = network.widest(spares_input=False)
-        is_large = n_rows * widest > BLOCK or len(joining) * n_rows * widest > TOGETHER
-        may_join = joining and not is_large
-        self._together = _Together(network, joining, dtype) if may_join else None
+        if n_rows * widest > BLOCK or len(counts) * n_rows * widest > TOGETHER:
+            counts = {}
+        joining = {k: self._judges[k] for k in counts}
+        self._together = _Together(network, joining, dtype) if joining else None
 
     def outcomes(self, asked: Sequence[int], parameters: Floats) -> dict[int, Outcome]:
         """Validate the members at some positions, which predict with these parameters, (K, P).
@@ -132,12 +133,13 @@ class _Together:
 
     def __init__(self, network: Network, judges: Mapping[int, Judge], dtype: np.dtype) -> None:
         self.members = judges.keys()
-        self._n_rows = {k: judge.n_rows_together for k, judge in judges.items()}
-        x = np.zeros((len(judges), max(self._n_rows.values()), network.n_inputs), dtype=dtype)
+        given = [judge.dense_rows() for judge in judges.values()]
+        self._n_rows = dict(zip(judges, map(len, given), strict=True))
+        x = np.zeros((len(given), max(map(len, given)), network.n_inputs), dtype=dtype)
         # Numbers too large for float32 become infinite, which the judge detects.
         with np.errstate(over="ignore"):
-            for of_member, (k, judge) in zip(x, judges.items(), strict=True):
-                of_member[: self._n_rows[k]] = judge.dense_rows()
+            for of_member, rows in zip(x, given, strict=True):
+                of_member[: len(rows)] = rows
         self._places = as_slice(list(judges))
         self._comparisons = _joined({k: judge.comparison for k, judge in judges.items()})
         self._x = DenseInput(x)
