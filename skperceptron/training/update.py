@@ -15,7 +15,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
 from ..engine.calls import number, squared_lengths_calls
-from .groups import Groups
+from .groups import Groups, Part
 from .member import Recipe
 from .scalars import DECAY, L1, L2, OWN_SCALARS
 from .vectors import Vectors
@@ -65,11 +65,11 @@ class Update:
         arrays = [vectors.parameters, vectors.gradient, *vectors.state.values()]
         # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
         self._vectors = arrays if n_members > 1 else [array[0] for array in arrays]
-        self._length = max(1, CHUNK // n_members)
-        self._room = np.empty_like(self._vectors[0][..., : self._length])
+        self._chunk_length = max(1, CHUNK // n_members)
+        self._room = np.empty_like(self._vectors[0][..., : self._chunk_length])
         # All chunks use the same temporary arrays, which therefore stay in the cache.
         n_scratch = recipes[0].optimizer.n_scratch
-        self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
+        self._scratch = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
         self._batch_weight = batch_weight
         self._make_scalars(len(groups.rate_factors))
@@ -124,14 +124,14 @@ class Update:
         ``member_wise``, compiled steps do the calls member by member.
         """
         end = self._vectors[0].shape[-1]
-        starts = range(0, end, self._length)
+        starts = range(0, end, self._chunk_length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
                 yield from self._penalties(start, member_wise)
                 yield from self._decay(start)
-                yield from self._optimizer(start, start + self._length, flat, member_wise)
+                yield from self._optimizer(start, start + self._chunk_length, flat, member_wise)
             return
         # The norm of a gradient is known only when all penalties have been added.
         for start in starts:
@@ -149,7 +149,7 @@ class Update:
         None if it differs from epoch to epoch, or if a broadcast is as fast.
         """
         n_members = len(self._recipes)
-        is_one_chunk = n_members > 1 and self._length >= self._vectors[0].shape[1]
+        is_one_chunk = n_members > 1 and self._chunk_length >= self._vectors[0].shape[1]
         if not (self._has_l2 and is_one_chunk) or self._batch_weight is None:
             return None
         strengths = np.zeros_like(self._vectors[0])
@@ -194,32 +194,27 @@ class Update:
         """Take the optimiser's step on a part of the vectors, chunk by chunk."""
         optimizer = self._recipes[0].optimizer
         list_calls = optimizer.fused_calls if member_wise else optimizer.update_calls
-        vectors, rooms, coefficients = self._vectors, self._rooms, self._coefficients
+        vectors, scratch, coefficients = self._vectors, self._scratch, self._coefficients
         if flat:
             # Without broadcasting an operation takes half the time.
             coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
-        if flat and len(self._parts) == 1:
+        parts, length = self._parts, self._chunk_length
+        if flat and len(parts) == 1:
             # The vectors of all members are treated as a single one.
-            vectors, rooms = ([v.reshape(-1) for v in group] for group in (vectors, rooms))
-            runs = [(range(0, vectors[0].size, self._room.size), coefficients[0])]
-        else:
-            runs = [
-                (
-                    range(max(first, part.place.start), min(stop, part.place.stop), self._length),
-                    coefficients[part.factor],
-                )
-                for part in self._parts
-            ]
-        for starts, own in runs:
-            for start in starts:
-                chunk = slice(start, min(start + starts.step, starts.stop))
+            vectors, scratch = ([v.reshape(-1) for v in group] for group in (vectors, scratch))
+            stop, length = vectors[0].size, self._room.size
+            parts = [Part(slice(0, stop), 0)]
+        for part in parts:
+            end = min(stop, part.place.stop)
+            for start in range(max(first, part.place.start), end, length):
+                chunk = slice(start, min(start + length, end))
                 parameters, gradient, *state = [v[..., chunk] for v in vectors]
-                state += [room[..., : parameters.shape[-1]] for room in rooms]
-                yield from list_calls(parameters, gradient, state, own)
+                state += [room[..., : parameters.shape[-1]] for room in scratch]
+                yield from list_calls(parameters, gradient, state, coefficients[part.factor])
 
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""
-        return vectors[..., start : min(start + self._length, max(self._n_penalized, start))]
+        return vectors[..., start : min(start + self._chunk_length, max(self._n_penalized, start))]
 
 
 def _reaching(
