@@ -128,21 +128,8 @@ def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluat
     member, data = run.member, run.data
     network = run.model.network
     tapped, taps = _tapped(network)
-    # A copy: batch normalisation updates the statistics among the parameters.
-    parameters = member.parameters.astype(np.float64)[np.newaxis]
-    gradient = np.zeros_like(parameters)
-    work = Workspace(
-        tapped,
-        tapped.views(parameters),
-        data.n_rows,
-        gradient=tapped.views(gradient),
-        inputs=data.holders(1),
-        noise=[None],
-        weighted=network.mixes_rows and member.recipe.sample_weight is not None,
-        # A training step's own sigmoids may overflow, and NumPy's warning is off in epochs only.
-        like_numpy=True,
-        input_gradients=with_input_gradient,
-    )
+    gradient = np.zeros((1, network.n_parameters))
+    work = _training_workspace(run, tapped, gradient, with_input_gradient)
     _fill(work, data)
     shares = _shares(member, data.n_rows)[:, np.newaxis]
     if work.row_shares is not None and work.total_weights is not None:
@@ -162,6 +149,27 @@ def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluat
     of_parameters = node_parameters(network, network.views(gradient))
     of_input = work.input_gradient(FIRST)[0] if with_input_gradient else None
     return Evaluation(data.X, values, gradients, of_parameters, loss, of_input)
+
+
+def _training_workspace(
+    run: Run, tapped: Network, gradient: Floats, input_gradients: bool
+) -> Workspace:
+    """Return the arrays of a training step that writes its gradient into ``gradient``, (1, P)."""
+    member, data = run.member, run.data
+    # A copy: batch normalisation updates the statistics among the parameters.
+    parameters = member.parameters.astype(np.float64)[np.newaxis]
+    return Workspace(
+        tapped,
+        tapped.views(parameters),
+        data.n_rows,
+        gradient=tapped.views(gradient),
+        inputs=data.holders(1),
+        noise=[None],
+        weighted=tapped.mixes_rows and member.recipe.sample_weight is not None,
+        # A training step's own sigmoids may overflow, and NumPy's warning is off in epochs only.
+        like_numpy=True,
+        input_gradients=input_gradients,
+    )
 
 
 def _shares(member: Member, n_rows: int) -> Floats:
