@@ -53,6 +53,18 @@ Found = TypeVar("Found")
 #: A penalty with a larger factor than this decides alone: beside it, the mean loss has no effect.
 LARGEST_PENALTY = 1e15
 
+#: Parameters that decide which arrays a network learns, and in which shapes.
+SHAPING = (
+    "hidden_layer_sizes",
+    "skip_connections",
+    "normalization",
+    "feature_scale",
+    "parametric_activation",
+    "ensemble_size",
+    "numeric_embedding",
+    "embedding_dim",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -352,17 +364,11 @@ def _network_to_go_on_with(
         return earlier
     network: Network = estimator._build_network(choices.wiring, estimator.n_features_in_, n_outputs)
     if what_is_learned(network) != what_is_learned(earlier):
+        given = ", ".join(f"{name}={getattr(estimator, name)!r}" for name in SHAPING)
         raise ValueError(
-            "warm_start and partial_fit continue with the weights of the earlier fit: "
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
-            f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
-            f" feature_scale={estimator.feature_scale!r},"
-            f" parametric_activation={estimator.parametric_activation!r},"
-            f" ensemble_size={estimator.ensemble_size!r}, numeric_embedding="
-            f"{estimator.numeric_embedding!r}, embedding_dim={estimator.embedding_dim!r}, the"
-            " number of outputs"
-            f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
-            " must stay as they were."
+            f"warm_start and partial_fit continue with the weights of the earlier fit: {given}, the"
+            f" number of outputs (loss={estimator.loss!r}), and what"
+            f" activation={estimator.activation!r} learns must stay as they were."
         )
     return network
 
