@@ -145,7 +145,7 @@ class Continuation:
                 place[:] = array
         return vector[0]
 
-    def sources(
+    def generators(
         self, noise: np.random.Generator, rng: np.random.RandomState, seed: Any, rows_seen: int
     ) -> tuple[np.random.Generator, np.random.RandomState]:
         """Continue the dropout of the earlier call, if a seed would draw its masks again.

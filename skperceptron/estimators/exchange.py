@@ -98,7 +98,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     learned["coefs_"] = [np.array(weight, dtype=FLOAT64) for weight in fitted.coefs_]
     learned["intercepts_"] = [np.array(bias, dtype=FLOAT64) for bias in fitted.intercepts_]
     ours._store_fitted(FittedNetwork(network, target, learned))
-    _tell_history(fitted, ours)
+    _copy_history(fitted, ours)
     ours.validation_loss_curve_ = None
     if not choices.is_lbfgs:
         ours._later = Continuation(no_improvement=0)
@@ -119,7 +119,7 @@ def _rows_like_those_of(fitted: Any) -> Any:
     return fitted.classes_ if is_one_label_per_row else np.eye(fitted.n_outputs_, dtype=int)
 
 
-def _tell_history(source: Any, receiver: Any) -> None:
+def _copy_history(source: Any, receiver: Any) -> None:
     names = _HISTORY if source.early_stopping is False else (*_HISTORY, *_VALIDATION)
     for name in names:
         if hasattr(source, name):
@@ -201,7 +201,7 @@ def to_sklearn(
     take_over_features(theirs, network)
     if is_classifier:
         let_predict(theirs, target.classes, is_multilabel=isinstance(target, Indicators))
-    _tell_history(network, theirs)
+    _copy_history(network, theirs)
     let_go_on(theirs)
     return theirs
 

@@ -239,7 +239,7 @@ def _member(
     rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
     noise = _noise(choices, rng)
     if mode.continuing and noise is not None:
-        noise, rng = start.later.sources(noise, rng, estimator.random_state, estimator.t_)
+        noise, rng = start.later.generators(noise, rng, estimator.random_state, estimator.t_)
     validate = None if held_out is None else _validation(estimator, model, held_out)
     n_samples, weight = len(rows), checked.weight
     if data.is_at_hand and not mode.incremental:

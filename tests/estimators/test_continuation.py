@@ -67,7 +67,7 @@ def test_without_an_average_training_goes_on_from_what_is_shown():
 def test_dropout_goes_on_where_the_seed_would_draw_the_same_masks(seed, goes_on):
     earlier, rng = np.random.default_rng(9), np.random.RandomState(1)
     fresh = np.random.default_rng(0)
-    noise, shuffles = Continuation(noise=(5, earlier)).sources(fresh, rng, seed, rows_seen=40)
+    noise, shuffles = Continuation(noise=(5, earlier)).generators(fresh, rng, seed, rows_seen=40)
     expected = np.random.default_rng(9 if goes_on else 0)
     assert noise.random() == expected.random()
     assert (shuffles is rng) is not goes_on
