@@ -153,9 +153,13 @@ def has_validation_data(extras: Extras, solver: Any) -> bool:
     return X is not None
 
 
+#: Parameters that need a dense X unless they are None.
+NEED_DENSE = ("ensemble_size", "numeric_embedding")
+
+
 def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
     """Raise ValueError if X is sparse, but the network needs a dense one."""
-    for name in ("ensemble_size", "numeric_embedding"):
+    for name in NEED_DENSE:
         value = getattr(estimator, name)
         if value is not None and sparse.issparse(X):
             raise ValueError(

@@ -34,6 +34,7 @@ from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
+from ..estimators.data import NEED_DENSE
 from ..estimators.held_out import counted_from_0
 from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
@@ -217,6 +218,8 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
         arms = self._arms(numbers, y, sample_weight)
+        if sparse.issparse(numbers):
+            self._refuse_sparse(arms)
         seed = int(rng.randint(np.iinfo(np.int32).max))
         network = self._network(batch, n_epochs)
         _check_names(arms, network)
@@ -385,6 +388,16 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             arms = tuple({n: arm[n] for n in arm if n != "hidden_layer_sizes"} for arm in arms)
         return [self._for_numbers(arm) for arm in arms[:given]]
 
+    def _refuse_sparse(self, arms: Sequence[Arm]) -> None:
+        """Raise ValueError for a sparse table if the preset, not an arm, needs a dense one."""
+        chosen = set(NEED_DENSE) & {*self._recipe.network}
+        if any(chosen - {*arm} for arm in arms):
+            others = [name for name, preset in PRESETS.items() if preset.takes_sparse]
+            raise ValueError(
+                f"preset={self.preset!r} needs dense X, got a sparse matrix: pass X.toarray(), or"
+                f" choose one of the presets {others}."
+            )
+
     def _for_numbers(self, arm: Arm) -> Arm:
         """Return parameters whose numeric embedding embeds what the preset wants to be embedded."""
         numbers, codes = self.preprocessor_.number_columns_, self.preprocessor_.code_columns_
@@ -530,7 +543,9 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        # Tags of an estimator with a wrong parameter are asked for, too.
+        preset = PRESETS.get(self.preset) if isinstance(self.preset, str) else None
+        tags.input_tags.sparse = preset is None or preset.takes_sparse
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True

@@ -23,6 +23,7 @@ from ..embeddings import (
     list_numeric_embeddings,
 )
 from ..engine.arrays import Floats
+from ..estimators.data import NEED_DENSE
 from ..groups import ParameterGroup, ParameterGroups
 from ..initializers import UnitVariance
 from ..optimizers import AdamW
@@ -132,6 +133,11 @@ class Preset:
     tol: float = 0.0
     many_rows: int = 1000
     embeds_only_numbers: bool = False
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether the networks read sparse rows."""
+        return not set(NEED_DENSE) & {*self.classification.network, *self.regression.network}
 
     def recipe(self, *, is_classifier: bool) -> Recipe:
         """Return the recipe of a task."""

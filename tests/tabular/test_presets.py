@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.utils import get_tags
 
 from skperceptron import export
 from skperceptron.embeddings import NumericEmbedding, Periodic
@@ -443,6 +444,20 @@ def test_published_networks_are_trained_for_all_of_their_epochs():
     X, y = load_iris(return_X_y=True)
     folds = TabularMLPClassifier("realmlp-td-s", n_folds=3, max_epochs=2).fit(X, y)
     assert len(folds.ensemble_.splits_) == 3
+
+
+@pytest.mark.parametrize("preset", ["realmlp-td", "tabm"])
+def test_presets_that_need_dense_tables_say_so(preset):
+    X, y = sparse.random(40, 5, 0.5, format="csr", random_state=0), np.arange(40) % 2
+    model = TabularMLPClassifier(preset, max_epochs=1, hidden_layer_sizes=(4,))
+    with pytest.raises(ValueError, match=f"preset='{preset}' needs dense X.*'accurate'"):
+        model.fit(X, y)
+    assert not get_tags(model).input_tags.sparse
+    # An arm of the user that needs no dense table is taken, and one that does is told by name.
+    own = {"numeric_embedding": None, "ensemble_size": None}
+    model.set_params(arms=[own]).fit(X, y)
+    with pytest.raises(ValueError, match="ensemble_size=2 needs dense X"):
+        model.set_params(arms=[own | {"ensemble_size": 2}]).fit(X, y)
 
 
 @BOTH
