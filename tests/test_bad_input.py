@@ -31,6 +31,12 @@ from skperceptron.losses import (
     Pinball,
     ScaledSquaredError,
 )
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+)
+from skperceptron.tabular import TabularMLPClassifier
 from skperceptron.training import Stack
 from skperceptron.training.lbfgs import Objective
 from skperceptron.training.step import Step
@@ -390,6 +396,26 @@ def test_labels_of_several_types_are_refused(cls, first):
     labels = np.where(Y == first, "yes", np.array(1, dtype=object))
     words = ["y holds labels of the types int and str, which cannot be compared"]
     assert_refused(make(cls), lambda e: e.fit(X, labels), words, error=TypeError)
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(make(cls) for cls in [*ESTIMATORS, RosenblattPerceptron]),
+        TabularMLPClassifier("fast", max_epochs=1),
+        StackedEnsembleClassifier(MLPSoftmaxClassifier((2,), max_iter=2), 2),
+        StackedCrossEnsembleClassifier(MLPSoftmaxClassifier((2,), max_iter=2), {}),
+        StackedGridSearchCV(MLPSoftmaxClassifier((2,), max_iter=2), {}),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_texts_of_any_length_are_refused_with_a_way_out(model):
+    y = np.array(["no", "yes"], dtype=np.dtypes.StringDType())[Y]
+    with pytest.raises(TypeError, match=r"StringDType.*pass y\.astype\(object\)"):
+        model.fit(X, y)
+    if is_classifier(model):
+        model.fit(X, y.astype(object))
 
 
 def test_text_as_a_number_to_predict_is_refused():

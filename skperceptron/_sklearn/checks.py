@@ -113,6 +113,15 @@ def refuse_dates(values: Any, name: str) -> None:
         )
 
 
+def refuse_texts_of_any_length(y: Any) -> None:
+    """Raise TypeError for targets of NumPy's StringDType, which scikit-learn's checks refuse."""
+    if getattr(getattr(y, "dtype", None), "kind", "") == "T":
+        raise TypeError(
+            "y holds texts of NumPy's StringDType, which scikit-learn does not take: pass"
+            " y.astype(object)."
+        )
+
+
 def refuse_other_libraries(*arrays: Any) -> None:
     """Raise TypeError for arrays that scikit-learn would not convert to NumPy's.
 
@@ -200,6 +209,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
     refuse_other_libraries(X, y)
+    refuse_texts_of_any_length(y)
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}

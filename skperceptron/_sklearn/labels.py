@@ -14,7 +14,12 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from ..engine.arrays import FEW_NUMBERS, Floats, Integers
 from ..preprocessing._columns import is_missing
-from .checks import NORMAL_NUMBERS, check_sum_of_weights, validated
+from .checks import (
+    NORMAL_NUMBERS,
+    check_sum_of_weights,
+    refuse_texts_of_any_length,
+    validated,
+)
 from .compat import check_classification_targets, column_or_1d
 from .fit_calls import FitMode
 
@@ -35,6 +40,7 @@ def check_labels(y: Any) -> None:
     Raises ValueError if labels are missing, or y holds no labels; TypeError if labels cannot be
     sorted, such as numbers mixed with strings.
     """
+    refuse_texts_of_any_length(y)
     try:
         check_classification_targets(y)
     except (TypeError, ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from .._sklearn.checks import restored_on_failure
+from .._sklearn.checks import refuse_texts_of_any_length, restored_on_failure
 from .._sklearn.compat import fit_context, holding
 from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
@@ -71,6 +71,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             a part of a split would have no rows in the first round. An earlier fit is then left as
             it was.
         """
+        refuse_texts_of_any_length(y)
         with restored_on_failure(self), ExitStack() as preparing:
             # A search that combines its networks brings a record that keeps them.
             vars(self).setdefault("_record", SearchRecord())
