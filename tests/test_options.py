@@ -381,6 +381,16 @@ def test_a_start_that_is_no_list_of_arrays_is_refused_by_name(name, start):
 # Nested parameters, clones, earlier fits.
 
 
+@pytest.mark.parametrize("activation", ["elu", ("relu", ELU()), ELU])
+def test_parameters_of_a_name_cannot_be_set(activation):
+    network = MLPBinaryClassifier(activation=activation)
+    message = "activation__alpha cannot be set, because activation=.* has no parameters"
+    with pytest.raises(ValueError, match=message):
+        network.set_params(activation__alpha=1.0)
+    network.set_params(activation__alpha=0.5, activation=ELU())
+    assert network.activation.alpha == 0.5
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_bad_option_of_a_part_is_refused_by_fit_alone_and_harms_nothing():
     network = small(MLPBinaryClassifier, activation=ELU(), solver=Adam()).fit(X, Y)
