@@ -48,6 +48,7 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight)
     try:
+        refuse_other_libraries(sample_weight)
         with checking():
             weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -123,10 +124,21 @@ def refuse_texts_of_any_length(y: Any) -> None:
 
 
 def refuse_other_libraries(*arrays: Any) -> None:
-    """Raise TypeError for arrays that scikit-learn would not convert to NumPy's.
+    """Raise an error for data that scikit-learn would not convert to the array that it stands for.
 
-    With ``array_api_dispatch``, it hands on tensors as they are.
+    That is TypeError for a lazy frame, and for a tensor, which ``array_api_dispatch`` hands on as
+    it is, and ValueError for a masked array, whose mask would be ignored.
     """
+    for array in arrays:
+        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise ValueError(
+                "a masked array would be taken without its mask: fill the masked values first, for"
+                " example by X.filled(np.nan)."
+            )
+        if hasattr(array, "collect_schema") and not hasattr(array, "shape"):
+            raise TypeError(
+                f"X is a {type(array).__name__}, which holds no rows yet: pass X.collect()."
+            )
     if not get_config().get("array_api_dispatch"):
         return
     for array in arrays:

@@ -218,6 +218,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return the output for labels, y as members get it, and the true codes (n, L)."""
+    refuse_other_libraries(y)
     refuse_missing_labels(y)
     check_labels(y)
     kind = type_of_target(y, input_name="y")

@@ -342,10 +342,6 @@ class TabularPreprocessor(
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Run scikit-learn's checks, without converting frames or the dtypes of dense arrays."""
         refuse_other_libraries(X)
-        if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
-            raise TypeError(
-                f"X is a {type(X).__name__}, which holds no rows yet: pass X.collect()."
-            )
         X = as_table(X)
         if is_frame(X):
             _refuse_repeated_names(X)

@@ -11,6 +11,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, RosenblattPerceptron
 from skperceptron._sklearn import checks
 from skperceptron._sklearn.checks import are_evidently_numbers, validated
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 EVIDENT = {
@@ -142,3 +143,34 @@ def test_errors_about_texts_and_gaps_point_to_what_takes_tables(value):
         MLPRegressor().fit(table, X[:, 0])
     (note,) = caught.value.__notes__
     assert "TabularMLPRegressor" in note and "TabularPreprocessor" in note
+
+
+ESTIMATORS = [
+    MLPRegressor(max_iter=1),
+    RosenblattPerceptron(),
+    RobustSmoothClipScaler(),
+    TabularPreprocessor(),
+    TabularMLPClassifier("fast", max_epochs=1),
+    TabularMLPRegressor("fast", max_epochs=1),
+]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_masks_that_would_be_ignored_are_refused(estimator):
+    y = np.arange(24) % 2
+    masked = np.ma.array(X, mask=X > 2)
+    with pytest.raises(ValueError, match=r"without its mask: .* X\.filled\(np\.nan\)"):
+        estimator.fit(masked, y)
+    if hasattr(estimator, "predict"):
+        with pytest.raises(ValueError, match="without its mask"):
+            estimator.fit(X, np.ma.array(y, mask=y == 1))
+        with pytest.raises(ValueError, match="sample_weight: a masked array"):
+            estimator.fit(X, y, sample_weight=np.ma.array(y, mask=y == 1))
+    estimator.fit(np.ma.array(X), np.ma.array(y))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_frames_without_rows_yet_are_refused(estimator):
+    pl = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"X is a LazyFrame.*pass X\.collect\(\)"):
+        estimator.fit(pl.DataFrame(X).lazy(), X[:, 0] > 0)
