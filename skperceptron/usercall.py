@@ -151,6 +151,6 @@ def warn_of_interruption(estimator: Any, trained: str) -> None:
     interrupted()
     name = " ".join(repr(estimator).split())
     tell(
-        f"Training interrupted by user. {name} keeps what it has learned in {trained}, and"
-        " whatever it is part of goes on; interrupt again to end that too."
+        f"Training interrupted by user. {name} keeps what it has learned in {trained}. A search or"
+        " ensemble that it is part of continues; interrupt again to end that, too."
     )

@@ -19,8 +19,8 @@ from .choices import Choices
 LIMIT_REACHED = 1
 
 _DIVERGED = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and"
-    " need to be preprocessed (for example with StandardScaler): the training diverged"
+    "Training diverged. Solver produced non-finite parameter weights. The input data may contain"
+    " large values and need to be preprocessed (for example with StandardScaler)"
 )
 
 
@@ -28,7 +28,7 @@ def refuse_diverged(learning_rate: float | None) -> NoReturn:
     """Raise the error of a fit that has diverged; L-BFGS has no learning rate."""
     rate = ""
     if learning_rate is not None:
-        rate = f". Or learning_rate_init={learning_rate!r} is too large"
+        rate = f", or learning_rate_init={learning_rate!r} is too large"
     raise DivergedError(f"{_DIVERGED}{rate}.")
 
 
