@@ -130,11 +130,9 @@ class Program:
         self.n_steps = n_steps
         encoder = _Encoder(n_members)
         found = [
-            (one, section.of_epoch)
-            for section in sections
-            for one in encoder.encoded(section.listing, section.n_steps)
+            (one, section.of_epoch) for section in sections for one in encoder.encoded(section)
         ]
-        self._parts = list(_joined(found))
+        self._parts = _joined(found)
         self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
         self._uncounted = np.zeros(n_members, np.intp)
         self._whole = self._parts[0] if len(self._parts) == 1 else None
@@ -156,10 +154,8 @@ class Program:
             taken += 1
 
 
-def _joined(
-    found: Sequence[tuple[list[Row] | Sequence[Call], bool]],
-) -> Sequence[Table | PythonCall]:
-    """Join consecutive rows in tables."""
+def _joined(found: Sequence[tuple[list[Row] | PythonCall, bool]]) -> list[Table | PythonCall]:
+    """Join the rows of consecutive calls in tables; flags tell whether they are of an epoch."""
     parts: list[Table | PythonCall] = []
     rows: list[tuple[Row, bool]] = []
 
@@ -169,11 +165,11 @@ def _joined(
             rows.clear()
 
     for one, of_epoch in found:
-        if isinstance(one, list):
-            rows.extend((row, of_epoch) for row in one)
-        else:
+        if isinstance(one, PythonCall):
             close()
-            parts.append(PythonCall(one, of_epoch))
+            parts.append(one)
+        else:
+            rows.extend((row, of_epoch) for row in one)
     close()
     return parts
 
@@ -186,10 +182,11 @@ class _Encoder:
         self._known: dict[int, tuple[Rows, Call]] = {}
         self._constants: dict[Any, Any] = {}
 
-    def encoded(self, listing: Listing, n_steps: int) -> list[list[Row] | tuple[Call, ...]]:
-        """Return for each call in a list its rows or, if it has none, the calls of all steps."""
+    def encoded(self, section: Section) -> list[list[Row] | PythonCall]:
+        """Return the rows of each call of a step; a call that has none is left to Python."""
+        listing, n_steps = section.listing, section.n_steps
         listed = [listing(t) for t in sorted({0, min(1, n_steps - 1), n_steps - 1})]
-        found: list[list[Row] | tuple[Call, ...]] = []
+        found: list[list[Row] | PythonCall] = []
         others: list[Sequence[Call]] | None = None
         for place, calls in enumerate(zip(*listed, strict=True)):
             rows = self._moving(calls, n_steps)
@@ -197,7 +194,7 @@ class _Encoder:
                 found.append(rows)
                 continue
             others = others or [listing(t) for t in range(n_steps)]
-            found.append(tuple(of_step[place] for of_step in others))
+            found.append(PythonCall([of_step[place] for of_step in others], section.of_epoch))
         return found
 
     def _rows_of(self, call: Call) -> Rows:
