@@ -455,18 +455,14 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
         with suited_threads(largest_product):
-            _run_epochs(stack, progress)
+            for reports in epochs(stack, tells_all=progress is not None):
+                if progress is not None:
+                    progress.epoch(reports)
     except KeyboardInterrupt:
         _cut_short(stack, ordered, order)
     finally:
         if progress is not None:
             progress.close()
-
-
-def _run_epochs(stack: Stack, progress: StackProgress | None) -> None:
-    for reports in epochs(stack, tells_all=progress is not None):
-        if progress is not None:
-            progress.epoch(reports)
 
 
 def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:
