@@ -84,6 +84,13 @@ AT_FIRST = 8
 #: Largest number of epochs of earlier calls whose mistakes are kept, to limit a model's size.
 KEPT_EPOCHS = 1000
 
+#: Which weights are kept for predictions, by the names that users give.
+MEMORIES: dict[str, type[LastWeights]] = {
+    "plain": LastWeights,
+    "averaged": AveragedWeights,
+    "pocket": PocketWeights,
+}
+
 
 # The class is long because of its docstrings, which stand where users look for them.
 @speaks_for_itself
@@ -236,7 +243,7 @@ class RosenblattPerceptron(
     _parameter_constraints: dict[str, Rules] = {
         "n_associative": [Interval(0, low_closed=True, whole=True)],
         "n_connections": [COUNT, None],
-        "weights": [Name(["plain", "averaged", "pocket"])],
+        "weights": [Name(list(MEMORIES))],
         "fit_intercept": [Flag()],
         "max_iter": [COUNT],
         "shuffle": [Flag()],
@@ -580,29 +587,23 @@ class RosenblattPerceptron(
         if self.weights == "plain" and is_exhausted and not self.converged_:
             self._warn_of_mistakes()
 
-    @property
-    def _memory_kind(self) -> type[LastWeights]:
-        kinds = {"plain": LastWeights, "averaged": AveragedWeights, "pocket": PocketWeights}
-        return kinds[self.weights]
-
     def _starting_point(self, training: Presentation, mode: FitMode) -> tuple[Floats, LastWeights]:
         """Return the first weights, and the memory that chooses which ones to keep."""
+        kind = MEMORIES[self.weights]
         if mode.continuing:
             weight, memory = self._state
-            if not mode.incremental and self.weights == "pocket":
-                # The fitted weights stay until others do better on the rows of this call.
-                return weight, PocketWeights(
-                    np.column_stack([self.response_weights_, self.intercept_])
-                )
-            if mode.incremental and type(memory) is self._memory_kind:
+            if mode.incremental and type(memory) is kind:
                 # A copy: if this fit fails, the earlier fit keeps its memory unchanged.
                 return weight, deepcopy(memory)
         else:
-            n_inputs = int(self.n_associative) or self.n_features_in_
-            weight = np.zeros((training.n_responses, n_inputs + 1))
-        if self.weights == "pocket":
-            return weight, PocketWeights(weight)
-        return weight, self._memory_kind()
+            weight = np.zeros((training.n_responses, training.inputs.n_inputs))
+        if kind is not PocketWeights:
+            return weight, kind()
+        if mode.continuing and not mode.incremental:
+            # The fitted weights stay until others do better on the rows of this call.
+            fitted = np.column_stack([self.response_weights_, self.intercept_])
+            return weight, PocketWeights(fitted)
+        return weight, PocketWeights(weight)
 
     def _keep(
         self, units: ErrorCorrection, mistakes: list[int], training: Presentation, mode: FitMode
