@@ -24,11 +24,14 @@ LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen", "product_
 #: Largest numbers of operands of a row, and of sizes and strides that a loop reads.
 OPERANDS, DIMS, STEPS = 5, 4, 9
 
+#: The first words of a row, by their names in ``_steps.c``.
+HEAD = "loop data n_args group first last work axis waits outer outer".split()
+
 #: Index of the word that tells whether threads wait for each other before they run the row.
-WAITS = 8
+WAITS = HEAD.index("waits")
 
 #: Words that hold the addresses, and by how many bytes they move from step to step.
-ADDRESSES = slice(11, 11 + OPERANDS)
+ADDRESSES = slice(len(HEAD), len(HEAD) + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
 #: Number of words in a row.
