@@ -73,27 +73,29 @@ class CompiledSteps:
 
     Parameters
     ----------
-    n_steps : int
-        Number of steps of an epoch.
+    windows : sequence of sequence of Step
+        The steps of an epoch.
     delays : dict of BoundStep to float
         How many steps of a kind are taken call by call before tables are made; inf for no tables.
     team : Team or None
         The threads that take steps together.
     """
 
-    def __init__(self, n_steps: int, delays: dict[BoundStep, float], team: Team | None) -> None:
+    def __init__(
+        self,
+        windows: Sequence[Sequence[Step]],
+        delays: dict[BoundStep, float],
+        team: Team | None,
+    ) -> None:
         self._team = team
-        self._n_steps = n_steps
+        self._n_steps = sum(map(len, windows))
         self._delays = delays
         self._call_by_call = NumPySteps()
-        self._equal_steps: dict[int, list[EqualSteps]] = {}
+        self._equal_steps = {id(steps): _equal_steps(steps) for steps in windows}
         self._programs: dict[Hashable, Program] = {}
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         """Take steps of a window: see :class:`NumPySteps`."""
-        if id(steps) not in self._equal_steps:
-            places = split(steps, lambda before, step: step.follows(before))
-            self._equal_steps[id(steps)] = [EqualSteps(steps[p], p.start) for p in places]
         calls_alone = not warns_as_usual()
         for equal in self._equal_steps[id(steps)]:
             if self._delays[equal.bound] > 0 or calls_alone:
@@ -139,6 +141,11 @@ class CompiledSteps:
         return Program(sections, len(steps), len(bound.counters()), self._team)
 
 
+def _equal_steps(steps: Sequence[Step]) -> list[EqualSteps]:
+    places = split(steps, lambda before, step: step.follows(before))
+    return [EqualSteps(steps[place], place.start) for place in places]
+
+
 def runner(
     windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None
 ) -> NumPySteps | CompiledSteps:
@@ -157,7 +164,7 @@ def runner(
         bound: 0 if at_once or bound.has_large_product else _delay(ahead, count)
         for bound, count in kinds.items()
     }
-    return CompiledSteps(kinds.total(), delays, team)
+    return CompiledSteps(windows, delays, team)
 
 
 def _delay(ahead: Ahead, count: int) -> float:
