@@ -48,11 +48,7 @@ def _train_stochastic(
     warn_of_clipped_batch(run.model.choices, member.recipe.n_samples)
     # A saved fit that had already ended is not continued.
     if not member.is_over:
-        stack, rest = (
-            _stack_of(run, incremental=incremental)
-            if make_stack is None
-            else (make_stack(run), lambda: None)
-        )
+        stack, put_back = _stack_of(run, incremental=incremental, make_stack=make_stack)
         try:
             with suited_threads(run.batch_rows * run.model.network.largest_product):
                 # Stacks of other kinds may read what reports write into the member.
@@ -61,23 +57,28 @@ def _train_stochastic(
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
         stack.retire(range(len(stack.members)))
-        rest()
+        put_back()
     run.finish()
 
 
-def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]]:
-    """Return a stack of the member, and a function to call when it has been trained."""
+def _stack_of(
+    run: Run, *, incremental: bool, make_stack: MakeStack | None
+) -> tuple[Stack, Callable[[], None]]:
+    """Return a stack of the member, and a function to call when it has been trained.
+
+    Steps of ``partial_fit`` reuse their stack: the function puts it back for the next one.
+    """
+    if make_stack is not None:
+        return make_stack(run), _put_nothing_back
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
         team = suited_team(size * model.network.largest_product)
         return Stack(model.network, [member], own, size, model.dtype, incremental, team)
 
-    if not (incremental and is_small(member, data)):
-        return make(data), lambda: None
-    shortcut = shortcut_of(run.estimator)
-    if shortcut.options is None:
-        return make(data), lambda: None
+    shortcut = shortcut_of(run.estimator) if incremental and is_small(member, data) else None
+    if shortcut is None or shortcut.options is None:
+        return make(data), _put_nothing_back
     # Class labels are codes into a table, which depends only on the number of outputs.
     key = (
         shortcut.options,
@@ -88,6 +89,10 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     )
     stack = shortcut.stack.take(key, member, data, make)
     return stack, lambda: shortcut.stack.put_back(key, stack)
+
+
+def _put_nothing_back() -> None:
+    """Do nothing: the stack is not used again."""
 
 
 def _run_epochs(
