@@ -60,7 +60,7 @@ def drawn_vector(
     activations: Sequence[Activation],
     rng: np.random.RandomState,
     data: TrainingSet,
-    seen: Integers | None = None,
+    seen: Integers | None,
 ) -> Floats:
     """Draw weights, biases and tables, (1, P), in float64; other blocks start as they declare.
 
