@@ -323,7 +323,7 @@ def test_frames_in_stacked_searches_equal_single_fits():
     assert_allclose(stacked.predict(frame), single.predict(frame))
 
 
-def test_ensembles_embed():
+def test_ensembles_embed_categories():
     pandas = pytest.importorskip("pandas")
     frame = texts(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype", max_iter=60, learning_rate_init=0.02)

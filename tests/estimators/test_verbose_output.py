@@ -88,7 +88,7 @@ def test_validation_is_shown_with_the_name_of_its_score_and_the_best_epoch(capsy
     assert best == f"Best epoch: {marked[-1] + 1} (accuracy {score:.4f}); its weights are kept."
 
 
-def test_names_of_scores(capsys):
+def test_heading_and_ending_name_the_score_that_is_watched(capsys):
     def heading_and_end(**options):
         MLPRegressor(**SMALL, max_iter=2, verbose=1, **options).fit(X, Y, X_val=X, y_val=Y)
         lines = printed(capsys)

@@ -114,7 +114,7 @@ def test_every_parameter_of_an_activation_has_been_moved():
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("activation", [*list_activations(), *FAR_FROM_DEFAULTS], ids=str)
-def test_every_activation(check_exported, activation, dtype, opset):
+def test_every_activation_is_exported(check_exported, activation, dtype, opset):
     network = MLPSoftmaxClassifier((8, 5), activation, **SHORT).fit(X, Y)
     check_exported(network, (3 * X).astype(dtype), target_opset=opset)
 
@@ -131,7 +131,7 @@ def test_activations_of_large_numbers(exported, activation, dtype):
 @BOTH_DTYPES
 @pytest.mark.parametrize("skip_connections", ["none", "residual", "dense", "linear"])
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
-def test_every_wiring(check_exported, skip_connections, normalization, dtype, opset):
+def test_every_wiring_is_exported(check_exported, skip_connections, normalization, dtype, opset):
     network = MLPRegressor(
         hidden_layer_sizes=(7, 7),
         skip_connections=skip_connections,
@@ -228,7 +228,7 @@ def test_targets_beyond_float32_are_predicted_in_float64(check_exported):
 
 
 @BOTH_DTYPES
-def test_deviations(exported, dtype):
+def test_deviations_are_exported_on_request(exported, dtype):
     rows = X.astype(dtype)
     network = MLPRegressor(GaussianNLL(), (8,), **SHORT).fit(X, NUMBERS)
     for model in (network, make_pipeline(StandardScaler(), network).fit(X, NUMBERS)):
@@ -237,7 +237,7 @@ def test_deviations(exported, dtype):
             assert_close(found, expected)
 
 
-def test_distributions(exported):
+def test_distributions_over_integers_are_exported_on_request(exported):
     network = MLPRegressor(output="categorical", hidden_layer_sizes=(8,), **SHORT)
     network.fit(X, np.round(ONE))
     mean, distribution = exported(network, X, return_proba=True)(X)
@@ -254,7 +254,7 @@ def test_what_a_regressor_does_not_estimate_is_refused(exported):
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("loss", ["log_loss", "focal"])
-def test_classifiers(check_exported, loss, dtype, opset):
+def test_exported_classifiers_predict_the_same(check_exported, loss, dtype, opset):
     rows = X.astype(dtype)
     labels = make_multilabel_classification(80, 6, random_state=0)[1]
     for network, y in [
@@ -274,7 +274,7 @@ def test_classifiers(check_exported, loss, dtype, opset):
     [["a", "ü", "c"], np.array(["a", "b", "c"], dtype=object), [5, -3, 2], [1.0, 2.0, 7.0]],
     ids=str,
 )
-def test_labels(check_exported, names):
+def test_exported_models_return_the_labels_of_the_fit(check_exported, names):
     check_exported(MLPSoftmaxClassifier((8,), **SHORT).fit(X, np.asarray(names)[Y]), X)
 
 
@@ -292,7 +292,7 @@ def test_labels_that_onnx_has_not_are_refused():
         label_type(np.array([0.5, 1.0]), [None])
 
 
-def test_zipmap(exported):
+def test_probabilities_may_be_dicts_or_columns(exported):
     names = np.array(["low", "mid", "high"])
     network = MLPSoftmaxClassifier((8,), **SHORT)
     pipeline = make_pipeline(StandardScaler(), network).fit(X, names[Y])
@@ -309,7 +309,7 @@ def test_zipmap(exported):
 @BOTH_DTYPES
 @pytest.mark.parametrize("options", [{}, {"n_associative": 30}], ids=str)
 @pytest.mark.parametrize("y", [TWO, Y], ids=["two", "three"])
-def test_perceptron(check_exported, options, y, dtype, opset):
+def test_exported_perceptron_predicts_the_same(check_exported, options, y, dtype, opset):
     perceptron = RosenblattPerceptron(random_state=0, weights="averaged", **options).fit(X, y)
     check_exported(perceptron, X.astype(dtype), target_opset=opset)
 
@@ -411,7 +411,7 @@ def test_models_that_would_be_exported_wrongly_are_refused():
 
 @BOTH_OPSETS
 @BOTH_DTYPES
-def test_ensembles_of_classifiers(check_exported, dtype, opset):
+def test_ensembles_of_classifiers_are_exported(check_exported, dtype, opset):
     rows = X.astype(dtype)
     labels = make_multilabel_classification(80, 6, random_state=0)[1]
     network = MLPSoftmaxClassifier((8,), max_iter=15)
@@ -443,7 +443,7 @@ def test_members_that_have_not_seen_all_classes(check_exported, dtype):
 
 @BOTH_DTYPES
 @pytest.mark.parametrize("y", [ONE, NUMBERS, 1e41 * ONE], ids=["one", "two", "large"])
-def test_ensembles_of_regressors(check_exported, y, dtype):
+def test_ensembles_of_regressors_are_exported(check_exported, y, dtype):
     rows = X.astype(dtype)
     network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5)
     for ensemble in [
@@ -454,7 +454,7 @@ def test_ensembles_of_regressors(check_exported, y, dtype):
 
 
 @BOTH_DTYPES
-def test_ensembles_of_ensembles(check_exported, dtype):
+def test_ensembles_of_ensembles_are_exported(check_exported, dtype):
     classifier = StackedEnsembleClassifier(MLPSoftmaxClassifier((4,), **SHORT), 2, random_state=0)
     regressor = StackedEnsembleRegressor(
         MLPRegressor(hidden_layer_sizes=(4,), **SHORT), 2, random_state=0
@@ -491,13 +491,13 @@ def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
             export.to_onnx(model.fit(X, y), X)
 
 
-def test_ensemble_of_quantiles(check_exported):
+def test_ensemble_of_quantiles_is_exported(check_exported):
     network = MLPRegressor(Pinball([0.2, 0.8]), (8,), max_iter=5)
     check_exported(StackedEnsembleRegressor(network, 2, random_state=0).fit(X, ONE), X)
 
 
 @pytest.mark.parametrize("refit", [True, "ensemble"])
-def test_searches(check_exported, refit):
+def test_searches_are_exported_with_their_best_estimator(check_exported, refit):
     pipeline = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((8,), **SHORT))
     grid = {"mlpsoftmaxclassifier__alpha": [1e-4, 1]}
     for search in [

@@ -195,7 +195,7 @@ def test_sparse_tables_become_dense(exported):
 
 @BOTH_DTYPES
 @pytest.mark.parametrize("max_abs", [3.0, None])
-def test_scaler(exported, max_abs, dtype):
+def test_exported_scaler_gives_the_same(exported, max_abs, dtype):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(N, 4)) * [1, 1e-3, 1e3, 0] + [0, 1, 5, 7]
     X[0, 0], X[1, 1], X[2, 3] = 1e30, np.nan, np.nan
@@ -243,7 +243,7 @@ def columns_of(frame):
 
 
 @BOTH_OPSETS
-def test_tabular_classifier(check_exported, opset):
+def test_tabular_classifier_is_exported(check_exported, opset):
     y = np.where(FRAME["flag"], "yes", "no")
     model = TabularMLPClassifier("fast", max_epochs=3, random_state=0).fit(columns_of(FRAME), y)
     check_exported(model, columns_of(FRAME), target_opset=opset)
@@ -260,7 +260,7 @@ def test_tabular_classifier_that_embeds_categories(check_exported, opset):
 
 
 @pytest.mark.parametrize("n_targets", [1, 2])
-def test_tabular_regressor(check_exported, n_targets):
+def test_tabular_regressor_is_exported(check_exported, n_targets):
     y = FRAME[["count", "small"]].to_numpy()[:, :n_targets]
     model = TabularMLPRegressor("fast", max_epochs=3, random_state=0)
     check_exported(model.fit(columns_of(FRAME), y.squeeze()), columns_of(FRAME))

@@ -43,7 +43,7 @@ def fitted():
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("method", ["auto", "predict"])
-def test_decision_boundary(pyplot, fitted, name, method):
+def test_decision_boundary_follows_the_first_feature(pyplot, fitted, name, method):
     display = DecisionBoundaryDisplay.from_estimator(
         fitted[name], X, response_method=method, grid_resolution=9
     )
@@ -54,7 +54,7 @@ def test_decision_boundary(pyplot, fitted, name, method):
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_calibration(pyplot, fitted, name):
+def test_calibration_is_drawn_from_the_probabilities(pyplot, fitted, name):
     display = CalibrationDisplay.from_estimator(fitted[name], X, LABELS, n_bins=3)
     probability = fitted[name].predict_proba(X)[:, 1]
     expected, _ = calibration_curve(LABELS == "yes", probability, n_bins=3)
@@ -62,14 +62,14 @@ def test_calibration(pyplot, fitted, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_permutation_importance(fitted, name):
+def test_permutation_importance_finds_the_feature_that_matters(fitted, name):
     y = LABELS if name in CLASSIFIERS else NUMBERS
     found = permutation_importance(fitted[name], X, y, n_repeats=3, random_state=0)
     assert found.importances_mean[0] > 0.3 > 5 * abs(found.importances_mean[1])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_partial_dependence(pyplot, fitted, name):
+def test_partial_dependence_shows_the_feature_that_matters(pyplot, fitted, name):
     display = PartialDependenceDisplay.from_estimator(fitted[name], X, [0, 1], grid_resolution=9)
     ((first, second),) = display.lines_
     assert np.ptp(first.get_ydata()) > 2 * np.ptp(second.get_ydata())
