@@ -486,6 +486,7 @@ def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
         (BaggingClassifier(hard, 2), Y, "BaggingClassifier of classifiers without predict_proba"),
         (StackingClassifier([("a", hard)], cv=2), Y, "StackingClassifier of classifiers without"),
         (of_numbers, NUMBERS, "a BaggingRegressor of several targets"),
+        (StackedCrossEnsembleRegressor(of_numbers, {}, cv=2), NUMBERS, "a BaggingRegressor of"),
     ]:
         with pytest.raises(ValueError, match=message):
             export.to_onnx(model.fit(X, y), X)

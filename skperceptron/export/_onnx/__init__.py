@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -300,7 +301,10 @@ def _held(model: Any) -> list[Any]:
         return [one.estimator for one in model.calibrated_classifiers_]
     held = [getattr(model, name) for name in ALONE if hasattr(model, name)]
     several = getattr(model, "estimators_", None)
-    return held + several if isinstance(several, list) else held
+    if isinstance(several, list):
+        # A cross ensemble has a list for each arm.
+        held += chain.from_iterable(one if isinstance(one, list) else [one] for one in several)
+    return held
 
 
 def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
