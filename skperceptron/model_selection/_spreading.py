@@ -17,6 +17,7 @@ from typing import Any
 import joblib
 from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
+from sklearn import config_context
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.choices import hidden_sizes
@@ -117,7 +118,8 @@ class Workers:
         ones must be run in this process, too.
         """
         line = users_line()
-        waiting = (delayed(at_line)(line, *task) for task in tasks)
+        delay = _delayed_in_thread if self._uses_threads() else delayed
+        waiting = (delay(at_line)(line, *task) for task in tasks)
         self.n_here = n_tasks if self.count == 1 else 0
         if self.have_to_start():
             saved = 1 - 1 / self.count
@@ -141,10 +143,41 @@ class Workers:
 
     def _shared_blas(self) -> AbstractContextManager[Any]:
         """Leave each thread its share of the processors, as joblib does for processes."""
-        backend, _ = get_active_backend(**self._preference)
-        if self.count == 1 or not getattr(backend, "uses_threads", False):
+        if not self._uses_threads():
             return nullcontext()
         return blas_limited_to(max(1, cpu_count() // self.count))
+
+    def _uses_threads(self) -> bool:
+        backend, _ = get_active_backend(**self._preference)
+        return self.count > 1 and bool(getattr(backend, "uses_threads", False))
+
+
+class _InThread:
+    """A task of a thread, with scikit-learn's configuration of the thread that started it.
+
+    Threads share the filters of warnings. The tasks of scikit-learn's ``delayed`` set them, too: a
+    task that outlives an error would put those back that held during the call.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def with_config(self, config: dict[str, Any]) -> _InThread:
+        """Receive the configuration from ``Parallel`` of scikit-learn 1.6."""
+        self._config = config
+        return self
+
+    def with_config_and_warning_filters(self, config: dict[str, Any], _: Any) -> _InThread:
+        """Receive the configuration from ``Parallel`` of later versions."""
+        return self.with_config(config)
+
+    def __call__(self, *arguments: Any) -> Any:
+        with config_context(**self._config):
+            return self._function(*arguments)
+
+
+def _delayed_in_thread(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any, Any]]:
+    return lambda *arguments: (_InThread(function), arguments, {})
 
 
 def numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:

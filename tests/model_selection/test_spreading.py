@@ -4,8 +4,9 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 import warnings
-from threading import Event
+from threading import Event, Semaphore
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from numpy.testing import assert_array_equal
+from sklearn import config_context, get_config
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -125,6 +128,36 @@ def test_filters_of_warnings_that_threads_change_for_a_while_are_restored():
     before = warnings.filters
     list(Workers(2, "threads").spread(tasks(), 3))
     assert warnings.filters is before
+
+
+def test_tasks_of_threads_have_the_configuration_of_their_caller():
+    with config_context(assume_finite=True):
+        found = list(Workers(2, "threads").spread([(get_config,)] * 2, 2))
+    assert all(config["assume_finite"] for config in found)
+
+
+def test_threads_that_outlive_an_error_leave_the_filters_of_warnings_alone():
+    n_begun, may_end = Semaphore(0), Event()
+
+    def outlives():
+        n_begun.release()
+        may_end.wait(10)
+
+    def tasks():
+        yield (outlives,)
+        yield (outlives,)
+        n_begun.acquire()
+        n_begun.acquire()
+        raise ValueError("no more tasks")
+
+    before, others = list(warnings.filters), set(threading.enumerate())
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="no more tasks"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        list(Workers(2, "threads").spread(tasks(), 3))
+    may_end.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10)
+    assert warnings.filters == before
 
 
 @pytest.mark.usefixtures("none_running")
