@@ -230,17 +230,22 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         ensemble = self._ensemble(
             network, grid, cv=splits, n_jobs=n_jobs, random_state=seed, **options
         )
+        pilots: dict[int, BaseCrossEnsemble] = {}
         if self.max_time is not None and n_epochs > 1:
 
             def train(n_epochs: int) -> None:
                 pilot = copy(ensemble).set_params(estimator=self._network(batch, n_epochs))
-                self._train(pilot, numbers, y, weights)
+                pilots[n_epochs] = self._train(pilot, numbers, y, weights)
 
             found = epochs_in_time(began + plain(self.max_time), n_epochs, train)
             n_epochs = max(1, min(n_epochs, int(found)))
             ensemble.set_params(estimator=self._network(batch, n_epochs))
-        ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
-        self.ensemble_ = self._train(ensemble, numbers, y, weights)
+        if n_epochs in pilots and not self.verbose and self.callbacks is None:
+            # Another training of so many epochs would only repeat the one that was timed.
+            self.ensemble_ = pilots[n_epochs]
+        else:
+            ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
+            self.ensemble_ = self._train(ensemble, numbers, y, weights)
         self.n_epochs_ = n_epochs
         return self
 

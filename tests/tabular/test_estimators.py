@@ -283,7 +283,14 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
     # The name in `base`, not the `time` module itself: other threads read the clock, too.
     monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(base.BaseTabularMLP, "_train", train)
-    assert small(max_epochs=200, max_time=max_time).fit(*frame()).n_epochs_ == n_epochs
+    X, y = frame()
+    model = small(max_epochs=200, max_time=max_time).fit(X, y)
+    assert model.n_epochs_ == n_epochs
+    if n_epochs == 1:
+        # The training that was timed is not repeated.
+        assert now == 3.5
+        expected = small(max_epochs=1).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
 def test_interruption_of_the_trial_that_measures_time_ends_the_fit_soon(monkeypatch):
