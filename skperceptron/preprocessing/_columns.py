@@ -39,6 +39,12 @@ INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 #: Where a dtype of pandas or Arrow, or one of polars, names a time zone.
 ZONE = re.compile(r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?([^]]+)]|time_zone='([^']+)'")
 
+#: Up to so many texts are a few categories, even if all of them are numbers.
+FEW_CATEGORIES = 20
+
+#: So many different values tell what most of them are.
+SAMPLE = 1000
+
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
@@ -277,6 +283,36 @@ def kind_of(content: Any, name: Any) -> str:
     if all(issubclass(t, date | np.datetime64) for t in types):
         return "date"
     return "category"
+
+
+def warn_of_hidden_quantities(content: Any, name: Any) -> None:
+    """Warn if most of many categories are numbers or dates: in texts, or beside texts.
+
+    Whole numbers in texts are no reason: they may be codes.
+    """
+    levels = [v for v in dict.fromkeys(as_keys(content)) if not is_missing(v)]
+    found = [v for v in levels[:SAMPLE] if _is_quantity(v)]
+    if len(levels) > FEW_CATEGORIES and 2 * len(found) > min(len(levels), SAMPLE):
+        raw = next((v for v in levels if not _is_quantity(v)), found[0])
+        warn(
+            f"Column {name!r} holds texts, such as {shown(raw)}, but most of its values are numbers"
+            f" or dates, such as {shown(found[0])}. Each of its {len(levels)} different values"
+            " counts as a category. Convert the column, for example by pd.to_numeric or"
+            " pd.to_datetime with errors='coerce', or name it in categorical_features."
+        )
+
+
+def _is_quantity(value: Any) -> bool:
+    """Tell whether a value, or what a text says, is a number or a date; not if it may be a code."""
+    if not isinstance(value, str):
+        return isinstance(value, Real | Decimal | date) and not isinstance(value, bool)
+    for read in () if value.isdigit() else (float, datetime.fromisoformat):
+        try:
+            read(value)
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def as_numbers(content: Any, name: Any) -> Floats:

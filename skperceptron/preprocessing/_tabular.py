@@ -38,6 +38,7 @@ from ._columns import (
     kind_of,
     marked_columns,
     names_of,
+    warn_of_hidden_quantities,
     zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
@@ -243,6 +244,8 @@ class TabularPreprocessor(
             kind = "category" if is_category or j in marked else kind_of(content, self._name(j))
             if j in marked:
                 content = exact_content_of(X, j)
+            elif kind == "category" and not is_category:
+                warn_of_hidden_quantities(content, self._name(j))
             self.kinds_.append(kind)
             part = self._part_for(kind, j).fit(content, self._name(j))
             part.zone = zone_of(X, j)

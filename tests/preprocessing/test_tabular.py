@@ -1,6 +1,7 @@
 """The preprocessor of raw tables: kinds of columns, missing values, unknown levels, frames."""
 
 import pickle
+import re
 import warnings
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -439,6 +440,29 @@ def test_categories_of_another_type_warn(fitted, given, max_one_hot):
         warnings.simplefilter("error")
         preprocessor.transform(np.array([["new"], [5.0], [None]], dtype=object))
         preprocessor.transform(np.array([[None]], dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_odd"),
+    [
+        ([*np.linspace(0, 1, 30), "?"], True),
+        ([f"{i / 7:.3f}" for i in range(30)], True),
+        ([f"2024-01-{i + 1:02d}" for i in range(30)], True),
+        ([*(date(2024, 1, i + 1) for i in range(30)), "n/a"], True),
+        ([f"{i:05d}" for i in range(30)], False),
+        ([*"abcdefghijklmnopqrstuvwxyz", 1.5], False),
+        ([1.5, 2.5, "?"], False),
+    ],
+)
+def test_numbers_and_dates_that_would_be_categories_warn(values, is_odd):
+    X = np.array([values], dtype=object).T
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TabularPreprocessor().fit(X)
+        TabularPreprocessor([0]).fit(X)
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == is_odd
+    assert all(re.match("Column 0 holds texts, .* numbers or dates", m) for m in messages)
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])
