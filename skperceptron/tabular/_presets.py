@@ -334,7 +334,7 @@ _CLASSIFICATION = Recipe(
     (_WEAK, _RECTIFIED, _DEEPER),
     batches(16, least=32),
     narrow_arms={
-        400: _and_binned(_WEAK, _RECTIFIED),
+        0: _and_binned(_WEAK, _RECTIFIED),
         2000: _and_binned(_WEAK, _RECTIFIED, has_waves=True),
     },
     n_folds=(8, 4),

@@ -77,18 +77,18 @@ def test_arms_follow_from_the_table():
         recipe = preset.recipe(is_classifier=is_classifier)
         return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
 
-    few, binned, waved = (arms_of(default, n, 30) for n in (399, 400, 2_000))
-    assert arms_of(default, 1_999, 30)[:2] == binned[:2] == few[:2]
-    assert [arm.get("activation") for arm in few] == [None, "relu", "relu"]
-    assert few[2]["hidden_layer_sizes"] == (100, 100)
+    wide, binned, waved = arms_of(default, 399, 61), *(arms_of(default, n, 30) for n in (1, 2_000))
+    assert [arm.get("activation") for arm in wide] == [None, "relu", "relu"]
+    assert wide[2]["hidden_layer_sizes"] == (100, 100)
+    assert arms_of(default, 1_999, 30)[:2] == binned[:2] == wide[:2]
     assert binned[2]["hidden_layer_sizes"] == (100,)
     assert binned[2]["numeric_embedding"].n_bins == 12
     assert waved[0]["numeric_embedding"].n_frequencies == 8
-    assert waved[1] == few[1]
+    assert waved[1] == wide[1]
     assert waved[2]["numeric_embedding"].n_bins == 12
-    assert arms_of(default, 2_000, 31)[:2] == few[:2]
-    assert arms_of(default, 400, 60)[2]["numeric_embedding"].n_bins == 6
-    assert arms_of(default, 2_000, 61) == arms_of(default, 2_000, 30, is_dense=False) == few
+    assert arms_of(default, 2_000, 31)[:2] == wide[:2]
+    assert arms_of(default, 399, 60)[2]["numeric_embedding"].n_bins == 6
+    assert arms_of(default, 2_000, 61) == arms_of(default, 399, 30, is_dense=False) == wide
     plain, embedded = (arms_of(default, n, 60, is_classifier=False) for n in (599, 600))
     assert not any("numeric_embedding" in arm for arm in plain)
     for options in ({"n_inputs": 61}, {"n_inputs": 60, "is_dense": False}):
