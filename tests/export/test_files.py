@@ -335,8 +335,11 @@ def newer(header):
         (half_a_byte, "is damaged"),
         (endless, "is damaged"),
         (newer, "has format 99, written by skperceptron"),
-        (forged({"object": "os.system", "state": {}}), "asks for 'os.system', which is no class"),
-        (forged({"object": "builtins.eval", "state": {}}), "which is no class"),
+        (
+            forged({"object": "os.system", "state": {}}),
+            "asks for 'os.system', which is not a class",
+        ),
+        (forged({"object": "builtins.eval", "state": {}}), "which is not a class"),
         (forged({"call": "print"}), "which is not part of a model"),
         (forged({"again": 3}), "is damaged"),
         (forged({"array": "a999"}), "is damaged"),

@@ -241,17 +241,22 @@ def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
     predictions, y = RNG.normal(size=(3, 40, 1)), RNG.normal(size=(40, 1))
     groups, weight = np.arange(40) % 4, np.ones(40)
 
-    def learn(predictions, truth, weight):
-        return blend_of_means(predictions, truth, weight, rules=BlendRules())
+    def learn_from(truth):
+        def learn(rows):
+            return blend_of_means(
+                predictions[:, rows], truth[rows], weight[rows], rules=BlendRules()
+            )
 
-    before = blended_without_own_fold(learn, predictions, y, weight, groups)
+        return learn
+
+    before = blended_without_own_fold(learn_from(y), predictions, weight, groups)
     others = y.copy()
     others[groups == 1] += 100 * RNG.normal(size=(10, 1))
-    after = blended_without_own_fold(learn, predictions, others, weight, groups)
+    after = blended_without_own_fold(learn_from(others), predictions, weight, groups)
     assert_array_equal(before[groups == 1], after[groups == 1])
     assert not np.allclose(before[groups == 0], after[groups == 0])
     # With a single fold there are no others to learn from: it uses all rows.
-    alone = blended_without_own_fold(learn, predictions, y, weight, np.zeros(40, dtype=int))
-    expected = learn(predictions, y, weight)
+    alone = blended_without_own_fold(learn_from(y), predictions, weight, np.zeros(40, dtype=int))
+    expected = learn_from(y)(slice(None))
     assert isinstance(expected, Blend)
     assert_allclose(alone, expected.of(predictions))

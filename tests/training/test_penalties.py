@@ -175,5 +175,5 @@ def test_a_batch_of_next_to_no_weight_is_no_warning_of_numpy():
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_weights_too_small_for_a_penalty_are_refused_without_a_warning_of_numpy():
     network = MLPRegressor(hidden_layer_sizes=(2,), alpha=50.0, max_iter=2)
-    with pytest.raises(ValueError, match=r"alpha=50\.0 .* is too small for it"):
+    with pytest.raises(ValueError, match=r"alpha=50\.0 is divided by .* which is too small"):
         network.fit(np.eye(2), [0.0, 1.0], sample_weight=[1.2e-308, 1.2e-308])
