@@ -405,8 +405,9 @@ _REALMLP_TD: Arm = {
 }
 
 #: TabM in its plain form, without embeddings of numbers, as in Gorishniy, Kotelnikov & Babenko
-#: (2025) and pytabkit 1.7, with two differences: columns are prepared as for all other networks
-#: here, whereas pytabkit uses quantiles, and all networks read the same batches.
+#: (2025) and pytabkit 1.7, with three differences: columns are prepared as for all other networks
+#: here, whereas pytabkit uses quantiles; all networks read the same batches; and beside the biases
+#: of each network, which start at 0 instead of b, the networks share a learned bias b.
 _TABM: Arm = {
     "hidden_layer_sizes": (512, 512, 512),
     "activation": "relu",
