@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import cloudpickle
 import numpy as np
@@ -45,6 +46,7 @@ class DaskSender(Sender):
         self._client, self._waiting = client, waiting
         # By the ids of the arrays. These are kept, too, so that no other array gets the same id.
         self._sent: dict[int, tuple[Any, Any]] = {}
+        self._futures: WeakSet[Any] = WeakSet()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, ...]:
         written = io.BytesIO()
@@ -53,20 +55,34 @@ class DaskSender(Sender):
         return _run, written.getvalue(), *map(self._future, pickler.aside)
 
     def shared(self, value: Any) -> Any:
-        return self._client.submit(_itself, value, pure=False)
+        return self._submit(_itself, value)
 
     def started(self, cache: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
         futures = {
-            key: self._client.submit(*self.task(_kept, cache, key, *task), pure=False)
-            for key, task in tasks.items()
+            key: self._submit(*self.task(_kept, cache, key, *task)) for key, task in tasks.items()
         }
         if futures:
-            cost = self._client.submit(_cost, next(iter(futures.values())), pure=False)
+            cost = self._submit(_cost, next(iter(futures.values())))
             with self._waiting():
                 seconds, n_bytes = cost.result()
             if seconds * BYTES_PER_SECOND < n_bytes:
                 return {}
         return futures
+
+    @contextmanager
+    def released_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            # The traceback, which Dask or a notebook may keep, leads to these futures.
+            for future in self._futures:
+                future.release()
+            raise
+
+    def _submit(self, *task: Any) -> Any:
+        future = self._client.submit(*task, pure=False)
+        self._futures.add(future)
+        return future
 
     def _future(self, value: Any) -> Any:
         if _is_future(value):
@@ -75,7 +91,7 @@ class DaskSender(Sender):
             with warnings.catch_warnings():
                 # Dask advises to scatter large data, but those would be lost if a worker died.
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                self._sent[id(value)] = value, self._client.submit(_itself, value, pure=False)
+                self._sent[id(value)] = value, self._submit(_itself, value)
         return self._sent[id(value)][1]
 
 

@@ -186,8 +186,8 @@ def fit_members(
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     workers = Workers(n_jobs, "threads" if is_heavy else None)
-    with workers:
-        sending = sender(n_jobs)
+    sending = sender(n_jobs)
+    with workers, sending.released_on_failure():
         cache = sending.shared(ProcessCache())
         sources = _transformed(jobs, parts, workers, sending, cache)
         pieces = pieces_of(jobs, workers.count, side_by_side=sending.is_remote)

@@ -185,14 +185,15 @@ class StackedParallel:
             self._sender = sender(self._n_jobs)
         pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
         expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
-        pending = self._tasks_of(pieces, calls, self._sender)
-        # The tasks hold the calls from here on.
-        del calls
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
-        for n, (of_piece, names) in self._outcomes(pending, len(pieces), expected):
-            found.update(zip(pieces[n], of_piece, strict=True))
-            cut_short += [names] if names else []
+        with self._sender.released_on_failure():
+            pending = self._tasks_of(pieces, calls, self._sender)
+            # The tasks hold the calls from here on.
+            del calls
+            for n, (of_piece, names) in self._outcomes(pending, len(pieces), expected):
+                found.update(zip(pieces[n], of_piece, strict=True))
+                cut_short += [names] if names else []
         results = _completed(found, n_calls)
         if self._record is not None:
             self._record.members += [result.pop("member", None) for result in results]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -55,6 +56,11 @@ class Sender:
         ``ProcessCache`` that is to keep the results.
         """
         raise NotImplementedError
+
+    @contextmanager
+    def released_on_failure(self) -> Iterator[None]:
+        """Let remote workers forget all that they have been sent if a ``with`` block fails."""
+        yield
 
 
 def sender(n_jobs: int | None) -> Sender:

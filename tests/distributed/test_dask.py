@@ -259,3 +259,37 @@ def test_folds_are_taken_by_the_workers(client, estimator, kind, run):
         n_bytes = sent()
     n_data = np.asarray(large).nbytes
     assert n_data < n_bytes < 3.5 * n_data
+
+
+class Refuses(TransformerMixin, BaseEstimator):
+    """A transformer that cannot be fitted."""
+
+    def fit(self, X, y=None):
+        raise ValueError("refused")
+
+    def transform(self, X):
+        return X
+
+
+FAILING = {
+    "search": StackedGridSearchCV(
+        make_pipeline(Refuses(), PIPELINE[-1]), ALPHAS, cv=2, n_jobs=2, error_score="raise"
+    ),
+    "ensemble": StackedCrossEnsembleClassifier(
+        make_pipeline(Refuses(), PIPELINE[-1]), {}, cv=2, n_jobs=2
+    ),
+}
+
+
+@pytest.mark.parametrize("which", FAILING)
+def test_what_fails_leaves_no_data_on_the_cluster(which):
+    options = {"n_workers": 2, "processes": False, "dashboard_address": None}
+    large = np.tile(X, (1, 20))
+    with distributed.Client(**options) as client:
+        # A notebook keeps the last error, as this does.
+        with parallel_config("dask"), pytest.raises(ValueError, match="refused") as kept:
+            FAILING[which].fit(large, Y)
+        # Futures are removed by the thread of the client, which answers after that.
+        client.nthreads()
+        assert not [key for key in client.futures if key.startswith("_itself")]
+    assert kept.value.__traceback__ is not None
