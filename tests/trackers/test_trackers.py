@@ -463,7 +463,8 @@ def test_a_search_is_fitted_even_if_mlflow_is_of_another_kind(monkeypatch):
 
 
 def test_an_error_of_mlflow_replaces_no_other_where_warnings_are_errors(monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "mlflow.utils.autologging_utils", raising=False)
+    for name in ("mlflow.utils", "mlflow.utils.autologging_utils"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace())
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", ConvergenceWarning)
