@@ -19,14 +19,13 @@ from ..training.validating import Figures
 from .targets import Target
 from .targets.metrics import Metric
 
+#: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
+KEPT = 2**20
+
 
 def parts_of(n_rows: int, n_parts: int) -> list[slice]:
     """Divide rows into parts, each with rows of all kinds, even if they are ordered by class."""
     return [slice(part, n_rows, n_parts) for part in range(n_parts)]
-
-
-#: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
-KEPT = 2**20
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,8 +49,11 @@ class CrossFitting:
             self._best[part] = kept
 
     def chosen(self) -> Iterator[tuple[Integers, Floats]]:
-        """Yield rows, and the parameters that are to predict them."""
+        """Yield the parameters of each chosen epoch once, after the rows that they predict."""
         rows = np.arange(self._n_rows)
-        for part, best in zip(parts_of(self._n_rows, N_PARTS), self._best, strict=True):
-            if len(best) and len(rows[part]):
-                yield rows[part], best
+        parts = parts_of(self._n_rows, N_PARTS)
+        for parameters in {id(best): best for best in self._best if len(best)}.values():
+            pairs = zip(parts, self._best, strict=True)
+            places = np.concatenate([rows[part] for part, best in pairs if best is parameters])
+            if len(places):
+                yield places, parameters
