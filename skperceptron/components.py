@@ -29,9 +29,9 @@ class Component(Checked):
     rules : dict of str to sequence of Rule or None
         What each other parameter may be.
     shortcuts : dict of str to tuple of str
-        For a method, its faster versions, and the attributes which say that there are any. A
-        subclass that redefines the method alone gets the base's plain versions of these. So a
-        method that calls its own faster version names its class in the call, not ``self``.
+        For a method, its faster versions, and the attributes which say that there are any. A class
+        from elsewhere that redefines the method alone gets the base's plain versions of these. So
+        a method that calls its own faster version names its class in the call, not ``self``.
     in_place : tuple of str
         Methods that write into an argument. Those of a class from elsewhere raise TypeError if they
         return anything else, since what they return would be lost.
@@ -51,7 +51,9 @@ class Component(Checked):
         super().__init_subclass__(**options)
         is_ours = cls.__module__.startswith("skperceptron.")
         cls.records = vars(cls).get("records", is_ours)
-        for name in () if is_ours else cls.in_place:
+        if is_ours:
+            return
+        for name in cls.in_place:
             method = vars(cls).get(name)
             if inspect.isfunction(method):
                 setattr(cls, name, _checked_in_place(method))

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
-from .engine.arrays import Call, Floats, mean_of_rows
+from .engine.arrays import Booleans, Call, Floats, mean_of_rows
 from .engine.calls import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
@@ -307,6 +307,27 @@ class _LikeScikitLearn(Loss):
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
     ) -> Floats:
+        differs = self._differs(raw)
+        if differs is None:
+            return self._means_of_terms(raw, y, sample_weight, gradient)
+        means = super().means(raw, y, sample_weight, gradient)
+        if not differs.all():
+            alike = ~differs
+            weight = None if sample_weight is None else sample_weight[alike]
+            means[alike] = self._means_of_terms(raw[alike], y[alike], weight)
+        return means
+
+    def _differs(self, raw: Floats) -> Booleans | None:
+        """Tell which data sets, (K,), need another formula than scikit-learn's; None if none do."""
+        return None
+
+    def _means_of_terms(
+        self,
+        raw: Floats,
+        y: Floats,
+        sample_weight: Floats | None,
+        gradient: Floats | None = None,
+    ) -> Floats:
         predicted = np.empty(raw.shape, raw.dtype)
         self.link_all(raw, predicted)
         if gradient is not None:
@@ -331,15 +352,8 @@ class _LogLoss(_LikeScikitLearn):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def means(
-        self,
-        raw: Floats,
-        y: Floats,
-        sample_weight: Floats | None = None,
-        gradient: Floats | None = None,
-    ) -> Floats:
-        of_class = Loss if self.label_smoothing else _LikeScikitLearn
-        return of_class.means(self, raw, y, sample_weight, gradient)
+    def _differs(self, raw: Floats) -> Booleans | None:
+        return np.ones(len(raw), bool) if self.label_smoothing else None
 
     def _smoothed(self, y: Floats, n_classes: int) -> Floats:
         if not self.label_smoothing:
@@ -380,8 +394,6 @@ class BinaryLogLoss(_Sigmoids, _LogLoss):
     """
 
     names = ("log_loss",)
-    # Named again: a method below redefines one of which it is a shortcut.
-    means = _LogLoss.means
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); np.logaddexp takes twice as long.
@@ -486,7 +498,6 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
 
     names = ("log_loss",)
     n_notes = 2
-    means = _LogLoss.means  # See BinaryLogLoss.
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
@@ -772,7 +783,6 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
     keeps_ordinary_units = True
     averages_outputs = True
     judged_by_r2 = True
-    means = _LikeScikitLearn.means  # See BinaryLogLoss.
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return 0.5 * ((raw - y) ** 2).sum(axis=-1)
@@ -870,7 +880,6 @@ class Pinball(_IdentityLink):
     """
 
     names = ("pinball", "quantile")
-    out_activation = "identity"
     rules = {
         "quantile": [
             Interval(0, 1),
@@ -1111,25 +1120,12 @@ class PoissonDeviance(_LogLink, _LikeScikitLearn):
         self._slope_of_exp(raw, out)
         np.subtract(out, y, out=out)
 
-    def means(
-        self,
-        raw: Floats,
-        y: Floats,
-        sample_weight: Floats | None = None,
-        gradient: Floats | None = None,
-    ) -> Floats:
+    def _differs(self, raw: Floats) -> Booleans | None:
         # y / exp(raw) is infinite or NaN where exp(raw) underflows to zero.
         underflows = raw.min(axis=(1, 2)) < np.log(np.finfo(raw.dtype).tiny)
         overflows = raw.max(axis=(1, 2)) > _exponent_limit(raw.dtype) / 2
         is_far = underflows | overflows
-        if not is_far.any():
-            return _LikeScikitLearn.means(self, raw, y, sample_weight, gradient)
-        means = Loss.means(self, raw, y, sample_weight, gradient)
-        if not is_far.all():
-            near = ~is_far
-            weight = None if sample_weight is None else sample_weight[near]
-            means[near] = _LikeScikitLearn.means(self, raw[near], y[near], weight)
-        return means
+        return is_far if is_far.any() else None
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return xlogy(y, y / predicted) - y + predicted
