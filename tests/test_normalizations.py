@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
 from skperceptron import MLPRegressor, normalizations
-from skperceptron.engine import Network, NetworkInput, Node, Workspace
+from skperceptron.engine import Network, NetworkInput, Node, TrainingPass, Workspace
 from skperceptron.engine.network import INPUT
 from skperceptron.normalizations import BatchNormalization, LayerNormalization, Normalization
 
@@ -47,9 +47,8 @@ def in_training(normalization, x, learned):
     network = Network([NetworkInput("x", H)], [Node("block", normalization.block(H), (INPUT,))])
     vector = np.concatenate([np.ravel(array) for array in learned])[np.newaxis]
     gradient = np.empty_like(vector)
-    work = Workspace(
-        network, network.views(vector), len(x), gradient=network.views(gradient), noise=[None]
-    )
+    training = TrainingPass(network.views(gradient), noise=[None])
+    work = Workspace(network, network.views(vector), len(x), training)
     work.inputs["x"].array[:] = x
     work.forward()
     return work.raw[0], [array[0] for array in network.views(vector)[0]]

@@ -14,7 +14,7 @@ from .blocks import Activate, Add, Affine, Block, LearnedArray, Scale
 from .inputs import BorrowedRows, DenseInput, NetworkInput, SparseBatch
 from .network import Network, Node
 from .wiring import multilayer_perceptron
-from .workspace import Workspace
+from .workspace import TrainingPass, Workspace
 
 __all__ = [
     "Activate",
@@ -29,6 +29,7 @@ __all__ = [
     "Node",
     "Scale",
     "SparseBatch",
+    "TrainingPass",
     "Workspace",
     "multilayer_perceptron",
 ]

@@ -12,6 +12,7 @@ readers, their gradients are added up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,36 @@ from .arrays import Call, Floats, outputs_before_rows
 from .blocks import Bench
 from .inputs import DenseInput, Input, SparseBatch
 from .network import INPUT, Learned, Network, first_weight
+
+
+@dataclass(frozen=True)
+class TrainingPass:
+    """What a workspace needs for steps of training, but not for predictions.
+
+    Attributes
+    ----------
+    gradient : list of tuples of ndarray
+        Where ``backward`` writes, listed like the parameters.
+    noise : sequence of Generator or None, default=()
+        Generator of each member's dropout masks; None for no dropout.
+    scheduled : bool, default=False
+        Whether dropout rates change from step to step.
+    weighted : bool, default=False
+        Whether rows have weights in blocks that mix rows, such as batch normalisation.
+    like_numpy : bool, default=False
+        Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
+        and activations those of their ``reference``. Otherwise outputs lie in memory as (K, C, B),
+        which is faster for losses, and BLAS computes the sums.
+    input_gradients : bool, default=False
+        Whether ``backward`` also computes the gradients of inputs that hold numbers.
+    """
+
+    gradient: Learned
+    noise: Sequence[np.random.Generator | None] = ()
+    scheduled: bool = False
+    weighted: bool = False
+    like_numpy: bool = False
+    input_gradients: bool = False
 
 
 # A long class: it manages all buffers, since blocks share them.
@@ -35,25 +66,12 @@ class Workspace(Bench):
         members that this workspace serves; read, never written.
     batch_size : int
         Rows per member (B).
-    gradient : list of tuples of ndarray, default=None
-        Where ``backward`` writes, listed like `parameters`. Without it the workspace
-        can only predict.
+    training : TrainingPass, default=None
+        Without it the workspace can only predict.
     members : slice, default=slice(None)
         Which members of the network's stack the parameters belong to.
-    noise : sequence of Generator or None, default=()
-        Generator of each of these members' dropout masks; None for no dropout.
-    scheduled : bool, default=False
-        Whether dropout rates change from step to step.
     inputs : mapping of str to Input, default={}
         Inputs that exist already, by their names. The others are made: arrays of numbers.
-    weighted : bool, default=False
-        Whether rows have weights in blocks that mix rows, such as batch normalisation.
-    like_numpy : bool, default=False
-        Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
-        and activations those of their ``reference``. Otherwise outputs lie in memory as (K, C, B),
-        which is faster for losses, and BLAS computes the sums.
-    input_gradients : bool, default=False
-        Whether ``backward`` also computes the gradients of inputs that hold numbers.
 
     Attributes
     ----------
@@ -81,21 +99,19 @@ class Workspace(Bench):
         network: Network,
         parameters: Learned,
         batch_size: int,
+        training: TrainingPass | None = None,
         *,
-        gradient: Learned | None = None,
         members: slice = slice(None),
-        noise: Sequence[np.random.Generator | None] = (),
-        scheduled: bool = False,
-        weighted: bool = False,
         inputs: Mapping[str, Input] | None = None,
-        like_numpy: bool = False,
-        input_gradients: bool = False,
     ) -> None:
         self.network = network
-        self.like_numpy = like_numpy
-        self.noise = noise
         self.members = members
-        self.trains = gradient is not None
+        self.trains = training is not None
+        training = training or TrainingPass(gradient=[])
+        self.like_numpy = training.like_numpy
+        self.noise = training.noise
+        self._gradients = training.gradient
+        self._input_gradients = training.input_gradients
         weight = first_weight(parameters)
         self._shape = (len(weight), batch_size)
         self._dtype = weight.dtype
@@ -106,12 +122,11 @@ class Workspace(Bench):
         self._gradients_at: dict[int, Floats] = {}
         self.row_shares: Floats | None = None
         self.total_weights: Floats | None = None
-        if weighted:
+        if training.weighted:
             self.row_shares = np.empty((*self._shape, 1), dtype=self._dtype)
             self.total_weights = np.empty((len(weight), 1, 1), dtype=self._dtype)
-        self.noise_shares: Floats | None = np.ones(len(weight)) if scheduled else None
+        self.noise_shares: Floats | None = np.ones(len(weight)) if training.scheduled else None
         self._wanted: dict[int, bool] = {}
-        self._input_gradients = input_gradients
         self.inputs = self._all_inputs(inputs or {})
         #: What each node reads, what it writes, and the calls that make private copies.
         self._operands: list[list[Any]] = []
@@ -121,8 +136,7 @@ class Workspace(Bench):
             self._place(position)
         self.raw: Floats = self._values[-1].array
         self.forward_calls = tuple(self._list_forward())
-        if gradient is not None:
-            self._gradients = gradient
+        if self.trains:
             self.delta = self._output_buffer()
             self._gradients_at[len(network.nodes) - 1] = self.delta
             self.backward_calls = tuple(self._list_backward())

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from ..engine import Block, Network, Workspace
+from ..engine import Block, Network, TrainingPass, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Bench
 from ..engine.network import FIRST, INPUT, Learned, Node
@@ -162,13 +162,15 @@ def _training_workspace(
         tapped,
         tapped.views(parameters),
         data.n_rows,
-        gradient=tapped.views(gradient),
+        TrainingPass(
+            tapped.views(gradient),
+            noise=[None],
+            weighted=tapped.mixes_rows and member.recipe.sample_weight is not None,
+            # The sigmoids of other steps may overflow; NumPy's warning is off in epochs only.
+            like_numpy=True,
+            input_gradients=input_gradients,
+        ),
         inputs=data.holders(1),
-        noise=[None],
-        weighted=tapped.mixes_rows and member.recipe.sample_weight is not None,
-        # A training step's own sigmoids may overflow, and NumPy's warning is off in epochs only.
-        like_numpy=True,
-        input_gradients=input_gradients,
     )
 
 

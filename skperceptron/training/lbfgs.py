@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from ..engine import Network, Workspace
+from ..engine import Network, TrainingPass, Workspace
 from ..engine.arrays import Floats
 from .data import TrainingSet
 from .groups import Groups
@@ -128,10 +128,9 @@ class Objective:
                 self.network,
                 self._learned,
                 size,
-                gradient=self.network.views(self._block_gradient),
-                inputs=self.data.holders(n_members=1),
                 # Within a hundred iterations, a difference in a last bit leads to other weights.
-                like_numpy=True,
+                TrainingPass(self.network.views(self._block_gradient), like_numpy=True),
+                inputs=self.data.holders(n_members=1),
             )
         return self._workspaces[size]
 

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ..engine import Network, Workspace
+from ..engine import Network, TrainingPass, Workspace
 from ..engine.arrays import Call, Floats, Integers, outputs_before_rows, runs
 from ..engine.calls import number, of_members, squared_lengths_calls
 from ..engine.compiled import LARGE_PRODUCT
@@ -188,12 +188,14 @@ class BoundStep:
             network,
             network.views(own.parameters),
             batch_size,
-            gradient=network.views(own.gradient),
-            inputs=data[0].holders(len(members)),
+            TrainingPass(
+                network.views(own.gradient),
+                noise=[m.noise for m in members],
+                scheduled=scalars.noise_shares is not None,
+                weighted=network.mixes_rows and weights.are_given,
+            ),
             members=place,
-            noise=[m.noise for m in members],
-            scheduled=scalars.noise_shares is not None,
-            weighted=network.mixes_rows and weights.are_given,
+            inputs=data[0].holders(len(members)),
         )
         #: Arrays that blocks read, (K,), and what stands in them in each step, (S, K).
         self.announced: list[tuple[Floats, Floats]] = []

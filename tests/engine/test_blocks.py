@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skperceptron.activations import ReLU, Tanh
-from skperceptron.engine import Workspace, multilayer_perceptron
+from skperceptron.engine import TrainingPass, Workspace, multilayer_perceptron
 from skperceptron.engine.inputs import SparseBatch
 from skperceptron.engine.prediction import fold_lines, predict_raw
 from skperceptron.normalizations import BatchNormalization, LayerNormalization
@@ -35,9 +35,8 @@ def training_workspace(network, vectors, seeds=(0,), is_sparse=False):
         network,
         network.views(vectors),
         B,
-        gradient=network.views(gradient),
+        TrainingPass(network.views(gradient), [np.random.default_rng(seed) for seed in seeds]),
         inputs={"x": SparseBatch(len(vectors))} if is_sparse else {},
-        noise=[np.random.default_rng(seed) for seed in seeds],
     )
     return work, gradient
 
@@ -113,9 +112,8 @@ def test_a_batch_of_one_row_is_normalised_to_the_shift():
     network = build(BatchNormalization())
     vector, x, _ = problem(network)
     vector = np.abs(vector)
-    work = Workspace(
-        network, network.views(vector), 1, gradient=network.views(np.empty_like(vector))
-    )
+    training = TrainingPass(network.views(np.empty_like(vector)))
+    work = Workspace(network, network.views(vector), 1, training)
     work.inputs["x"].array[:] = x[:, :1]
     work.forward()
     assert np.isfinite(work.raw).all()

@@ -31,6 +31,7 @@ from skperceptron.engine import (
     NetworkInput,
     Node,
     Scale,
+    TrainingPass,
     Workspace,
     blocks,
 )
@@ -226,17 +227,10 @@ def data_for(network, n_members=1, seed=0):
     return vectors, given, rng.normal(size=(n_members, B, C))
 
 
-def bind(network, vectors, **options):
+def bind(network, vectors, inputs=None, **options):
     gradient = np.full_like(vectors, np.nan)
-    work = Workspace(
-        network,
-        network.views(vectors),
-        B,
-        gradient=network.views(gradient),
-        noise=[None] * len(vectors),
-        **options,
-    )
-    return work, gradient
+    training = TrainingPass(network.views(gradient), noise=[None] * len(vectors), **options)
+    return Workspace(network, network.views(vectors), B, training, inputs=inputs), gradient
 
 
 def fill(work, given):

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron import MLPRegressor, activations, losses, normalizations
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
-from skperceptron.engine import Workspace, multilayer_perceptron
+from skperceptron.engine import TrainingPass, Workspace, multilayer_perceptron
 from skperceptron.estimators.targets.numbers import _ScaledSquaredErrorInUnits
 from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
@@ -130,14 +130,12 @@ def problem(network, loss, seed=2):
 
 def workspace_of(network, vectors, x, weight):
     """Bind a stack to rows, as in training; all of its members draw the same dropout masks."""
-    work = Workspace(
-        network,
-        network.views(vectors),
-        len(x),
-        gradient=network.views(np.empty_like(vectors)),
+    training = TrainingPass(
+        network.views(np.empty_like(vectors)),
         noise=[np.random.default_rng(0) for _ in vectors],
         weighted=weight is not None,
     )
+    work = Workspace(network, network.views(vectors), len(x), training)
     work.inputs["x"].array[:] = x
     if weight is not None:
         # The statistics of a batch count rows by their weights.
@@ -322,8 +320,8 @@ def test_gradient_of_a_stacked_member_equals_the_gradient_alone(skip_connections
 
     def gradient_of(network, members):
         gradient = np.empty_like(vectors[members])
-        views = network.views(gradient)
-        work = Workspace(network, network.views(vectors[members]), B, gradient=views)
+        training = TrainingPass(network.views(gradient))
+        work = Workspace(network, network.views(vectors[members]), B, training)
         work.inputs["x"].array[:] = x[members]
         work.forward()
         work.delta[:] = delta[members]
@@ -348,7 +346,8 @@ def test_gradient_of_any_activation_is_the_same_in_a_stack(activation):
     x, y = rng.normal(size=(B, D)), rng.normal(size=(B, C))
     data = TrainingSet(x, Targets(y))
     gradient = np.empty_like(vectors)
-    work = Workspace(stacked, stacked.views(vectors), B, gradient=stacked.views(gradient))
+    training = TrainingPass(stacked.views(gradient))
+    work = Workspace(stacked, stacked.views(vectors), B, training)
     work.inputs["x"].array[:] = x
     work.forward()
     work.delta[:] = work.raw - y

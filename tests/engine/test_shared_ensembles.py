@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.special import expit, logit, softmax
 
 from skperceptron.activations import Tanh
-from skperceptron.engine import Workspace
+from skperceptron.engine import TrainingPass, Workspace
 from skperceptron.engine.blocks import Average
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.engine.wiring import multilayer_perceptron
@@ -53,9 +53,8 @@ def by_hand(network, vector, x, skips="none"):
 
 def trained(network, vectors, x, **options):
     gradient = np.full_like(vectors, np.nan)
-    work = Workspace(
-        network, network.views(vectors), B, gradient=network.views(gradient), **options
-    )
+    training = TrainingPass(network.views(gradient), **options)
+    work = Workspace(network, network.views(vectors), B, training)
     work.inputs["x"].array[:] = x
     work.forward()
     return work, gradient

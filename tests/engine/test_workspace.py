@@ -24,6 +24,7 @@ from skperceptron.engine import (
     Network,
     Node,
     SparseBatch,
+    TrainingPass,
     Workspace,
     multilayer_perceptron,
 )
@@ -47,12 +48,11 @@ def build(skip_connections="none", activation=Tanh, hidden=HIDDEN, n_inputs=D):
     return multilayer_perceptron(n_inputs, hidden, C, per_layer, skip_connections)
 
 
-def bind(network, vectors, batch_size, **options):
+def bind(network, vectors, batch_size, inputs=None, **options):
     """Return a workspace that trains, and the (K, P) gradient it writes to."""
     gradient = np.full_like(vectors, np.nan)
-    views = network.views(gradient)
-    work = Workspace(network, network.views(vectors), batch_size, gradient=views, **options)
-    return work, gradient
+    training = TrainingPass(network.views(gradient), **options)
+    return Workspace(network, network.views(vectors), batch_size, training, inputs=inputs), gradient
 
 
 def run(work, x, delta):
@@ -159,9 +159,9 @@ def test_workspaces_of_whole_and_last_batch_share_parameters_and_gradient(skip_c
     network = build(skip_connections)
     vectors = rng.normal(size=(2, network.n_parameters))
     gradient = np.empty_like(vectors)
-    learned, slopes = network.views(vectors), network.views(gradient)
-    whole = Workspace(network, learned, B, gradient=slopes)
-    last = Workspace(network, learned, 2, gradient=slopes)
+    learned, training = network.views(vectors), TrainingPass(network.views(gradient))
+    whole = Workspace(network, learned, B, training)
+    last = Workspace(network, learned, 2, training)
     x, delta = rng.normal(size=(2, B, D)), rng.normal(size=(2, B, C))
 
     def gradient_of(work, rows):
