@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -62,18 +61,25 @@ def _new_task(fits: ManyFits, listener: Listener) -> NetworkTask | None:
     return None if context is None else NetworkTask(fits, context, is_propagated=False)
 
 
-@contextmanager
-def reporting_parallel(
-    fits: ManyFits, X: Any, y: Any, options: dict[str, Any]
-) -> Iterator[Callable[..., StackedParallel]]:
-    """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
+def run_reported(
+    given: dict[str, Any],
+    kind: type[ManyFits],
+    with_parallel: Callable[[Callable[..., StackedParallel]], Callable[..., Any]],
+) -> Any:
+    """Run a function of scikit-learn as stacks, and report each network to callbacks.
+
+    ``given`` are all arguments of the public function that is called: those of scikit-learn's, and
+    ``callbacks``. ``with_parallel`` returns scikit-learn's function with a replacement of its
+    ``Parallel``.
 
     Raises InvalidOption if an option is not what it must be, TypeError if a callback cannot work
     there.
     """
-    check_search(fits.function, {"estimator": fits.estimator, **options})
+    fits = kind(given["estimator"], given.pop("callbacks"))
+    check_search(fits.function, given)
     check_option(fits.function, "callbacks", fits.callbacks, [CALLBACKS, None])
     refuse_misplaced(fits, fits.function)
     refuse_single_fits(fits, fits.function)
-    with listening(fits, None, X, y, None) as listener:
-        yield partial(StackedParallel, new_task=partial(_new_task, fits, listener))
+    with listening(fits, None, given["X"], given["y"], None) as listener:
+        parallel = partial(StackedParallel, new_task=partial(_new_task, fits, listener))
+        return with_parallel(parallel)(**given)

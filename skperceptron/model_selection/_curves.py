@@ -22,7 +22,7 @@ from ._callback_tasks import (
     CrossValidationScore,
     LearningCurve,
     ValidationCurve,
-    reporting_parallel,
+    run_reported,
 )
 from ._candidates import called_instead
 from ._docs import VALIDATED
@@ -119,24 +119,7 @@ def stacked_cross_validate(
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
-    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
-    with reporting_parallel(CrossValidation(estimator, callbacks), X, y, options) as parallel:
-        return seeing(cross_validate, Parallel=parallel)(
-            estimator,
-            X,
-            y,
-            groups=groups,
-            scoring=scoring,
-            cv=cv,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            params=params,
-            pre_dispatch=pre_dispatch,
-            return_train_score=return_train_score,
-            return_estimator=return_estimator,
-            return_indices=return_indices,
-            error_score=error_score,
-        )
+    return run_reported(locals(), CrossValidation, lambda p: seeing(cross_validate, Parallel=p))
 
 
 @documented(**VALIDATED, y_default=", default=None")
@@ -190,22 +173,11 @@ def stacked_cross_val_score(
     >>> stacked_cross_val_score(network, X, y).shape
     (5,)
     """
-    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
-    with reporting_parallel(CrossValidationScore(estimator, callbacks), X, y, options) as parallel:
-        stacked = seeing(cross_validate, Parallel=parallel)
-        return seeing(cross_val_score, cross_validate=stacked)(
-            estimator,
-            X,
-            y,
-            groups=groups,
-            scoring=scoring,
-            cv=cv,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            params=params,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-        )
+    return run_reported(
+        locals(),
+        CrossValidationScore,
+        lambda p: seeing(cross_val_score, cross_validate=seeing(cross_validate, Parallel=p)),
+    )
 
 
 @documented(**VALIDATED, y_default=", default=None")
@@ -268,20 +240,8 @@ def stacked_cross_val_predict(
     >>> stacked_cross_val_predict(network, X, y, method="predict_proba").shape
     (150, 3)
     """
-    options = {"estimator": estimator, "cv": cv, "n_jobs": n_jobs}
-    check_search("stacked_cross_val_predict", options)
-    return seeing(cross_val_predict, Parallel=StackedPredictions)(
-        estimator,
-        X,
-        y,
-        groups=groups,
-        cv=cv,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        params=params,
-        pre_dispatch=pre_dispatch,
-        method=method,
-    )
+    check_search("stacked_cross_val_predict", locals())
+    return seeing(cross_val_predict, Parallel=StackedPredictions)(**locals())
 
 
 @documented(**VALIDATED, y_default="")
@@ -367,33 +327,20 @@ def stacked_learning_curve(
     >>> sizes
     array([ 12,  39,  66,  93, 120])
     """
-    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
+    given = locals()
     if exploit_incremental_learning and callbacks:
         raise ValueError(
             "callbacks of stacked_learning_curve follow whole fits, of which there are none with"
             " exploit_incremental_learning=True: pass callbacks=None."
         )
-    with reporting_parallel(LearningCurve(estimator, callbacks), X, y, options) as parallel:
-        # With partial_fit from size to size, networks are trained one after another.
-        stacked = seeing(learning_curve, Parallel=parallel)
-        return (learning_curve if exploit_incremental_learning else stacked)(
-            estimator,
-            X,
-            y,
-            groups=groups,
-            train_sizes=train_sizes,
-            cv=cv,
-            scoring=scoring,
-            exploit_incremental_learning=exploit_incremental_learning,
-            n_jobs=n_jobs,
-            pre_dispatch=pre_dispatch,
-            verbose=verbose,
-            shuffle=shuffle,
-            random_state=random_state,
-            error_score=error_score,
-            return_times=return_times,
-            params=params,
-        )
+
+    def with_parallel(parallel: Any) -> Any:
+        if exploit_incremental_learning:
+            # With partial_fit from size to size, networks are trained one after another.
+            return learning_curve
+        return seeing(learning_curve, Parallel=parallel)
+
+    return run_reported(given, LearningCurve, with_parallel)
 
 
 @documented(**VALIDATED, y_default="")
@@ -461,25 +408,9 @@ def stacked_validation_curve(
     >>> test.shape
     (2, 5)
     """
-    options = {"scoring": scoring, "cv": cv, "n_jobs": n_jobs, "error_score": error_score}
     if not len(param_range):
         raise ValueError(
             f"param_range={param_range!r} of stacked_validation_curve is empty: at least one value"
             " is needed."
         )
-    with reporting_parallel(ValidationCurve(estimator, callbacks), X, y, options) as parallel:
-        return seeing(validation_curve, Parallel=parallel)(
-            estimator,
-            X,
-            y,
-            param_name=param_name,
-            param_range=param_range,
-            groups=groups,
-            cv=cv,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            pre_dispatch=pre_dispatch,
-            verbose=verbose,
-            error_score=error_score,
-            params=params,
-        )
+    return run_reported(locals(), ValidationCurve, lambda p: seeing(validation_curve, Parallel=p))
