@@ -1,8 +1,7 @@
 """What all displays share: the import of matplotlib when something is drawn, and colours.
 
 Categories have the colours of Okabe & Ito (2008), amounts those of cividis, signed numbers
-those of coolwarm: people with any kind of colour vision can distinguish them. Categories also
-differ in line style.
+those of coolwarm: people with any kind of colour vision can distinguish them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from ...engine.arrays import Floats
 
 #: Okabe & Ito's palette, the yellow (too pale for lines on white) left out.
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 SEQUENTIAL = "cividis"
 DIVERGING = "coolwarm"
 
@@ -70,12 +68,9 @@ def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any
     return {**normalize_kwargs(defaults, cls), **normalize_kwargs(given, cls)}
 
 
-def style_of(i: int) -> dict[str, Any]:
-    """Return colour and line style of the i-th category."""
-    return {
-        "color": CATEGORIES[i % len(CATEGORIES)],
-        "linestyle": LINE_STYLES[i // len(CATEGORIES) % len(LINE_STYLES)],
-    }
+def color_of(i: int) -> str:
+    """Return the colour of the i-th category."""
+    return CATEGORIES[i % len(CATEGORIES)]
 
 
 def colors_by_depth(n: int) -> list[Any]:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
-from ._common import CATEGORIES, Display, style_of, styled
+from ._common import CATEGORIES, Display, color_of, styled
 
 #: Markers of networks with the same colour; each is used for seven networks, one per colour.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
@@ -159,7 +159,7 @@ class LossCurveDisplay(Display):
         self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
         self.score_ax_ = ax.twinx() if scores else None
         for i, name in enumerate(names):
-            color, marks = style_of(i)["color"], _marks(i)
+            color, marks = color_of(i), _marks(i)
             prefix = f"{name}: " if len(names) > 1 else ""
             style = styled("lines.Line2D", kwargs, color=color, label=f"{prefix}training", **marks)
             self.lines_ += _curve(ax, self.losses[name], **style)
@@ -195,7 +195,7 @@ class LossCurveDisplay(Display):
             curves = [(ax, self.validation_losses), (self.score_ax_, self.validation_scores)]
             own, values = next((a, c[name]) for a, c in curves if c and name in c)
             prefix = f"{name}: " if len(self.losses) > 1 else ""
-            style = {"color": style_of(i)["color"], "markersize": 13, "linestyle": "none"}
+            style = {"color": color_of(i), "markersize": 13, "linestyle": "none"}
             label = f"{prefix}epoch {epoch}, kept"
             point = (epoch, values[epoch - 1])
             points += own.plot(*point, marker="*", mec="white", label=label, zorder=5, **style)

@@ -13,10 +13,13 @@ from ...engine.arrays import Floats
 from ...options import COUNT, check_option
 from .._graph import computational_graph
 from .._unwrap import unwrapped
-from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, styled
+from ._common import DIVERGING, Display, colors_by_depth, largest, styled
 
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
+
+#: The histograms of layers differ in these, too, beside their colours.
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 #: Ratio of the largest weights of two layers from which each layer is shown in its own unit.
 RELATIVE_FROM = 8.0
@@ -209,7 +212,7 @@ class WeightsDisplay(Display):
         for i, (name, weight) in enumerate(self.weights.items()):
             unit = limits[name] if is_relative else 1.0
             counts, edges = np.histogram(weight / unit, bins=int(np.clip(sqrt(weight.size), 5, 30)))
-            style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
+            style = {"color": colors[i], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
             label = f"{name} (largest: {limits[name]:.3g})" if is_relative else name
             style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=label, **style)
             self.histograms_.append(ax.stairs(counts / weight.size, edges, **style))
