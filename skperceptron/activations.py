@@ -889,7 +889,7 @@ class Mish(Activation):
         z = graph.op("Max", z, LEAST_GATED)
         e = graph.op("Exp", graph.op("Min", z, self.LINEAR_FROM))
         n = e * (e + 2)
-        return z * n / (n + 2)
+        return z * (n / (n + 2))
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # With e = exp(z) and q = 1 / ((1 + e)^2 + 1):  f' = 1 + q (4 z e (1 + e) q - 2).

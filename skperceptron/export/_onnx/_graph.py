@@ -77,10 +77,11 @@ class Graph(OperatorGraph):
         return 1 / (1 + self.op("Exp", -z))
 
     def expm1(self, z: Any) -> Value:
-        # Kahan's formula: the errors of the exponential and of its logarithm cancel.
+        # Kahan's formula: the errors of the exponential and of its logarithm cancel. They would
+        # not where the exponential is subnormal, but there, the value is -1.
         power = self.op("Exp", z)
         is_one = self.op("Equal", power, 1)
-        vanishes = self.op("Equal", power, 0)
+        vanishes = power < np.finfo(self.dtype).eps / 4
         logarithm = self.op("Log", self.where(is_one, np.e, self.where(vanishes, np.e, power)))
         found = self.where(vanishes, -1, (power - 1) * z / logarithm)
         return self.where(is_one, z, found)
