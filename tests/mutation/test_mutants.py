@@ -3,9 +3,12 @@
 import ast
 import json
 
-from tests.mutation import run
+import pytest
+
 from tests.mutation.mutants import mutants_of
 from tests.mutation.reach import N_FIRST, N_VARIANTS, Reach, rounds
+
+run = pytest.importorskip("tests.mutation.run", reason="Windows has no module resource")
 
 SOURCE = '''
 class Half:
