@@ -185,7 +185,7 @@ def documented():
                     yield method
 
 
-@pytest.mark.parametrize("thing", documented(), ids=lambda t: t.__qualname__)
+@pytest.mark.parametrize("thing", list(documented()), ids=lambda t: t.__qualname__)
 def test_public_things_are_documented(thing):
     # A method may inherit the docstring of a base class.
     assert inspect.getdoc(thing)

@@ -243,7 +243,7 @@ def assert_gradients_match_central_differences(make_network, losses):
             assert_allclose(of_lbfgs, expected, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
-@pytest.mark.parametrize(("wiring", "activation"), gradients_to_check())
+@pytest.mark.parametrize(("wiring", "activation"), list(gradients_to_check()))
 def test_gradient_of_every_loss_matches_central_differences(wiring, activation):
     make_network = partial(WIRINGS[wiring], activation())
     for n in {loss.outputs_per_target for loss in LOSSES}:
