@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
@@ -294,7 +294,7 @@ class TabularPreprocessor(
             The name of a column and of its output: "age_missing", "color_red", "born_week_sin".
         """
         check_is_fitted(self)
-        names = self._names_in(input_features)
+        names = OneToOneFeatureMixin.get_feature_names_out(self, input_features)
         if self._parts is None:
             return names
         found: list[str] = []
@@ -382,21 +382,6 @@ class TabularPreprocessor(
     def _name(self, j: int) -> Any:
         """Return a column's name, or its position where it has none."""
         return self.feature_names_in_[j] if hasattr(self, "feature_names_in_") else j
-
-    def _names_in(self, input_features: Any) -> Any:
-        known = getattr(self, "feature_names_in_", None)
-        if input_features is None:
-            default = [f"x{j}" for j in range(self.n_features_in_)]
-            return np.array(default, dtype=object) if known is None else known
-        names = np.asarray(input_features, dtype=object)
-        if known is not None and not np.array_equal(known, names):
-            raise ValueError("input_features is not equal to feature_names_in_")
-        if len(names) != self.n_features_in_:
-            raise ValueError(
-                "input_features should have length equal to number of features"
-                f" ({self.n_features_in_}), got {len(names)}"
-            )
-        return names
 
     def _encoded(self, X: Any) -> Floats:
         """Return the outputs before they are scaled, (N, W); NaN where a number is missing."""
