@@ -7,7 +7,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    make_blobs,
+    make_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import Perceptron
@@ -189,6 +195,15 @@ def test_real_data_are_learned(weights, n_associative):
     model = RosenblattPerceptron(n_associative, weights=weights, random_state=0)
     floor = 0.6 if weights == "plain" and not n_associative else 0.85
     assert cross_val_score(make_pipeline(StandardScaler(), model), X, y).mean() > floor
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_pocket_keeps_earlier_averages_that_answer_more_rows_rightly(method):
+    X, y = make_classification(300, 6, flip_y=0.2, class_sep=0.5, random_state=29)
+    model = RosenblattPerceptron(0, weights="averaged", max_iter=5, warm_start=True, random_state=0)
+    before = model.fit(X, y).score(X, y)
+    model.set_params(weights="pocket", max_iter=1)
+    assert getattr(model, method)(X, y).score(X, y) >= before
 
 
 def test_pocket_is_never_worse_on_its_rows_than_the_last_weights():

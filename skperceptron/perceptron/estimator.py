@@ -599,7 +599,7 @@ class RosenblattPerceptron(
             weight = np.zeros((training.n_responses, training.inputs.n_inputs))
         if kind is not PocketWeights:
             return weight, kind()
-        if mode.continuing and not mode.incremental:
+        if mode.continuing:
             # The fitted weights stay until others do better on the rows of this call.
             fitted = np.column_stack([self.response_weights_, self.intercept_])
             return weight, PocketWeights(fitted)
