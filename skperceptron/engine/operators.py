@@ -105,9 +105,6 @@ class OperatorGraph(Protocol):
     def mean(self, value: Value) -> Value:
         """Return the mean of each row, (rows, 1)."""
 
-    def total(self, value: Value) -> Value:
-        """Return the sum of each row, (rows, 1)."""
-
     def sorted(self, value: Value, width: int) -> Value:
         """Return each row, of `width` numbers, in ascending order."""
 

@@ -17,8 +17,8 @@ from scipy.special import erfcx
 
 from ...engine.operators import OperatorGraph, Value, dtype_of_result
 
-#: The first opset in which a reduction reads its axes from an input.
-AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
+#: The first opset in which ReduceMean reads its axes from an input.
+AXES_AS_INPUT = 18
 
 #: Degree of the polynomial for the error function in float64, which is then within 5e-15.
 ERF_DEGREE = 24
@@ -107,10 +107,9 @@ class Graph(OperatorGraph):
         return Value(self, name, "str")
 
     def mean(self, value: Any) -> Value:
-        return self._reduced("ReduceMean", value)
-
-    def total(self, value: Any) -> Value:
-        return self._reduced("ReduceSum", value)
+        if self.opset >= AXES_AS_INPUT:
+            return self.op("ReduceMean", value, self.whole([-1]), keepdims=1)
+        return self.op("ReduceMean", value, axes=[-1], keepdims=1)
 
     def sorted(self, value: Any, width: int) -> Value:
         groups = self.reshape(value, -1, width)
@@ -160,11 +159,6 @@ class Graph(OperatorGraph):
     def _node(self, op: str, inputs: list[str], *outputs: str, **attributes: Any) -> None:
         name = self.scope.get_unique_operator_name(op)
         self.container.add_node(op, inputs, list(outputs), name=name, **attributes)
-
-    def _reduced(self, name: str, value: Any) -> Value:
-        if self.opset >= AXES_AS_INPUT[name]:
-            return self.op(name, value, self.whole([-1]), keepdims=1)
-        return self.op(name, value, axes=[-1], keepdims=1)
 
     def _like_rows(self, groups: Any, value: Any) -> Value:
         """Return groups of a value's numbers, one group per row, in the shape of the value."""

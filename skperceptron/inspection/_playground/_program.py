@@ -21,7 +21,7 @@ from ...engine.operators import NotDeclaredError, OperatorGraph, Value, dtype_of
 #: The operators that ``compute.js`` has a function for.
 OPERATORS = frozenset(
     """Abs Add ArgMax Concat Cos Div Equal Erf Exp Expm1 Floor Gather Greater IsNaN Less Log MatMul
-    Max Min Mul Neg Not ReduceMean ReduceSum Relu Reshape Sigmoid Sign Sin Softmax Sort Sqrt Sub
+    Max Min Mul Neg Not ReduceMean Relu Reshape Sigmoid Sign Sin Softmax Sort Sqrt Sub
     Table Tanh Transpose Trunc Where""".split()
 )
 
@@ -85,9 +85,6 @@ class PageGraph(OperatorGraph):
 
     def mean(self, value: Any) -> Value:
         return self.op("ReduceMean", value)
-
-    def total(self, value: Any) -> Value:
-        return self.op("ReduceSum", value)
 
     def sorted(self, value: Any, width: int) -> Value:
         return self.op("Sort", value, width=width)

@@ -96,8 +96,8 @@ const joined = (shape, rows) => {
   rows.forEach((row, i) => out.data.set(row, i * n));
   return out;
 };
-const reduced = (f) => (a) => array([...a.shape.slice(0, -1), 1], Float64Array.from(byRow(a, f)));
 const total = (row) => row.reduce((a, b) => a + b, 0);
+const means = (a) => array([...a.shape.slice(0, -1), 1], Float64Array.from(byRow(a, (row) => total(row) / row.length)));
 
 function softmax(row) {
   const top = Math.max(...row), powers = row.map((z) => Math.exp(z - top)), sum = total(powers);
@@ -178,7 +178,7 @@ const OPERATORS = {
   Add: pairwise((a, b) => a + b), Sub: pairwise((a, b) => a - b), Mul: pairwise((a, b) => a * b),
   Div: pairwise((a, b) => a / b), Max: pairwise(Math.max), Min: pairwise(Math.min),
   Equal: pairwise((a, b) => +(a === b)), Greater: pairwise((a, b) => +(a > b)), Less: pairwise((a, b) => +(a < b)),
-  ReduceMean: reduced((row) => total(row) / row.length), ReduceSum: reduced(total),
+  ReduceMean: means,
   Softmax: (a) => joined(a.shape, byRow(a, softmax)),
   ArgMax: argMax, Concat: concatenate, Gather: gather, MatMul: product, Reshape: reshape, Sort: sorted,
   Table: table, Transpose: transpose, Where: where,
