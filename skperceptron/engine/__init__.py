@@ -13,7 +13,7 @@ C outputs, P parameters of one member.
 from .blocks import Activate, Add, Affine, Block, LearnedArray, Scale
 from .inputs import BorrowedRows, DenseInput, NetworkInput, SparseBatch
 from .network import Network, Node
-from .wiring import multilayer_perceptron
+from .wiring import InputBlocks, multilayer_perceptron
 from .workspace import TrainingPass, Workspace
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Block",
     "BorrowedRows",
     "DenseInput",
+    "InputBlocks",
     "LearnedArray",
     "Network",
     "NetworkInput",

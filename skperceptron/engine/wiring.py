@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .arrays import ActivationFunction
 from .blocks import (
@@ -23,6 +24,29 @@ from .blocks import (
 from .network import INPUT, Network, Node
 
 
+@dataclass(frozen=True)
+class InputBlocks:
+    """What stands between the input of a network and its first layer, besides dropout.
+
+    Attributes
+    ----------
+    embed_numbers : callable, default=None
+        Makes a block that embeds a given number of features; its value replaces these features.
+    numbers_to_embed : sequence of int, default=None
+        Positions in the input of the features that it embeds, at least one; None means all.
+    embed_columns : EmbedColumns, default=None
+        A block that embeds some columns of the input; its value stands beside the other columns.
+        Only those are then dropped out or embedded as numbers.
+    scales : bool, default=False
+        Whether each feature, or each number of its embedding, is multiplied by a learned factor.
+    """
+
+    embed_numbers: Callable[[int], Block] | None = None
+    numbers_to_embed: Sequence[int] | None = None
+    embed_columns: EmbedColumns | None = None
+    scales: bool = False
+
+
 def multilayer_perceptron(
     n_inputs: int,
     hidden: Sequence[int],
@@ -30,15 +54,12 @@ def multilayer_perceptron(
     activations: Sequence[Sequence[ActivationFunction]],
     skip_connections: str = "none",
     *,
+    input_blocks: InputBlocks | None = None,
     normalize: Callable[[int], Block] | None = None,
     dropout: Sequence[Sequence[float]] = (),
-    scale_inputs: bool = False,
     blends: bool = False,
     n_networks: int | None = None,
     link: str = "identity",
-    embed_numbers: Callable[[int], Block] | None = None,
-    numbers_to_embed: Sequence[int] | None = None,
-    embed_columns: EmbedColumns | None = None,
 ) -> Network:
     """Wire a multi-layer perceptron.
 
@@ -82,14 +103,14 @@ def multilayer_perceptron(
         that layer's value to its own (He et al. 2016). "dense": every layer, the output
         included, sees the input and all earlier hidden layers (Huang et al. 2017). "linear":
         the output layer sees the input, too (Cheng et al. 2016).
+    input_blocks : InputBlocks, default=None
+        None means that the first layer reads the input itself.
     normalize : callable, default=None
         Makes a block of the given width that stands between a hidden layer's affine block
         and its activation.
     dropout : sequence over the input and the hidden layers, default=()
         Each a sequence with one rate per member, or a single one for all. Where all are
         zero, no block is added.
-    scale_inputs : bool, default=False
-        Whether each feature, or each number of its embedding, is multiplied by a learned factor.
     blends : bool, default=False
         Whether each hidden unit learns how far it follows its activation.
     n_networks : int, default=None
@@ -98,29 +119,14 @@ def multilayer_perceptron(
     link : str, default="identity"
         Inverse link, which turns outputs into predictions; the mean of these over the networks
         is taken.
-    embed_numbers : callable, default=None
-        Makes a block that embeds a given number of features; its value replaces these features.
-    numbers_to_embed : sequence of int, default=None
-        Positions in the input of the features that it embeds, at least one; None means all.
-    embed_columns : EmbedColumns, default=None
-        A block that embeds some columns of the input; its value stands beside the other columns.
-        Only those are then dropped out or embedded as numbers.
 
     Returns
     -------
     Network
     """
-    if n_networks is not None and embed_columns is not None:
-        raise ValueError("networks that share weights read no codes of categories.")
     wires = _Wires(n_inputs, n_networks)
     rates = dropout or [[0.0]] * (len(hidden) + 1)
-    seen = wires.numbers(rates[0], embed_numbers, numbers_to_embed, embed_columns, scale_inputs)
-    if embed_columns is not None:
-        seen.append(wires.append("embedding_0", embed_columns, INPUT))
-    if scale_inputs:
-        seen = wires.joined(seen)
-        seen = [wires.append("scale_0", Scale(wires.width_of(seen[0])), *seen)]
-    first = seen
+    first = seen = wires.read(rates[0], input_blocks or InputBlocks())
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
         before = seen[-1]
         z = wires.adapted_affine(i, seen, units)
@@ -170,16 +176,21 @@ class _Wires:
             return sources
         return [self.append("joined_0", Concatenate(list(map(self.width_of, sources))), *sources)]
 
-    def numbers(
-        self,
-        rates: Sequence[float],
-        embed: Callable[[int], Block] | None,
-        to_embed: Sequence[int] | None,
-        embed_columns: EmbedColumns | None,
-        scale_inputs: bool,
-    ) -> list[int]:
+    def read(self, rates: Sequence[float], blocks: InputBlocks) -> list[int]:
+        """Wire what stands before the first layer; return the values that this layer reads."""
+        if self.n_networks is not None and blocks.embed_columns is not None:
+            raise ValueError("networks that share weights read no codes of categories.")
+        values = self.numbers(rates, blocks)
+        if blocks.embed_columns is not None:
+            values.append(self.append("embedding_0", blocks.embed_columns, INPUT))
+        if not blocks.scales:
+            return values
+        values = self.joined(values)
+        return [self.append("scale_0", Scale(self.width_of(values[0])), *values)]
+
+    def numbers(self, rates: Sequence[float], blocks: InputBlocks) -> list[int]:
         """Wire those columns of the input that are no codes of categories, if there are any."""
-        coded = () if embed_columns is None else embed_columns.columns
+        coded = () if blocks.embed_columns is None else blocks.embed_columns.columns
         # A range costs nothing, however many inputs there are.
         numbers: Sequence[int] = range(self.n_inputs)
         source = INPUT
@@ -189,31 +200,20 @@ class _Wires:
                 return []
             source = self.append("numbers_0", Select(numbers), INPUT)
         source = self.dropped("dropout_0", source, rates)
-        if embed is None:
+        if blocks.embed_numbers is None:
             return [source]
-        chosen = set(numbers if to_embed is None else to_embed)
-        values = self.embedded(source, numbers, embed, chosen)
-        # They are one input to the first layer. Scales join more than these.
-        return values if scale_inputs else self.joined(values)
-
-    def embedded(
-        self,
-        source: int,
-        numbers: Sequence[int],
-        embed: Callable[[int], Block],
-        chosen: Collection[int],
-    ) -> list[int]:
-        """Embed the chosen ones of the numbers; return the value, and the other numbers."""
+        chosen = set(numbers if blocks.numbers_to_embed is None else blocks.numbers_to_embed)
         others = [place for place, j in enumerate(numbers) if j not in chosen]
         read = source
         if others:
             places = [place for place, j in enumerate(numbers) if j in chosen]
             read = self.append("embedded_0", Select(places), source)
-        block = embed(len(numbers) - len(others))
+        block = blocks.embed_numbers(len(numbers) - len(others))
         values = [self.append("numeric_embedding_0", block, read)]
         if others:
             values.append(self.append("others_0", Select(others), source))
-        return values
+        # They are one input to the first layer. Scales join more than these.
+        return values if blocks.scales else self.joined(values)
 
     def adapted(self, layer: int, sources: Sequence[int]) -> list[int]:
         """Multiply what a layer reads by factors of each network, if networks share weights."""

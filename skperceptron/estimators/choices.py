@@ -14,7 +14,7 @@ from sklearn.base import clone
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
 from ..embeddings import NumericEmbedding, get_numeric_embedding
-from ..engine import Network, multilayer_perceptron
+from ..engine import InputBlocks, Network, multilayer_perceptron
 from ..groups import ParameterGroups
 from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
@@ -128,24 +128,27 @@ class Wiring:
         activations = self.activations[: len(self.hidden_sizes)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warn(message)
-        embedding = self.numeric_embedding
         return multilayer_perceptron(
             n_features,
             list(self.hidden_sizes),
             n_outputs,
             [[a] for a in activations],
             self.skip_connections,
+            input_blocks=self._input_blocks(n_features),
             normalize=None if self.normalization is None else self.normalization.block,
             dropout=[[rate] for rate in self.dropout_rates],
-            scale_inputs=self.feature_scale,
             blends=self.parametric_activation,
             n_networks=self.n_networks,
             link=self.link,
+        )
+
+    def _input_blocks(self, n_features: int) -> InputBlocks:
+        embedding, categories = self.numeric_embedding, self.categories
+        return InputBlocks(
             embed_numbers=None if embedding is None else embedding.block,
             numbers_to_embed=self._numbers_to_embed(n_features),
-            embed_columns=(
-                None if self.categories is None else self.categories.block(self.embedding_dim)
-            ),
+            embed_columns=None if categories is None else categories.block(self.embedding_dim),
+            scales=self.feature_scale,
         )
 
     def _numbers_to_embed(self, n_features: int) -> list[int] | None:

@@ -26,6 +26,7 @@ from skperceptron.engine import (
     Add,
     Affine,
     Block,
+    InputBlocks,
     LearnedArray,
     Network,
     NetworkInput,
@@ -507,7 +508,10 @@ def test_every_kind_that_estimators_learn_can_be_a_parameter_group():
     declared = {array.attribute for case in CASES for array in case.block.learned}
     assert set(ATTRIBUTES.values()) <= declared
     normalize = BatchNormalization().block
-    network = multilayer_perceptron(2, (3,), 1, [[PReLU()]], scale_inputs=True, normalize=normalize)
+    scaled = InputBlocks(scales=True)
+    network = multilayer_perceptron(
+        2, (3,), 1, [[PReLU()]], input_blocks=scaled, normalize=normalize
+    )
     assert set(network.attributes) <= set(ATTRIBUTES.values())
     assert list(ATTRIBUTES) == list(signature(ParameterGroups).parameters)
 

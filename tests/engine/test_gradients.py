@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron import MLPRegressor, activations, losses, normalizations
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
-from skperceptron.engine import TrainingPass, Workspace, multilayer_perceptron
+from skperceptron.engine import InputBlocks, TrainingPass, Workspace, multilayer_perceptron
 from skperceptron.estimators.targets.numbers import _ScaledSquaredErrorInUnits
 from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
@@ -79,7 +79,8 @@ def all_wirings():
     for skip, depth in product(SKIPS, (1, 2, 3)):
         yield f"{skip}-{depth}", partial(build, depth=depth, skip_connections=skip)
     for skip in SKIPS:
-        yield f"{skip}-scale", partial(build, depth=1, skip_connections=skip, scale_inputs=True)
+        scaled = InputBlocks(scales=True)
+        yield f"{skip}-scale", partial(build, depth=1, skip_connections=skip, input_blocks=scaled)
     choices = product(SKIPS, [None, *NORMALIZATIONS], [False, True])
     for skip, normalization, drops in choices:
         if normalization is None and not drops:

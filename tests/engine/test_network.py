@@ -7,12 +7,20 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.activations import PReLU, ReLU, Tanh
-from skperceptron.engine import Activate, Add, Affine, Workspace, multilayer_perceptron
+from skperceptron.engine import (
+    Activate,
+    Add,
+    Affine,
+    InputBlocks,
+    Workspace,
+    multilayer_perceptron,
+)
 from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.normalizations import BatchNormalization
 
 WIRINGS = ["none", "residual", "dense", "linear"]
 SHAPES = [(), (4,), (4, 4), (4, 3, 3), (2, 2, 5, 5)]
+TABLE = EmbedColumns((0,), (100,), (4,))
 
 
 def build(hidden, skip_connections, activation=None, n_inputs=3, n_outputs=2):
@@ -59,7 +67,7 @@ def test_network_without_hidden_layers_is_one_affine_block():
         ((3, 4, 2), {"n_networks": 5}, 5 * 3 * 4),
         ((3, 1, 4), {"n_networks": 5}, 5 * 1 * 4),
         # Rows of tables are looked up, not multiplied.
-        ((3, 2), {"embed_columns": EmbedColumns((0,), (100,), (4,))}, (2 + 4) * 2),
+        ((3, 2), {"input_blocks": InputBlocks(embed_columns=TABLE)}, (2 + 4) * 2),
     ],
 )
 def test_multiply_adds_of_the_largest_product(widths, options, expected):

@@ -6,18 +6,18 @@ from numpy.testing import assert_allclose
 from scipy.special import expit, logit, softmax
 
 from skperceptron.activations import Tanh
-from skperceptron.engine import TrainingPass, Workspace
+from skperceptron.engine import InputBlocks, TrainingPass, Workspace, multilayer_perceptron
 from skperceptron.engine.blocks import Average
 from skperceptron.engine.prediction import predict_raw
-from skperceptron.engine.wiring import multilayer_perceptron
 
 M, B, D, C = 3, 5, 4, 2
 
 
 def network_of(hidden=(6, 6), skips="none", link="identity"):
     activations = [[Tanh()]] * len(hidden)
+    scaled = InputBlocks(scales=True)
     return multilayer_perceptron(
-        D, hidden, C, activations, skips, n_networks=M, link=link, scale_inputs=True
+        D, hidden, C, activations, skips, input_blocks=scaled, n_networks=M, link=link
     )
 
 

@@ -6,7 +6,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.activations import Tanh
 from skperceptron.embeddings import Periodic
-from skperceptron.engine import Affine, Network, NetworkInput, Node, multilayer_perceptron, wiring
+from skperceptron.engine import (
+    Affine,
+    InputBlocks,
+    Network,
+    NetworkInput,
+    Node,
+    multilayer_perceptron,
+    wiring,
+)
 from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.engine.description import describe
 from skperceptron.engine.network import INPUT
@@ -46,31 +54,27 @@ def test_docstring_lists_everything_that_can_be_asked_for():
         [[Tanh()]] * 2,
         "residual",
         normalize=LayerNormalization().block,
+        input_blocks=InputBlocks(embed_numbers=Periodic().block, scales=True),
         dropout=[[0.1]] * 3,
-        scale_inputs=True,
         blends=True,
-        embed_numbers=Periodic().block,
     )
     listed = listed_in_docstring()
     assert names(network) == [name for line in listed[3:7] for name in line]
     columns = EmbedColumns((0, 2), LEVELS, DIMS)
-    network = multilayer_perceptron(
-        D, (), C, [], dropout=[[0.1]], scale_inputs=True, embed_columns=columns
-    )
+    blocks = InputBlocks(embed_columns=columns, scales=True)
+    network = multilayer_perceptron(D, (), C, [], input_blocks=blocks, dropout=[[0.1]])
     assert names(network) == listed[7]
-    network = multilayer_perceptron(
-        D, (), C, [], embed_numbers=Periodic().block, numbers_to_embed=[1]
-    )
+    blocks = InputBlocks(embed_numbers=Periodic().block, numbers_to_embed=[1])
+    network = multilayer_perceptron(D, (), C, [], input_blocks=blocks)
     assert names(network) == listed[8]
     network = multilayer_perceptron(D, (2, 2), C, [[Tanh()]] * 2, n_networks=3)
     assert names(network) == [name for line in listed[9:] for name in line]
 
 
 def test_networks_that_share_weights_read_no_codes():
+    blocks = InputBlocks(embed_columns=EmbedColumns(CODED, LEVELS, DIMS))
     with pytest.raises(ValueError, match="no codes"):
-        multilayer_perceptron(
-            D + 2, (), C, [], n_networks=3, embed_columns=EmbedColumns(CODED, LEVELS, DIMS)
-        )
+        multilayer_perceptron(D + 2, (), C, [], input_blocks=blocks, n_networks=3)
 
 
 def build(skip_connections="none", scale_inputs=True, hidden=(3, 3)):
@@ -80,8 +84,9 @@ def build(skip_connections="none", scale_inputs=True, hidden=(3, 3)):
         C,
         [[Tanh()]] * len(hidden),
         skip_connections,
-        scale_inputs=scale_inputs,
-        embed_columns=EmbedColumns(CODED, LEVELS, DIMS),
+        input_blocks=InputBlocks(
+            embed_columns=EmbedColumns(CODED, LEVELS, DIMS), scales=scale_inputs
+        ),
     )
 
 
