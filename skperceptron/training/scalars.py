@@ -79,7 +79,6 @@ class Scalars:
         n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
-        self._alike: list[bool] | None = None
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
         recipes = [m.recipe for m in members]
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -106,9 +105,6 @@ class Scalars:
         self.noise_shares: Floats | None = None
         if self._scheduled:
             self.noise_shares = np.ones((plan.n_steps, len(members)))
-        self._takes_step = np.zeros((plan.n_steps, len(members)), dtype=bool)
-        for k, epoch in enumerate(plan.epochs):
-            self._takes_step[epoch.steps, k] = True
 
     def _place_in_epoch(self, alike: list[int]) -> Integers | slice:
         """Return, for each step of the epoch, its number among the steps of these members."""
@@ -141,7 +137,6 @@ class Scalars:
             self._rates = rates
         for alike, place_of in self._same_rates:
             self._prepare_coefficients(alike, place_of)
-        self._alike = [True] * self._plan.n_steps if len(self._same_rates) == 1 else None
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -193,17 +188,6 @@ class Scalars:
         return _Forecast(
             member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers
         )
-
-    @property
-    def alike(self) -> list[bool]:
-        """For each step, whether all its members have the same coefficients of the optimiser."""
-        if self._alike is None:
-            coefficients = self.table[:, :, :DECAY]
-            first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
-            of_first = np.take_along_axis(coefficients, first, axis=1)
-            is_like_first = (coefficients == of_first).all(axis=2) | ~self._takes_step
-            self._alike = is_like_first.all(axis=1).tolist()
-        return self._alike
 
 
 def _settings_of_rates(member: Member) -> tuple[Hashable, ...]:

@@ -310,7 +310,7 @@ class BoundStep:
         if self._has_l1:
             self._record.sizes[i, k] = self._norms.sizes()
         self._record.taken[k] += 1
-        self.optimization.run(self._scalars.table[i, k], self._scalars.alike[i])
+        self.optimization.run(self._scalars.table[i, k])
         average = self._vectors.average
         if average is not None:
             shares = self._scalars.average_shares[i, k]

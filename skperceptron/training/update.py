@@ -15,7 +15,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
 from ..engine.calls import number, squared_lengths_calls
-from .groups import Groups, Part
+from .groups import Groups
 from .member import Recipe
 from .scalars import DECAY, L1, L2, OWN_SCALARS
 from .vectors import Vectors
@@ -97,50 +97,34 @@ class Update:
         return list(self._all_calls())
 
     @cached_property
-    def _calls_if_alike(self) -> list[Call]:
-        return self.calls if len(self._recipes) == 1 else list(self._all_calls(flat=True))
-
-    @cached_property
     def _calls_of_members(self) -> list[Call]:
         return list(self._all_calls(member_wise=True))
 
-    def run(self, scalars: Floats, alike: bool) -> None:
-        """Take one step with the factors of each member, (K, width).
-
-        With ``alike``, the optimiser's coefficients are the same for all members.
-        """
+    def run(self, scalars: Floats) -> None:
+        """Take one step with the factors of each member, (K, width)."""
         np.copyto(self._scalars, scalars)
-        for call in self._calls_if_alike if alike else self.calls:
+        for call in self.calls:
             call()
 
     def table_calls(self, scalars: Floats) -> list[Call]:
         """List the calls of a step for compiled steps, which do them member by member."""
         return [partial(np.copyto, self._scalars, scalars), *self._calls_of_members]
 
-    def _all_calls(self, flat: bool = False, member_wise: bool = False) -> Iterator[Call]:
-        """List the calls of a step.
-
-        With ``flat``, the optimiser's coefficients are the same for all members; with
-        ``member_wise``, compiled steps do the calls member by member.
-        """
-        end = self._vectors[0].shape[-1]
-        starts = range(0, end, self._chunk_length)
+    def _all_calls(self, member_wise: bool = False) -> Iterator[Call]:
+        """List the calls of a step; with ``member_wise``, in the form for compiled steps."""
+        starts = range(0, self._vectors[0].shape[-1], self._chunk_length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
-        if not (clips or flat):
+        if clips:
+            # The norm of a gradient is known only when all penalties have been added.
             for start in starts:
                 yield from self._penalties(start, member_wise)
-                yield from self._decay(start)
-                yield from self._optimizer(start, start + self._chunk_length, flat, member_wise)
-            return
-        # The norm of a gradient is known only when all penalties have been added.
-        for start in starts:
-            yield from self._penalties(start, member_wise)
-        if clips:
             yield from clip_calls(self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
+            if not clips:
+                yield from self._penalties(start, member_wise)
             yield from self._decay(start)
-        yield from self._optimizer(0, end, flat, member_wise)
+            yield from self._optimizer(start, member_wise)
 
     @cached_property
     def _l2(self) -> Floats | None:
@@ -190,27 +174,17 @@ class Update:
             yield from _scaled(room, self._decay_strengths, start)
             yield partial(np.subtract, weights, room, weights)
 
-    def _optimizer(self, first: int, stop: int, flat: bool, member_wise: bool) -> Iterator[Call]:
-        """Take the optimiser's step on a part of the vectors, chunk by chunk."""
+    def _optimizer(self, start: int, member_wise: bool) -> Iterator[Call]:
+        """Take the optimiser's step on a chunk, or on each part of it with a rate of its own."""
         optimizer = self._recipes[0].optimizer
         list_calls = optimizer.fused_calls if member_wise else optimizer.update_calls
-        vectors, scratch, coefficients = self._vectors, self._scratch, self._coefficients
-        if flat:
-            # Without broadcasting an operation takes half the time.
-            coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
-        parts, length = self._parts, self._chunk_length
-        if flat and len(parts) == 1:
-            # The vectors of all members are treated as a single one.
-            vectors, scratch = ([v.reshape(-1) for v in group] for group in (vectors, scratch))
-            stop, length = vectors[0].size, self._room.size
-            parts = [Part(slice(0, stop), 0)]
-        for part in parts:
-            end = min(stop, part.place.stop)
-            for start in range(max(first, part.place.start), end, length):
-                chunk = slice(start, min(start + length, end))
-                parameters, gradient, *state = [v[..., chunk] for v in vectors]
-                state += [room[..., : parameters.shape[-1]] for room in scratch]
-                yield from list_calls(parameters, gradient, state, coefficients[part.factor])
+        for part in self._parts:
+            first = max(start, part.place.start)
+            stop = min(start + self._chunk_length, part.place.stop)
+            if first < stop:
+                parameters, gradient, *state = [v[..., first:stop] for v in self._vectors]
+                state += [room[..., : stop - first] for room in self._scratch]
+                yield from list_calls(parameters, gradient, state, self._coefficients[part.factor])
 
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""

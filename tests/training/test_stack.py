@@ -525,7 +525,9 @@ def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
 @pytest.mark.parametrize("limit", [np.inf, 0.05])
 @pytest.mark.parametrize("chunk", [50, 2**16])
 @pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW(), NAdam(), Lion()], ids=repr)
-def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimizer, chunk, limit):
+def test_members_with_chunks_and_limits_equal_themselves_alone(
+    monkeypatch, optimizer, chunk, limit
+):
     monkeypatch.setattr(update_module, "CHUNK", chunk)
     network = mixed_network(4)
 
@@ -533,9 +535,6 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
         common = {"optimizer": optimizer, "max_grad_norm": limit, "rows": np.arange(N)}
         return [make_member(k, network, alpha=0.1 * k, **common) for k in range(4)]
 
-    stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
-    stack.run_epoch()
-    assert all(stack.scalars.alike)
     assert_each_member_as_alone(network, make_members, make_data())
 
 
@@ -550,34 +549,6 @@ def test_members_with_ragged_batches_share_what_their_steps_multiply_by(monkeypa
         return [make_member(k, network, rows=np.arange(n), **common) for k, n in enumerate(counts)]
 
     assert_each_member_as_alone(network, make_members, make_data())
-
-
-def test_members_with_shorter_last_batches_take_like_steps():
-    network = mixed_network(3)
-    counts = [2 * BATCH + 3, 2 * BATCH + 3, 2 * BATCH + 1]
-    stack = Stack(
-        network,
-        [make_member(k, network, rows=np.arange(n)) for k, n in enumerate(counts)],
-        make_data(),
-        BATCH,
-        FLOAT64,
-    )
-    stack.run_epoch()
-    assert stack.scalars.alike == [True] * 4
-
-
-def test_members_whose_rates_part_no_longer_take_like_steps():
-    network = mixed_network(2)
-    members = [
-        make_member(k, network, optimizer=SGD(), schedule=Adaptive(), rows=np.arange(N))
-        for k in range(2)
-    ]
-    stack = Stack(network, members, make_data(), BATCH, FLOAT64)
-    stack.run_epoch()
-    assert all(stack.scalars.alike)
-    members[1].current_rate /= 5
-    stack.run_epoch()
-    assert not any(stack.scalars.alike)
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
