@@ -27,7 +27,7 @@ from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
 from ..estimators.parameters import is_lbfgs
 from ._sending import ProcessCache, Sender
-from ._spreading import Workers, numbered
+from ._spreading import Workers
 from ._stacking import Common, Fit, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
@@ -191,9 +191,7 @@ def transformed_once(
         return sending.started(cache, tasks if has_transformers else {})
     if not has_transformers:
         return {s: function(*arguments) for s, (function, *arguments) in tasks.items()}
-    # A source that comes back from a process may differ from itself, since NaN does.
-    by_number = [(numbered, n, *task) for n, task in enumerate(tasks.values())]
-    found = dict(workers.spread(by_number, len(tasks)))
+    found = dict(workers.spread(tasks.values(), len(tasks)))
     return {s: found[n] for n, s in enumerate(tasks)}
 
 

@@ -203,7 +203,8 @@ def fit_members(
 
         tasks = map(task, pieces, labels_of(pieces))
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
-        outcomes = list(workers.spread(tasks, len(pieces), expected))
+        by_number = dict(workers.spread(tasks, len(pieces), expected))
+    outcomes = [by_number[n] for n in range(len(pieces))]
     _tell_of_interruptions([n for _, n in outcomes], workers.n_here, len(jobs))
     members: dict[int, FittedMember] = {}
     for piece, (found, _) in zip(pieces, outcomes, strict=True):

@@ -41,7 +41,7 @@ from ._candidates import (
 )
 from ._pieces import labels_of, pieces_of
 from ._sending import ProcessCache, Sender, sender
-from ._spreading import Workers, least_seconds, n_hidden_units, numbered
+from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 
@@ -153,8 +153,7 @@ class StackedParallel:
         **options: Any,
     ) -> None:
         self._new_task, self._keeps_finished = new_task, keeps_finished
-        # Results come one by one, so that those so far are kept if the user ends the search.
-        self._workers = Workers(n_jobs, is_ordered=False, **options)
+        self._workers = Workers(n_jobs, **options)
         self._n_jobs = n_jobs
         self._record = record
         self._sender: Sender | None = None
@@ -222,12 +221,12 @@ class StackedParallel:
             conditions = _Conditions(
                 method, keeps_curves, label, self._keeps_finished, shared, cache
             )
-            return numbered, n, *sending.task(_fit_and_score, mine, of_mine, conditions)
+            return sending.task(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
     def _outcomes(self, tasks: Iterable[Any], n_tasks: int, expected: float) -> Iterator[Any]:
-        """Yield the results of the workers, piece by piece, until the user ends the search."""
+        """Yield numbers and results of pieces, one by one, until the user ends the search."""
         # Workers that start later do not know that the user has ended the search.
         must_stay = partial(has_happened, ENDED)
         try:

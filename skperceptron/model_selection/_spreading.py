@@ -48,8 +48,6 @@ class Workers:
     n_jobs : int or None
     prefer : {"processes", "threads"} or None, default=None
         None leaves the choice to joblib's configuration.
-    is_ordered : bool, default=True
-        Whether results are returned in the order of the tasks, or each as soon as it is there.
     **options
         Further options of :class:`joblib.Parallel`.
 
@@ -59,19 +57,12 @@ class Workers:
         How many tasks of the last call of `spread` were run in this process.
     """
 
-    def __init__(
-        self,
-        n_jobs: int | None,
-        prefer: str | None = None,
-        is_ordered: bool = True,
-        **options: Any,
-    ) -> None:
+    def __init__(self, n_jobs: int | None, prefer: str | None = None, **options: Any) -> None:
         # Without a preference of ours, that of joblib's configuration counts.
         self._preference = {} if prefer is None else {"prefer": prefer}
         options |= {"n_jobs": n_jobs, **self._preference}
         try:
-            order = "generator" if is_ordered else "generator_unordered"
-            self._parallel = Parallel(**options, return_as=order)
+            self._parallel = Parallel(**options, return_as="generator_unordered")
         except (TypeError, ValueError):
             # joblib before 1.4, or a backend that does not support generators.
             self._parallel = Parallel(**options)
@@ -110,16 +101,17 @@ class Workers:
         n_tasks: int,
         expected: float = 0.0,
         must_stay: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Any]:
-        """Yield the results of tasks; run them in this process until workers are worth starting.
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield the number and the result of each task as soon as it has ended.
 
-        A task is a function and its arguments. ``expected`` is an estimate of the seconds that all
-        take, rather too low than too high. ``must_stay`` tells, after a task, whether the remaining
-        ones must be run in this process, too.
+        Tasks are run in this process until workers are worth starting. A task is a function and its
+        arguments. ``expected`` is an estimate of the seconds that all take, rather too low than too
+        high. ``must_stay`` tells, after a task, whether the remaining ones must be run in this
+        process, too.
         """
         line = users_line()
         delay = _delayed_in_thread if self._uses_threads() else delayed
-        waiting = (delay(at_line)(line, *task) for task in tasks)
+        waiting = (delay(at_line)(line, _numbered, n, *task) for n, task in enumerate(tasks))
         self.n_here = n_tasks if self.count == 1 else 0
         if self.have_to_start():
             saved = 1 - 1 / self.count
@@ -180,8 +172,7 @@ def _delayed_in_thread(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return lambda *arguments: (_InThread(function), arguments, {})
 
 
-def numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
-    """Return a number and the result of a function, since results come in any order."""
+def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
     return number, function(*arguments)
 
 

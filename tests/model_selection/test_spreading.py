@@ -53,7 +53,7 @@ def spread(n_tasks=4, expected=0.0, **options):
     with workers:
         tasks = ((os.getpid,) for _ in range(n_tasks))
         found = list(workers.spread(tasks, n_tasks, expected, **options))
-    is_here = [process == os.getpid() for process in found]
+    is_here = [process == os.getpid() for _, process in sorted(found)]
     assert len(found) == n_tasks
     assert workers.n_here == sum(is_here)
     return is_here
@@ -91,17 +91,18 @@ def test_running_workers_are_used():
 
 
 @pytest.mark.usefixtures("none_running")
-def test_results_come_in_the_order_of_the_tasks():
+def test_results_come_with_the_numbers_of_the_tasks():
     for expected in (0.0, 1e3):
-        tasks = ((abs, number) for number in range(9))
-        assert list(Workers(2).spread(tasks, 9, expected)) == list(range(9))
+        tasks = ((abs, -10 * number) for number in range(9))
+        found = dict(Workers(2).spread(tasks, 9, expected))
+        assert found == {number: 10 * number for number in range(9)}
 
 
 @pytest.mark.parametrize("prefer", ["threads", "processes"])
 def test_warnings_of_tasks_point_at_the_line_that_started_them(prefer):
     lines = list(Workers(2, prefer).spread([(users_line,)] * 2, 2, expected=1e3))
-    assert {line.file for line in lines} == {__file__}
-    assert {line.module for line in lines} == {__name__}
+    assert {line.file for _, line in lines} == {__file__}
+    assert {line.module for _, line in lines} == {__name__}
 
 
 def test_filters_of_warnings_that_threads_change_for_a_while_are_restored():
@@ -133,7 +134,7 @@ def test_filters_of_warnings_that_threads_change_for_a_while_are_restored():
 def test_tasks_of_threads_have_the_configuration_of_their_caller():
     with config_context(assume_finite=True):
         found = list(Workers(2, "threads").spread([(get_config,)] * 2, 2))
-    assert all(config["assume_finite"] for config in found)
+    assert all(config["assume_finite"] for _, config in found)
 
 
 def test_threads_that_outlive_an_error_leave_the_filters_of_warnings_alone():
