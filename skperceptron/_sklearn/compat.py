@@ -12,13 +12,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    Options,
-    StrOptions,
-    validate_params,
-)
+from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -45,10 +39,7 @@ except ImportError:
 
 __all__ = [
     "CallbackSupportMixin",
-    "HasMethods",
     "Interval",
-    "Options",
-    "StrOptions",
     "VisualBlock",
     "callback_management_context",
     "check_classification_targets",
