@@ -22,7 +22,7 @@ from ..estimators.parameters import check_parameters, is_lbfgs
 from ..exceptions import DivergedError
 from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
-from ._displays._common import CATEGORIES, WIDTH, import_pyplot
+from ._displays._common import CATEGORIES, axes_or_new
 
 #: Settings that switch off what a short trial does not need and ``partial_fit`` refuses.
 _WITHOUT = {
@@ -74,9 +74,7 @@ class LearningRateRangeTest:
         -------
         matplotlib.axes.Axes
         """
-        pyplot = import_pyplot("LearningRateRangeTest.plot")
-        if ax is None:
-            _, ax = pyplot.subplots(figsize=(WIDTH, 4.0), layout="constrained")
+        ax = axes_or_new("LearningRateRangeTest.plot", ax)
         batch, smoothed = CATEGORIES[4], CATEGORIES[0]
         ax.plot(self.rates, self.losses, color=batch, linewidth=1, label="batch")
         ax.plot(self.rates, self.smoothed_losses, color=smoothed, linewidth=2, label="smoothed")

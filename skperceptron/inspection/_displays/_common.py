@@ -22,8 +22,11 @@ DIVERGING = "coolwarm"
 WIDTH = 7.0
 
 
-def import_pyplot(caller: str) -> Any:
-    """Return matplotlib.pyplot; ImportError names the caller if matplotlib is not installed."""
+def axes_or_new(caller: str, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
+    """Return the given axes, or new ones if there are none.
+
+    Raises ImportError, which names the caller, if matplotlib is not installed.
+    """
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -31,7 +34,9 @@ def import_pyplot(caller: str) -> Any:
             f"{caller} requires matplotlib. Install it with `pip install matplotlib` or"
             " `pip install 'skperceptron[plot]'`."
         ) from error
-    return pyplot
+    if ax is None:
+        _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
+    return ax
 
 
 class Display:
@@ -48,11 +53,9 @@ class Display:
 
     def _open(self, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
         """Store the given axes, or new ones if there are none, and return them."""
-        pyplot = import_pyplot(f"{type(self).__name__}.plot")
-        if ax is None:
-            _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        return ax
+        self.ax_ = axes_or_new(f"{type(self).__name__}.plot", ax, height, width)
+        self.figure_ = self.ax_.figure
+        return self.ax_
 
 
 def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any]:
