@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import VotingRegressor
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier, VotingRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
 from skperceptron.model_selection import StackedEnsembleClassifier
@@ -284,6 +286,29 @@ def test_tabular_estimators_inside_other_models(exported, dtype):
     assert_close(found.astype(np.float32), calibrated.predict_proba(X))
     found = exported(voting, X)(X)[0]
     assert_close(found.astype(np.float32), voting.predict(X))
+
+
+@BOTH_OPSETS
+def test_columns_of_integers_before_others_stay_what_they_are(check_exported, opset):
+    network = MLPClassifier((4,), max_iter=3, random_state=0)
+    scaled = make_pipeline(StandardScaler(), network)
+    # Larger than the integers of float32, and alone in a step of the column transformer.
+    frame = FRAME[["count", "small", "flag", "sex"]].assign(id=1_700_000_000 + FRAME["count"])
+    numbers = frame.drop(columns="sex").assign(size=OTHER["small"].astype(float))
+    steps = [
+        ("scaled", StandardScaler(), ["count", "size"]),
+        ("alone", MinMaxScaler(), ["id"]),
+        ("texts", OneHotEncoder(), ["sex"]),
+        ("dropped", "drop", ["flag"]),
+    ]
+    table = ColumnTransformer(steps, remainder="passthrough")
+    for model, X in [
+        (scaled, numbers),
+        (StackedEnsembleClassifier(scaled, n_members=2, random_state=0), numbers),
+        (BaggingClassifier(scaled, n_estimators=2, random_state=0), numbers),
+        (make_pipeline(table, network), numbers.assign(sex=frame["sex"])),
+    ]:
+        check_exported(model.fit(X, FRAME["count"] > 2), X, target_opset=opset)
 
 
 def test_columns_may_have_the_names_of_outputs(check_exported):

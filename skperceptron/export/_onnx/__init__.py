@@ -24,6 +24,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn.pipelines import last_step
@@ -48,10 +49,20 @@ from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
 from ._outputs import parse_classifier
-from ._types import expected_inputs, fed, input_types
+from ._types import all_are_numbers, expected_inputs, fed, input_types
 
 #: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
 ALONE = ("best_estimator_", "final_estimator_")
+
+#: What reads each column of a table by itself, or may do so inside.
+BY_COLUMN = (
+    ColumnTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+    TabularPreprocessor,
+)
 
 OF_CLASSIFIERS: dict[str, list[Any]] = {
     "zipmap": [True, False, "columns"],
@@ -176,6 +187,13 @@ CONVERTERS: dict[type, dict[str, Any]] = {
 
 for _kind in CONVERTERS:
     register(_kind)
+update_registered_converter(
+    _tables.SideBySide,
+    _tables.SIDE_BY_SIDE,
+    _tables.side_by_side_shapes,
+    _tables.convert_side_by_side,
+    parser=_tables.parse_side_by_side,
+)
 
 
 def to_onnx(
@@ -269,12 +287,26 @@ def to_onnx(
                 # skl2onnx asks pipelines for decisions, but does not pass this on to the last step;
                 # and to that of a nested pipeline, if it has options, not that it gets no zipmap.
                 options[id(last_step(one))] = {"raw_scores": True, "zipmap": False}
+        inputs = input_types(X)
+        if all_are_numbers(inputs):
+            estimator = _side_by_side(estimator)
         return converted(
             estimator,
-            initial_types=input_types(X),
+            initial_types=inputs,
             options=options or None,
             target_opset=target_opset,
         )
+
+
+def _side_by_side(model: Any) -> Any:
+    """Return a model of scikit-learn that is given its columns as one array, if it reads one."""
+    parts = [part for part, _ in _parts(model) if not isinstance(part, str)]
+    if all(isinstance(part, tuple(CONVERTERS)) for part in parts):
+        return model
+    for part in parts:
+        if isinstance(part, BY_COLUMN) or getattr(part, "categorical_features", None) is not None:
+            return model
+    return Pipeline([("columns", _tables.SideBySide()), ("model", model)])
 
 
 def _parts(model: Any, is_transformer: bool = False) -> Iterator[tuple[Any, bool]]:
@@ -365,7 +397,8 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     What searches and frozen estimators in calibrated classifiers hold stands in their place:
     skl2onnx does not know the latter, and does not get decisions from the former. It also refuses
     two parameters of voting estimators, of which one has no effect on predictions, and the other
-    may be a list.
+    may be a list. It merges the columns of a step of a column transformer into integers if the
+    first of them holds integers.
     """
     changes: list[tuple[Any, str, Any]] = []
     for part in parts:
@@ -377,6 +410,9 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
                 changes.append((part, "weights", np.asarray(part.weights)))
             if isinstance(part, VotingClassifier):
                 changes.append((part, "flatten_transform", False))
+        elif isinstance(part, ColumnTransformer):
+            steps = [(name, _side_by_side(step), of) for name, step, of in part.transformers_]
+            changes.append((part, "transformers_", steps))
     before = [getattr(part, name) for part, name, _ in changes]
     try:
         for part, name, value in changes:

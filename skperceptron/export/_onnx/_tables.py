@@ -5,12 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from skl2onnx.common.data_types import StringTensorType
+from sklearn.preprocessing import OrdinalEncoder
 
 from ...preprocessing import RobustSmoothClipScaler
 from ...preprocessing._scaler import inverse_or_zero
 from ...preprocessing._tabular import parts_of
 from ._graph import Graph, Value
 from ._outputs import as_matrix, columns_of, number_type, numbers_are_float64
+
+#: The name under which skl2onnx knows ``SideBySide``.
+SIDE_BY_SIDE = "SkperceptronSideBySide"
+
+
+class SideBySide(OrdinalEncoder):
+    """Puts columns of numbers side by side before a part of scikit-learn that is exported.
+
+    skl2onnx would turn them into float32, or into integers if the first ones are. It does the
+    latter in column transformers before all steps, apart from those derived from an encoder.
+    """
+
+
+def parse_side_by_side(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare the output of ``SideBySide``: float64 if any input of the whole model is."""
+    kind, alias = number_type(numbers_are_float64(scope.input_variables), []), SIDE_BY_SIDE
+    if any(isinstance(variable.type, StringTensorType) for variable in inputs):
+        kind, alias = StringTensorType(), "SklearnConcat"
+    operator = scope.declare_local_operator(alias, model)
+    operator.inputs = inputs
+    operator.outputs.append(scope.declare_local_variable("columns", kind))
+    return operator.outputs
+
+
+def side_by_side_shapes(operator: Any) -> None:
+    """Set the number of columns."""
+    shapes = [variable.type.shape for variable in operator.inputs]
+    widths = [shape[1] for shape in shapes]
+    operator.outputs[0].type.shape = [shapes[0][0], None if None in widths else sum(widths)]
+
+
+def convert_side_by_side(scope: Any, operator: Any, container: Any) -> None:
+    """Convert ``SideBySide``."""
+    (output,) = operator.outputs
+    graph = Graph(scope, container, np.float64 if numbers_are_float64([output]) else np.float32)
+    graph.write(as_matrix(graph, operator.inputs), output)
 
 
 def scaler_shapes(operator: Any) -> None:

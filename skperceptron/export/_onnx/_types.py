@@ -57,6 +57,12 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
     return [(name, _type_of(stored(content, name).dtype, 1)) for name, content in contents]
 
 
+def all_are_numbers(inputs: list[tuple[str, Any]]) -> bool:
+    """Tell whether inputs are columns of numbers, not one array or texts."""
+    names, types = zip(*inputs, strict=True)
+    return names != (ONLY,) and not any(isinstance(kind, StringTensorType) for kind in types)
+
+
 def expected_inputs(model: Any) -> dict[str, np.dtype]:
     """Return the dtype of each input of a model or session, by its name; object for texts."""
     if hasattr(model, "get_inputs"):
