@@ -407,6 +407,7 @@ def test_models_that_would_be_exported_wrongly_are_refused():
         (make_pipeline(StandardScaler(), clone(tuned)).fit(X, TWO), "leaves out the threshold"),
         (GridSearchCV(clone(tuned), {}, cv=2).fit(X, TWO), "leaves out the threshold"),
         (CalibratedClassifierCV(cross, cv=2).fit(X, TWO), "Export it alone"),
+        (CalibratedClassifierCV(network, method="isotonic").fit(X, TWO), "method='sigmoid'"),
     ]:
         with pytest.raises(ValueError, match=message):
             export.to_onnx(model, X)

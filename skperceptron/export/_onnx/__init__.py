@@ -251,7 +251,8 @@ def to_onnx(
     ValueError
         If a network stands before another step of a pipeline, since only predictions are exported;
         for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; for a
-        ``CalibratedClassifierCV`` around a cross ensemble, which is calibrated already; or for
+        ``CalibratedClassifierCV`` with another method than "sigmoid", or around a cross ensemble,
+        which is calibrated already; or for
         ensembles of scikit-learn whose members predict several targets, or no probabilities.
 
     Examples
@@ -350,6 +351,11 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
         raise ValueError(
             "skl2onnx leaves out the threshold of a TunedThresholdClassifierCV. Export its"
             f" estimator_, and compare probabilities with {part.best_threshold_:.6g}."
+        )
+    if isinstance(part, CalibratedClassifierCV) and part.method != "sigmoid":
+        raise ValueError(
+            f"skl2onnx cannot export a CalibratedClassifierCV with method={part.method!r}, or only"
+            " as a rough approximation. Use method='sigmoid'."
         )
     if isinstance(part, BaggingRegressor) and _ensembles.shape_of_row(part)[0] not in (1, None):
         raise ValueError(
