@@ -57,7 +57,9 @@ class RowsInPlace:
     ) -> Floats:
         X, weight = self.X, weight.copy()
         storage = (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X, None, None)
-        rows, amounts = np.ascontiguousarray(self.rows), np.ascontiguousarray(amounts)
+        # On Windows, the usual integers of NumPy 1 have 32 bits.
+        rows = np.ascontiguousarray(self.rows, dtype=np.intp)
+        amounts = np.ascontiguousarray(amounts)
         extension.visit(*storage, rows, amounts, weight, wrong, mistakes, self.constant)
         return weight
 

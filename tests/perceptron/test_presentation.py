@@ -112,6 +112,17 @@ def test_rows_of_a_large_matrix_are_visited_as_the_rule_says(form):
     assert_array_equal(weight, history[-1])
 
 
+def test_row_numbers_may_have_32_bits():
+    rng = np.random.RandomState(0)
+    X, rows = rng.normal(size=(4, 3)), np.array([2, 0, 1, 3])
+    amounts, start = rng.choice([-1.0, 1.0], (4, 1)), np.zeros((1, 4))
+    found, expected = (
+        in_place(X, rows.astype(dtype)).corrected(amounts, start) for dtype in (np.int32, np.intp)
+    )
+    for array, right in zip(found, expected, strict=True):
+        assert_array_equal(array, right)
+
+
 @pytest.mark.parametrize("form", [np.array, np.float32, sparse.csr_array], ids=lambda f: f.__name__)
 def test_rows_are_added_to_totals_of_all_units(form):
     rng = np.random.RandomState(0)

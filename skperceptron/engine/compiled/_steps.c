@@ -1073,7 +1073,8 @@ static PyObject *visit(PyObject *module, PyObject *args) {
     const Size n_epochs = b[MISTAKES].len / (Size)sizeof(Size);
     v.n_units = v.n_rows ? n_amounts / v.n_rows : 1;
     v.n_columns = v.n_units ? n_weights / v.n_units - 1 : -1;
-    const int fits = v.n_columns >= 0 && n_amounts == v.n_rows * v.n_units
+    const int fits = v.n_columns >= 0 && b[ROWS].itemsize == (Size)sizeof(Size)
+        && n_amounts == v.n_rows * v.n_units
         && n_weights == v.n_units * (v.n_columns + 1) && n_epochs && v.n_rows % n_epochs == 0
         && (!v.wrong || (b[WRONG].len == n_amounts && !b[WRONG].readonly));
     if (fits) {
