@@ -34,11 +34,6 @@ class RowsInPlace:
     rows: Integers
     constant: float
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The numbers of rows and inputs, (n, A)."""
-        return len(self.rows), self.X.shape[1] + 1
-
     def __getitem__(self, chosen: Integers | slice) -> RowsInPlace:
         """Return some of the rows, without a copy."""
         return RowsInPlace(self.X, self.rows[chosen], self.constant)
