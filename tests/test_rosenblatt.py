@@ -197,6 +197,18 @@ def test_real_data_are_learned(weights, n_associative):
     assert cross_val_score(make_pipeline(StandardScaler(), model), X, y).mean() > floor
 
 
+def test_another_seed_begins_a_new_order_of_rows_in_partial_fit():
+    X, y = make_classification(60, 4, flip_y=0.2, random_state=0)
+
+    def weights(first, later):
+        model = RosenblattPerceptron(0, shuffle=False, max_iter=1, random_state=first).fit(X, y)
+        model.set_params(shuffle=True, random_state=later)
+        return model.partial_fit(X, y).response_weights_
+
+    assert_array_equal(weights(0, 1), weights(1, 1))
+    assert not np.array_equal(weights(0, 1), weights(0, 0))
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_pocket_keeps_earlier_averages_that_answer_more_rows_rightly(method):
     X, y = make_classification(300, 6, flip_y=0.2, class_sep=0.5, random_state=29)
