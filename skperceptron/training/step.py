@@ -219,7 +219,6 @@ class BoundStep:
             trained_weights(network, range(place.start, place.stop)),
             groups,
             place,
-            None if weights.are_given else batch_size,
         )
 
     def _room_of_networks(self, n_targets: int) -> tuple[Floats, Floats]:

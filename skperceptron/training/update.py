@@ -7,7 +7,7 @@ parameter groups say otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -41,8 +41,6 @@ class Update:
         Parts of the vectors with their own settings of training; of all members of the stack.
     place : slice
         Where these members stand in the stack.
-    batch_weight : float or None
-        The sum of the weights of a batch's rows, if it is the same in each epoch.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Update:
         trained: Booleans | None,
         groups: Groups,
         place: slice,
-        batch_weight: float | None,
     ) -> None:
         self._recipes = recipes
         self._parts = groups.parts
@@ -70,8 +67,6 @@ class Update:
         # All chunks use the same temporary arrays, which therefore stay in the cache.
         n_scratch = recipes[0].optimizer.n_scratch
         self._scratch = [np.empty_like(self._room) for _ in range(n_scratch)]
-        self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
-        self._batch_weight = batch_weight
         self._make_scalars(len(groups.rate_factors))
 
     def _make_scalars(self, n_factors: int) -> None:
@@ -94,11 +89,11 @@ class Update:
     @cached_property
     def calls(self) -> list[Call]:
         """The calls of a step."""
-        return list(self._all_calls())
+        return list(self._all_calls(self._recipes[0].optimizer.update_calls))
 
     @cached_property
-    def _calls_of_members(self) -> list[Call]:
-        return list(self._all_calls(member_wise=True))
+    def _calls_for_tables(self) -> list[Call]:
+        return list(self._all_calls(self._recipes[0].optimizer.fused_calls))
 
     def run(self, scalars: Floats) -> None:
         """Take one step with the factors of each member, (K, width)."""
@@ -108,58 +103,36 @@ class Update:
 
     def table_calls(self, scalars: Floats) -> list[Call]:
         """List the calls of a step for compiled steps, which do them member by member."""
-        return [partial(np.copyto, self._scalars, scalars), *self._calls_of_members]
+        return [partial(np.copyto, self._scalars, scalars), *self._calls_for_tables]
 
-    def _all_calls(self, member_wise: bool = False) -> Iterator[Call]:
-        """List the calls of a step; with ``member_wise``, in the form for compiled steps."""
+    def _all_calls(self, optimize: Callable[..., list[Call]]) -> Iterator[Call]:
+        """List the calls of a step, those of the optimiser in the form that its method lists."""
         starts = range(0, self._vectors[0].shape[-1], self._chunk_length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
         if clips:
             # The norm of a gradient is known only when all penalties have been added.
             for start in starts:
-                yield from self._penalties(start, member_wise)
+                yield from self._penalties(start)
             yield from clip_calls(self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
             if not clips:
-                yield from self._penalties(start, member_wise)
+                yield from self._penalties(start)
             yield from self._decay(start)
-            yield from self._optimizer(start, member_wise)
+            yield from self._optimizer_calls(start, optimize)
 
-    @cached_property
-    def _l2(self) -> Floats | None:
-        """The L2 penalty's factor of each parameter, (K, P), such as zero for biases.
-
-        None if it differs from epoch to epoch, or if a broadcast is as fast.
-        """
-        n_members = len(self._recipes)
-        is_one_chunk = n_members > 1 and self._chunk_length >= self._vectors[0].shape[1]
-        if not (self._has_l2 and is_one_chunk) or self._batch_weight is None:
-            return None
-        strengths = np.zeros_like(self._vectors[0])
-        of_member = [r.alpha / self._batch_weight * (1 - r.l1_ratio) for r in self._recipes]
-        penalized = strengths[:, : self._n_penalized]
-        penalized[:] = in_range(of_member, strengths.dtype)[:, np.newaxis]
-        if self._penalty_strengths is not None:
-            penalized *= self._penalty_strengths
-        return strengths
-
-    def _penalties(self, start: int, member_wise: bool) -> Iterator[Call]:
+    def _penalties(self, start: int) -> Iterator[Call]:
         """Add the penalties' gradients."""
         weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         l2, l1 = self._columns[L2], self._columns[L1]
-        if not member_wise and self._l2 is not None:
-            # One vector for all members takes a third of the time of a broadcast over them.
-            vectors = (*self._vectors[:2], self._l2, self._room)
-            all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
-            yield partial(np.multiply, all_parameters, strengths, products)
-            yield partial(np.add, whole_gradient, products, whole_gradient)
-        elif self._has_l2 and weights.size:
+        if not weights.size:
+            return
+        if any(r.alpha * (1 - r.l1_ratio) for r in self._recipes):
             yield partial(np.multiply, weights, l2, room)
             yield from _scaled(room, self._penalty_strengths, start)
             yield partial(np.add, gradient, room, gradient)
-        if weights.size and any(r.alpha * r.l1_ratio for r in self._recipes):
+        if any(r.alpha * r.l1_ratio for r in self._recipes):
             yield partial(np.sign, weights, room)
             yield partial(np.multiply, room, l1, room)
             yield from _scaled(room, self._penalty_strengths, start)
@@ -174,17 +147,15 @@ class Update:
             yield from _scaled(room, self._decay_strengths, start)
             yield partial(np.subtract, weights, room, weights)
 
-    def _optimizer(self, start: int, member_wise: bool) -> Iterator[Call]:
+    def _optimizer_calls(self, start: int, optimize: Callable[..., list[Call]]) -> Iterator[Call]:
         """Take the optimiser's step on a chunk, or on each part of it with a rate of its own."""
-        optimizer = self._recipes[0].optimizer
-        list_calls = optimizer.fused_calls if member_wise else optimizer.update_calls
         for part in self._parts:
             first = max(start, part.place.start)
             stop = min(start + self._chunk_length, part.place.stop)
             if first < stop:
                 parameters, gradient, *state = [v[..., first:stop] for v in self._vectors]
                 state += [room[..., : stop - first] for room in self._scratch]
-                yield from list_calls(parameters, gradient, state, self._coefficients[part.factor])
+                yield from optimize(parameters, gradient, state, self._coefficients[part.factor])
 
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""
