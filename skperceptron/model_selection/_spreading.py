@@ -68,15 +68,16 @@ class Workers:
             self._parallel = Parallel(**options)
         self._n_jobs = n_jobs
         self._context = ExitStack()
-        self._is_open = self._is_kept = False
+        #: Whether the next call of `spread` that needs the workers is to keep them.
+        self._is_to_keep = False
         self.n_here = 0
 
     def __enter__(self) -> Workers:
-        self._is_open = True
+        self._is_to_keep = True
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        self._is_open = self._is_kept = False
+        self._is_to_keep = False
         self._context.__exit__(*raised)
 
     @property
@@ -125,9 +126,9 @@ class Workers:
                 expected = spent / self.n_here * (n_tasks - self.n_here)
             if self.n_here == n_tasks:
                 return
-        if self._is_open and not self._is_kept:
+        if self._is_to_keep:
             self._context.enter_context(self._parallel)
-            self._is_kept = True
+            self._is_to_keep = False
         # The filters of warnings are those of the whole process: threads that begin and end in
         # another order would leave behind what one of them has changed for a while.
         with warnings.catch_warnings(), self._shared_blas():
