@@ -91,8 +91,8 @@ class Transformed:
     """
 
     arguments: tuple[Any, ...] = ()
-    keywords: dict[str, Any] | None = None
-    steps: list[list[tuple[str, Any]]] | None = None
+    keywords: dict[str, Any] = field(default_factory=dict)
+    steps: list[list[tuple[str, Any]]] = field(default_factory=list)
     validation: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     n_users: int = 1
@@ -237,7 +237,7 @@ def requested_fit(
         called_instead(network, "_validate_params", check),
         called_instead(network, "_fit", record),
     ):
-        network.fit(*transformed.arguments, **(transformed.keywords or {}))
+        network.fit(*transformed.arguments, **transformed.keywords)
     return fit
 
 
@@ -256,7 +256,7 @@ def put_together(
 ) -> None:
     """Give an estimator the transformers and the network that were fitted for it."""
     levels = levels_of(estimator)
-    for level, steps in zip(levels, transformed.steps or (), strict=True):
+    for level, steps in zip(levels, transformed.steps, strict=True):
         level.steps[:-1] = steps
     if levels:
         innermost = levels[-1].steps

@@ -248,7 +248,7 @@ def _transforming_tasks(
 def _prepared(estimator: Any, part: Part) -> Transformed:
     """Fit the transformers of a pipeline, and transform the validation rows."""
     found = transform(estimator, *part.training_data())
-    if part.can_validate and not part.is_shared and found.steps is not None:
+    if part.can_validate and not part.is_shared and found.error is None:
         found.validation = part.validation()
         found.validation["X_val"] = through(found.steps, found.validation["X_val"])
     return found
@@ -302,7 +302,7 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
     transformed = sources[job.source]
     if not (job.is_validated and transformed.validation):
         return transformed
-    return replace(transformed, keywords={**(transformed.keywords or {}), **transformed.validation})
+    return replace(transformed, keywords={**transformed.keywords, **transformed.validation})
 
 
 def _finish(job: Job, fit: Fit | None, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
@@ -327,5 +327,5 @@ def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) ->
     if arguments.error is not None:
         raise arguments.error
     network = last_step(job.estimator)
-    network.fit(*arguments.arguments, **(arguments.keywords or {}))
+    network.fit(*arguments.arguments, **arguments.keywords)
     put_together(job.estimator, network, arguments)
