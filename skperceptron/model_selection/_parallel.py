@@ -40,7 +40,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._pieces import labels_of, pieces_of
-from ._sending import ProcessCache, Sender, sender
+from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
@@ -132,7 +132,7 @@ class StackedParallel:
     Parameters
     ----------
     record : SearchRecord, default=None
-        Receives what the search keeps; None keeps nothing.
+        Receives what the search keeps; None if there is no search.
     new_task : callable, default=None
         Returns the callback task of the next call, or None.
     n_jobs : int, default=None
@@ -153,10 +153,8 @@ class StackedParallel:
         **options: Any,
     ) -> None:
         self._new_task, self._keeps_finished = new_task, keeps_finished
-        self._workers = Workers(n_jobs, **options)
-        self._n_jobs = n_jobs
-        self._record = record
-        self._sender: Sender | None = None
+        self._workers, self._sender = Workers(n_jobs, **options), sender(n_jobs)
+        self._record = SearchRecord() if record is None else record
 
     def __enter__(self) -> StackedParallel:
         self._workers.__enter__()
@@ -178,39 +176,31 @@ class StackedParallel:
         if self._new_task is not None:
             for call in calls:
                 call.task = self._new_task()
-        if self._record is not None:
-            self._record.splits += [call.rows for call in calls]
-        if self._sender is None:
-            self._sender = sender(self._n_jobs)
+        self._record.splits += [call.rows for call in calls]
         pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
         expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
         with self._sender.released_on_failure():
-            pending = self._tasks_of(pieces, calls, self._sender)
+            pending = self._tasks_of(pieces, calls)
             # The tasks hold the calls from here on.
             del calls
             for n, (of_piece, names) in self._outcomes(pending, len(pieces), expected):
                 found.update(zip(pieces[n], of_piece, strict=True))
                 cut_short += [names] if names else []
         results = _completed(found, n_calls)
-        if self._record is not None:
-            self._record.members += [result.pop("member", None) for result in results]
-            self._record.curves += [result.pop("curves", {}) for result in results]
+        self._record.members += [result.pop("member", None) for result in results]
+        self._record.curves += [result.pop("curves") for result in results]
         self._tell_of_interruptions(cut_short)
         if self._keeps_finished:
             # The final fit to all rows may again be interrupted once.
             forget_in_call("interrupted", ENDED)
         return results
 
-    def _tasks_of(
-        self, pieces: Sequence[list[int]], calls: Sequence[Call], sending: Sender
-    ) -> Iterator[Any]:
+    def _tasks_of(self, pieces: Sequence[list[int]], calls: Sequence[Call]) -> Iterator[Any]:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
-        cache = sending.shared(ProcessCache())
-        sources = self._transform(calls, sending, cache)
-        method = None if self._record is None else self._record.method
-        keeps_curves = self._record is not None
+        cache = self._sender.shared(ProcessCache())
+        sources = self._transform(calls, cache)
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
 
@@ -218,10 +208,9 @@ class StackedParallel:
             mine = [waiting.pop(i) for i in pieces[n]]
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
-            conditions = _Conditions(
-                method, keeps_curves, label, self._keeps_finished, shared, cache
-            )
-            return sending.task(_fit_and_score, mine, of_mine, conditions)
+            keeps_finished = self._keeps_finished
+            conditions = _Conditions(self._record.method, label, keeps_finished, shared, cache)
+            return self._sender.task(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
@@ -251,11 +240,11 @@ class StackedParallel:
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
 
-    def _transform(self, calls: Sequence[Call], sending: Sender, cache: Any) -> dict[Hashable, Any]:
+    def _transform(self, calls: Sequence[Call], cache: Any) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split."""
         tasks = _transforming_tasks(calls)
         has_transformers = any(call.network is not call.estimator for _, call, _ in tasks.values())
-        return transformed_once(tasks, has_transformers, self._workers, sending, cache)
+        return transformed_once(tasks, has_transformers, self._workers, self._sender, cache)
 
 
 def _transforming_tasks(calls: Sequence[Call]) -> dict[Hashable, tuple[Any, ...]]:
@@ -362,8 +351,6 @@ class _Conditions:
     ----------
     method : str or None
         The method with which members predict the held-out rows; None keeps no members.
-    keeps_curves : bool
-        Whether the curves of the networks are kept.
     label : str
         Name of its stacks in progress reports.
     keeps_finished : bool
@@ -375,7 +362,6 @@ class _Conditions:
     """
 
     method: str | None
-    keeps_curves: bool
     label: str
     keeps_finished: bool
     shared: _Shared
@@ -387,7 +373,7 @@ def _fit_and_score(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score in this process; return results, and names of fits that the user cut short.
 
-    With a method, the fitted members are added to the results, and on demand their curves.
+    Curves are added to the results and, with a method, fitted members.
     """
     shared = conditions.shared
     sources = transformed_here(_transforming_tasks(calls), sources, conditions.cache)
@@ -430,8 +416,7 @@ def _result(
     """Return the scores and times that ``run`` finds, and what is kept of the call besides."""
     found = _unless_ended(run, fit, conditions.keeps_finished)
     has_failed = found["fit_error"] is not None or "was_ended" in found
-    if conditions.keeps_curves:
-        found["curves"] = {} if has_failed else curves_of(call.estimator)
+    found["curves"] = {} if has_failed else curves_of(call.estimator)
     if conditions.method is not None:
         member = None if has_failed else _judged(call, conditions.shared.rows, conditions.method)
         found["member"] = member
