@@ -277,7 +277,7 @@ def _fit_together(
         if jobs[i].is_validated:
             fit.cross_fits = method
         fit.task = jobs[i].task
-    train([fit for fit in fits.values() if fit.error is None], order, common)
+    train([*fits.values()], order, common)
     members = []
     for i, job in enumerate(jobs):
         try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -354,7 +355,8 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
     Parameters
     ----------
     fits : sequence of Fit
-        Each receives its time, and its exception if it fails.
+        Each receives its time, and its exception if it fails. Those that have failed before are
+        left alone.
     order : Order, default=None
     common : Common, default=None
         Shared with fits before and after these.
@@ -368,7 +370,7 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
     order = order or Order()
     common = common or Common()
     kinds: dict[Hashable, list[_Prepared]] = {}
-    for fit in fits:
+    for fit in (fit for fit in fits if fit.error is None):
         with fit.attempt():
             prepared = _prepare(fit, common)
             kinds.setdefault(prepared.kind(), []).append(prepared)
@@ -491,37 +493,21 @@ def _ends_all(order: Order) -> bool:
 
 def _share_generators(ordered: list[_Prepared]) -> None:
     """Let members that would draw the same shuffles share one generator."""
-    generators = _Generators()
-    # All are found before one is replaced: those that are compared by their ids must live on.
-    found = [generators.of(prepared) for prepared in ordered]
-    for prepared, generator in zip(ordered, found, strict=True):
-        prepared.member.rng = generator
-
-
-class _Generators:
-    """The generators of the members of one stack, which members with an equal one share."""
-
-    def __init__(self) -> None:
-        self._shared: dict[Hashable, np.random.RandomState] = {}
-        # Fits with equal parameters have the same generator: comparing states takes longer.
-        self._keys: dict[int, Hashable] = {}
-
-    def of(self, prepared: _Prepared) -> np.random.RandomState:
-        """Return the generator of a member's shuffles."""
+    # Fits with equal parameters have the same generator: comparing states takes longer.
+    key_of = cache(state_as_key)
+    shared: dict[Hashable, np.random.RandomState] = {}
+    for prepared in ordered:
         member, seed = prepared.member, prepared.fit.estimator.random_state
         if seed is None:
             # Otherwise, all members without a seed would share NumPy's global generator.
-            return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
-        if isinstance(seed, np.random.RandomState):
-            return member.rng
-        if id(member.rng) not in self._keys:
-            self._keys[id(member.rng)] = state_as_key(member.rng)
-        shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
-        key = self._keys[id(member.rng)], *shuffles
-        if key not in self._shared:
-            # Members of other stacks may have the same generator.
-            self._shared[key] = same_generator(member.rng)
-        return self._shared[key]
+            member.rng = np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
+        elif not isinstance(seed, np.random.RandomState):
+            shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
+            key = key_of(member.rng), *shuffles
+            if key not in shared:
+                # Members of other stacks may have the same generator.
+                shared[key] = same_generator(member.rng)
+            member.rng = shared[key]
 
 
 def _prepared_again(prepared: _Prepared) -> _Prepared:
