@@ -203,13 +203,14 @@ class StackedParallel:
         sources = self._transform(calls, cache)
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
+        verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
 
         def task(n: int, label: str, shared: _Shared) -> tuple[Any, ...]:
             mine = [waiting.pop(i) for i in pieces[n]]
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
-            keeps_finished = self._keeps_finished
-            conditions = _Conditions(self._record.method, label, keeps_finished, shared, cache)
+            order = Order(verbose, label, self._keeps_finished)
+            conditions = _Conditions(self._record.method, order, shared, cache)
             return self._sender.task(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
@@ -351,10 +352,8 @@ class _Conditions:
     ----------
     method : str or None
         The method with which members predict the held-out rows; None keeps no members.
-    label : str
-        Name of its stacks in progress reports.
-    keeps_finished : bool
-        Whether the second interruption keeps the results so far.
+    order : Order
+        How its stacks are run and reported.
     shared : _Shared
         Caches that the piece reads and fills.
     cache : ProcessCache
@@ -362,8 +361,7 @@ class _Conditions:
     """
 
     method: str | None
-    label: str
-    keeps_finished: bool
+    order: Order
     shared: _Shared
     cache: ProcessCache
 
@@ -400,9 +398,7 @@ def _fit_and_score(
             run = partial(_scored, call, fit, sources[call.source], tools)
             results[i] = _result(call, run, fit, conditions)
 
-    verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
-    order = Order(verbose, conditions.label, conditions.keeps_finished, done=score)
-    train([fit for fit in fits.values() if fit.error is None], order, shared.common)
+    train([*fits.values()], replace(conditions.order, done=score), shared.common)
     score([fit for i, fit in fits.items() if i not in results])
     for i, call in enumerate(calls):
         if i not in fits:
@@ -414,7 +410,7 @@ def _result(
     call: Call, run: Callable[[], dict[str, Any]], fit: Fit | None, conditions: _Conditions
 ) -> dict[str, Any]:
     """Return the scores and times that ``run`` finds, and what is kept of the call besides."""
-    found = _unless_ended(run, fit, conditions.keeps_finished)
+    found = _unless_ended(run, fit, conditions.order.keeps_finished)
     has_failed = found["fit_error"] is not None or "was_ended" in found
     found["curves"] = {} if has_failed else curves_of(call.estimator)
     if conditions.method is not None:
