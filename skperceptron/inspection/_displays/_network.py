@@ -144,16 +144,8 @@ class NetworkGraphDisplay(Display):
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
-        n_inputs = graph.nodes[0].output_shape[1]
-        if feature_names is not None and len(feature_names) != n_inputs:
-            raise ValueError(
-                f"feature_names has {len(feature_names)} entries, the network {n_inputs} inputs."
-            )
-        n_outputs = graph.nodes[-1].output_shape[1]
-        if output_names is not None and len(output_names) != n_outputs:
-            raise ValueError(
-                f"output_names has {len(output_names)} entries, the network {n_outputs} outputs."
-            )
+        _check_names("feature_names", feature_names, graph.nodes[0], "inputs")
+        _check_names("output_names", output_names, graph.nodes[-1], "outputs")
         if kind == "neuron" and not _is_single(graph):
             raise ValueError(
                 "kind='neuron' draws a network without hidden layers and with one output."
@@ -163,10 +155,7 @@ class NetworkGraphDisplay(Display):
                 f"kind={kind!r} draws features as the first layer sees them, but this network"
                 " embeds them: use kind='blocks'."
             )
-        if kind == "auto" and _embeds(graph):
-            kind = "blocks"
-        if kind == "auto":
-            kind = "neuron" if _is_single(graph) else "neurons" if _is_small(graph) else "blocks"
+        kind = _usual_kind(graph) if kind == "auto" else kind
         return cls(graph, kind, feature_names, output_names).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> NetworkGraphDisplay:
@@ -206,6 +195,12 @@ def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None
     return [str(name) for name in shown] if len(shown) == n_outputs else None
 
 
+def _check_names(parameter: str, names: list[str] | None, node: GraphNode, what: str) -> None:
+    n_units = node.output_shape[1]
+    if names is not None and len(names) != n_units:
+        raise ValueError(f"{parameter} has {len(names)} entries, the network {n_units} {what}.")
+
+
 def _affine(graph: ComputationalGraph) -> list[GraphNode]:
     return [node for node in graph.nodes if node.kind == "affine"]
 
@@ -222,6 +217,9 @@ def _is_single(graph: ComputationalGraph) -> bool:
     return len(layers) == 1 and layers[0].output_shape[1] == 1
 
 
-def _is_small(graph: ComputationalGraph) -> bool:
+def _usual_kind(graph: ComputationalGraph) -> str:
+    """Return the kind of drawing that "auto" stands for."""
     widest = max(node.output_shape[1] for node in _affine(graph))
-    return widest <= SMALL and len(graph.layers) <= SHALLOW
+    if _embeds(graph) or widest > SMALL or len(graph.layers) > SHALLOW:
+        return "blocks"
+    return "neuron" if _is_single(graph) else "neurons"
