@@ -183,9 +183,7 @@ def exact_content_of(X: Any, j: int) -> Any:
         return content_of(X, j)[0]
     if hasattr(X, "iloc"):
         return X.iloc[:, j].astype(object).to_numpy(dtype=object, na_value=None)
-    if hasattr(X, "to_series"):
-        return _objects(X.to_series(j).to_list())
-    return _objects(X.column(j).to_pylist())
+    return _objects(_listed(X, j))
 
 
 def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:

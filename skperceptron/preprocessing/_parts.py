@@ -14,9 +14,9 @@ from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import as_dates, as_keys, as_numbers, is_missing, warn_if_of_other_type
+from ._columns import DAY, as_dates, as_keys, as_numbers, is_missing, warn_if_of_other_type
 
-DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
+YEAR = np.timedelta64(1, "Y")
 
 #: Microseconds of a day.
 MICROSECONDS = 86_400_000_000
