@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import dask
 import dask.array
 import numpy as np
+
+from ..engine.arrays import Integers
 
 #: Rows of the first block that the client looks at.
 SAMPLE = 1024
@@ -85,6 +87,21 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
 def first_rows(blocks: Blocks, client: Any) -> Any:
     """Return the first rows of the first block, unchanged."""
     return dask.delayed(head)(blocks.X[0], SAMPLE).compute(scheduler=client.get)
+
+
+def rows_at(blocks: Blocks, client: Any, check: Callable[[Any], Any], places: Integers) -> Any:
+    """Return the rows at some positions, in increasing order; those of each block are checked."""
+    starts = np.cumsum([0, *blocks.counts])
+    cuts = np.searchsorted(places, starts)
+    chosen = [places[a:b] - start for a, b, start in zip(cuts, cuts[1:], starts, strict=False)]
+    take = dask.delayed(_rows)
+    asked = [take(block, rows) for block, rows in zip(blocks.X, chosen, strict=True) if len(rows)]
+    return put_together([check(part) for part in dask.compute(*asked, scheduler=client.get)])
+
+
+def _rows(X: Any, places: Integers) -> Any:
+    """Return some rows of a block."""
+    return X.iloc[places] if hasattr(X, "iloc") else X[places]
 
 
 def put_together(parts: Sequence[Any]) -> Any:

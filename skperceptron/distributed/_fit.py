@@ -17,10 +17,10 @@ from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import FoundCategories, take_over_categories
 from ..estimators.fitting import Run
-from ..estimators.remote_fit import fit_remote_rows
+from ..estimators.remote_fit import Elsewhere, fit_remote_rows
 from ..training import Stack
 from ..training.data import RemoteRows
-from ._blocks import Blocks, blocks_of, first_rows
+from ._blocks import Blocks, blocks_of, first_rows, rows_at
 from ._cluster import Cluster, n_shares
 from ._share import Job
 from ._stacks import AveragedStack, SummedStack
@@ -138,10 +138,13 @@ def fit(
         return stack
 
     extras = Extras(X_val, y_val, sample_weight_val)
-    find_categories = partial(_find_categories, estimator, blocks, client)
-    sample = first_rows(blocks, client)
+    elsewhere = Elsewhere(
+        first_rows(blocks, client),
+        partial(_find_categories, estimator, blocks, client),
+        partial(rows_at, blocks, client),
+    )
     try:
-        fit_remote_rows(estimator, sample, y, sample_weight, extras, make_stack, find_categories)
+        fit_remote_rows(estimator, elsewhere, y, sample_weight, extras, make_stack)
     finally:
         for cluster in clusters:
             cluster.release()

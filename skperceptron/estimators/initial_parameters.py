@@ -39,8 +39,6 @@ def initial_parameters(
     """
     initializer, data = choices.initializer, checked.data
     seen = None if checked.fold is None else checked.fold.train
-    if not data.is_at_hand:
-        seen = np.arange(data.X.shape[0])
     n_rows = min(data.n_rows, initializer.n_rows)
     with suited_threads(n_rows * network.largest_product):
         vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
@@ -109,7 +107,7 @@ def _some_rows(
     chosen = np.arange(data.n_rows) if seen is None else seen
     if len(chosen) > n_rows:
         chosen = chosen[np.sort(rng.choice(len(chosen), n_rows, replace=False))]
-    return data.X[chosen].astype(FLOAT64)
+    return data.rows_at(chosen).astype(FLOAT64)
 
 
 def _inputs_of(network: Network, position: int, learned: Learned, rows: Any) -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure
 from .._sklearn.compat import check_y
 from .._sklearn.fit_calls import Extras, FitMode
 from ..callbacks.listening import listening
+from ..engine.arrays import Integers
 from ..training.data import RemoteRows
 from .base import BaseMultilayerPerceptron
-from .categories import FoundCategories, refuse_other_columns
+from .categories import FoundCategories, checked_rows, refuse_other_columns
 from .choices import max_iter
 from .data import CheckedData, encoded, forget, has_validation_data
 from .fitting import make_ready
@@ -22,30 +25,42 @@ from .running import MakeStack, train
 NAME = "skperceptron.distributed.fit"
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """What a fit asks for about rows of X that lie elsewhere.
+
+    ``sample`` holds the first rows. ``find_categories`` returns the categories of all rows in the
+    columns to be embedded, and ``rows_at`` the rows at some positions, in increasing order, after
+    a function has checked them part by part.
+    """
+
+    sample: Any
+    find_categories: Callable[[], FoundCategories]
+    rows_at: Callable[[Callable[[Any], Any], Integers], Any]
+
+
 def fit_remote_rows(
     estimator: BaseMultilayerPerceptron,
-    sample: Any,
+    X: Elsewhere,
     y: Any,
     sample_weight: Any,
     extras: Extras,
     make_stack: MakeStack,
-    find_categories: Callable[[], FoundCategories],
 ) -> None:
     """Do what an estimator's ``fit`` does, with a stack that lets workers do steps or epochs.
 
-    ``sample`` holds the first rows of X; y and the weights are those of all rows. ``make_stack``
-    makes the stack from a ``Run`` whose ``data`` are :class:`RemoteRows`, and ``find_categories``
-    returns the categories of all rows in the columns to be embedded.
+    y and the weights are those of all rows. ``make_stack`` makes the stack from a ``Run`` whose
+    ``data`` are :class:`RemoteRows`.
     """
     check_parameters(estimator)
     _refuse(estimator, extras)
     mode = FitMode(hasattr(estimator, "_fitted") and estimator.warm_start, incremental=False)
     with (
         restored_on_failure(estimator),
-        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
+        listening(estimator, max_iter(estimator, len(y)), X.sample, y, sample_weight) as listener,
     ):
         listener.refuse_to_save(NAME)
-        checked = _checked(estimator, sample, y, sample_weight, mode, find_categories)
+        checked = _checked(estimator, X, y, sample_weight, mode)
         run = make_ready(estimator, checked, mode, extras, listener)
         train(run, listener, incremental=False, make_stack=make_stack)
 
@@ -65,20 +80,19 @@ def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
 
 def _checked(
     estimator: BaseMultilayerPerceptron,
-    sample: Any,
+    X: Elsewhere,
     y: Any,
     sample_weight: Any,
     mode: FitMode,
-    find_categories: Callable[[], FoundCategories],
 ) -> CheckedData:
     """Check the data that is here, as ``check_data`` does if all of it is."""
-    given = sample, y
-    n_rows = sample.shape[0]
-    sample, _ = estimator._validate_training_data(sample, y[:n_rows], reset=not mode.continuing)
+    given = X.sample, y
+    n_rows = X.sample.shape[0]
+    sample, _ = estimator._validate_training_data(X.sample, y[:n_rows], reset=not mode.continuing)
     if mode.continuing:
         refuse_other_columns(estimator, given[0], sample)
     elif estimator.categorical_features is not None:
-        find_categories().remember(estimator)
+        X.find_categories().remember(estimator)
         # Again, with the codes of the categories of all rows.
         sample, _ = estimator._validate_training_data(given[0], y[:n_rows], reset=False)
     else:
@@ -89,5 +103,6 @@ def _checked(
     if not mode.continuing:
         forget(estimator)
     target, targets, weight = encoded(estimator, y, sample_weight, mode)
-    data = RemoteRows(sample, targets)
+    fetch = partial(X.rows_at, partial(checked_rows, estimator))
+    data = RemoteRows(sample, targets, fetch)
     return CheckedData(data, target, y, given, sample_weight, weight)

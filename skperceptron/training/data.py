@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -253,6 +253,10 @@ class TrainingSet:
         """Number of rows (N)."""
         return self.X.shape[0]
 
+    def rows_at(self, places: Integers) -> Any:
+        """Return some rows of X, in its dtype."""
+        return self.X[places]
+
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype; a small X is converted, too."""
         X, is_plain = self.X, type(self.X) is np.ndarray
@@ -316,6 +320,18 @@ class RemoteRows(TrainingSet):
     """A training set of which only the first rows of X are in this process, as in a cluster."""
 
     is_at_hand = False
+
+    def __init__(
+        self,
+        first: Floats | sparse.csr_array,
+        targets: TargetRows,
+        fetch: Callable[[Integers], Any],
+    ) -> None:
+        super().__init__(first, targets)
+        self._fetch = fetch
+
+    def rows_at(self, places: Integers) -> Any:
+        return self._fetch(places)
 
     @property
     def n_rows(self) -> int:

@@ -267,12 +267,13 @@ def test_warm_start_goes_on(client):
     assert network.t_ == alone.t_
 
 
-def test_an_initializer_sees_the_first_rows(client):
-    options = SETTINGS | {"initializer": UnitVariance(), "max_iter": 1}
-    alone = MLPRegressor(**options).fit(X[:50], NUMBERS[:50])
-    spread = fit(MLPRegressor(**options), blocks(X), blocks(NUMBERS), mode="averaged")
-    assert spread.n_features_in_ == alone.n_features_in_
-    assert np.isfinite(spread.loss_)
+@pytest.mark.parametrize(
+    "look", [{"initializer": UnitVariance(n_rows=90)}, {"numeric_embedding": "ple"}], ids=str
+)
+def test_what_starts_from_rows_sees_those_of_all_blocks(client, look):
+    alone = MLPRegressor(**SETTINGS, **look).fit(X, NUMBERS)
+    spread = fit(clone(alone), blocks(X, 70), blocks(NUMBERS, 70), mode="summed")
+    assert_allclose(predict(spread, X), predict(alone), atol=1e-8)
 
 
 def test_report_is_of_the_last_fit_on_a_cluster(client):
