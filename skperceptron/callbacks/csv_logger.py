@@ -56,7 +56,7 @@ class CSVLogger(Callback):
         super().setup(estimator, context)
         # Fails early if the file cannot be written. It is cleared later, while it is unchanged:
         # copies in other processes see then that one of them has cleared it.
-        with Path(self.path).open("a") as file:
+        with Path(self.path).open("ab") as file:
             self._old = None if self.append else _state_of(file)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
@@ -83,7 +83,7 @@ class CSVLogger(Callback):
         return False
 
 
-def _state_of(file: IO[str]) -> tuple[int, int]:
+def _state_of(file: IO[Any]) -> tuple[int, int]:
     """Return what changes when a file is written: its size, and the time of the last change."""
     state = os.fstat(file.fileno())
     return state.st_size, state.st_mtime_ns
