@@ -781,9 +781,11 @@ def test_classes_and_labels_do_not_follow_each_other(first):
     then = np.c_[Y, 1 - Y] if first.ndim == 1 else Y
     estimator = make(MLPBinaryClassifier).partial_fit(X, first, classes=[0, 1])
     before = state(estimator)
-    with pytest.raises(ValueError, match="but the earlier fit was to"):
+    with pytest.raises(ValueError, match="but the network is trained on"):
         estimator.partial_fit(X, then)
     assert state(estimator) == before
+    with pytest.raises(ValueError, match=r"`y_val` holds .* but the network is trained on"):
+        make(MLPBinaryClassifier).fit(X, first, X_val=X, y_val=then)
 
 
 @EVERY_ESTIMATOR

@@ -30,8 +30,8 @@ def is_multilabel(y: Any) -> bool:
 
 
 def refuse_other_kind(*, now: str, before: str) -> NoReturn:
-    """Raise ValueError: a later call has another kind of labels."""
-    raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
+    """Raise ValueError: validation rows, or a later call, have another kind of labels."""
+    raise ValueError(f"`y` holds {now}, but the network is trained on {before}.")
 
 
 @kept_as("indicators")
