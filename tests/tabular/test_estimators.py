@@ -291,6 +291,17 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
         assert now == 3.5
         expected = small(max_epochs=1).fit(X, y)
         np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+        # It is repeated for callbacks, which have not heard of it.
+        logger = EpochLogger()
+        small(max_epochs=200, max_time=max_time, callbacks=[logger]).fit(X, y)
+        assert len(logger.rows_) == 2
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(7, 7), (1000, 60)])
+def test_batches_are_as_large_as_asked_or_as_a_training_part(asked, taken):
+    X, y = frame(120)
+    (members,) = small(batch_size=asked, max_epochs=1).fit(X, y).ensemble_.estimators_
+    assert [member.batch_size for member in members] == [taken, taken]
 
 
 def test_interruption_of_the_trial_that_measures_time_ends_the_fit_soon(monkeypatch):
