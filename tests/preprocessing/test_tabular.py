@@ -264,6 +264,7 @@ def test_columns_can_be_declared_categorical(columns):
         ([5], "holds 5, but X has no such column.*positions are 0 to 2"),
         ([-1], "holds -1"),
         ([True, False], "has 2 truth values, X has 3 columns"),
+        ([0, True], "holds True"),
         ("all", "must be 'from_dtype', an array-like of names, positions or truth values"),
     ],
 )
@@ -568,6 +569,20 @@ def test_float32_keeps_the_time_of_a_day_in_microseconds():
     assert_allclose(found[:, 0], TabularPreprocessor().fit_transform(objects(times))[:, 0], 1e-2)
 
 
+def test_lists_keep_numbers_beside_texts():
+    rows = [[1.5, "a"], [2.0, "b"], [4.0, "a"]]
+    preprocessor = TabularPreprocessor().fit(rows)
+    assert preprocessor.kinds_ == ["number", "category"]
+    expected = TabularPreprocessor().fit_transform(np.array(rows, dtype=object))
+    assert_array_equal(preprocessor.transform(rows), expected)
+
+
+def test_sparse_rows_after_a_dense_fit_become_what_dense_rows_do():
+    X = np.array([[0.0, 2.0], [1.0, 0.0], [3.0, 1.0]])
+    preprocessor = TabularPreprocessor().fit(X)
+    assert_array_equal(preprocessor.transform(sparse.csr_array(X)), preprocessor.transform(X))
+
+
 def test_many_sparse_columns_stay_sparse():
     counts = sparse.csr_array(sparse.random(30, 50_000, density=1e-3, random_state=0))
     preprocessor = TabularPreprocessor(dtype="float32").fit(counts)
@@ -606,6 +621,8 @@ def test_columns_that_hold_nothing_usable_are_refused():
     pd = pytest.importorskip("pandas")
     with pytest.raises(TypeError, match="Column 'a' holds values of type 'list'"):
         TabularPreprocessor().fit(pd.DataFrame({"a": [[1], [2]]}))
+    with pytest.raises(TypeError, match=r"Column 'a' of categories: .*unhashable"):
+        TabularPreprocessor(["a"]).fit(pd.DataFrame({"a": [[1], [2]]}))
     with pytest.raises(TypeError, match="Column 'a' has dtype complex128"):
         TabularPreprocessor().fit(pd.DataFrame({"a": [1j, 2.0]}))
     with pytest.raises(ValueError, match="infinity: column 'a'"):
