@@ -60,8 +60,8 @@ class StackProgress:
             fit.task.end()
         if self._verbose > 1:
             score = "" if report.score is None else f", validation score {report.score:.4f}"
-            name = fit.name or "a network"
-            say(f"[{self._label}] {name}: {report.epoch} epochs, loss {report.loss:.6g}{score}")
+            figures = f"{report.epoch} epochs, loss {report.loss:.6g}{score}"
+            say(f"[{self._label}] {fit.name}: {figures}")
 
     def _print(self, reports: Sequence[EpochReport]) -> None:
         epoch = max(report.epoch for report in reports)

@@ -83,7 +83,7 @@ def ensemble_of(
 def _unfitted(search: Any, y: Any, splits: list[tuple[Any, Any]]) -> BaseCrossEnsemble:
     """Return an ensemble with the options of a search."""
     cv = search.cv
-    if cv is None or not hasattr(cv, "__iter__"):
+    if not hasattr(cv, "__iter__"):
         cv = check_cv(cv, y, classifier=is_classifier(search.estimator))
     elif not hasattr(cv, "split"):
         # Pairs of training and test rows: an iterator yields them only once.
