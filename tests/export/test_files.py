@@ -5,6 +5,7 @@ import os
 import pickle
 import stat
 import warnings
+from math import prod
 
 import numpy as np
 import pytest
@@ -211,8 +212,13 @@ class Unknown(np.random.PCG64):
             r"^value is a random generator of the kind Unknown",
         ),
         (np.number, "^value is the class number, which cannot be stored in a file"),
+        (
+            np.zeros(1, [("a", int)]),
+            "^value is an array of .*: a file holds arrays of truth values",
+        ),
+        (np.zeros(1, complex), "^value is an array of complex128"),
     ],
-    ids=["generator", "class"],
+    ids=["generator", "class", "records", "complex"],
 )
 def test_what_could_not_be_read_is_not_written(value, message):
     with pytest.raises(TypeError, match=message):
@@ -254,7 +260,14 @@ def test_a_file_that_exists_is_replaced_at_once(path, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"abc", b"\x80\x04K\x01.", b"\xff" * 64, (4).to_bytes(8, "little") + b"[1]]"],
+    [
+        b"",
+        b"abc",
+        b"\x80\x04K\x01.",
+        b"\xff" * 64,
+        (4).to_bytes(8, "little") + b"[1]]",
+        (3).to_bytes(8, "little") + b"[1]",
+    ],
 )
 def test_foreign_files_are_refused_with_a_sentence(content, tmp_path):
     (tmp_path / "foreign").write_bytes(content)
@@ -295,6 +308,18 @@ def elsewhere(header):
     header["a0"]["data_offsets"] = [10**12, 10**12 + 8]
 
 
+def twice_the_same(header):
+    header["a1"] = header["a0"]
+
+
+def less_than_nothing(header):
+    header["a0"]["shape"] = [-1, -prod(header["a0"]["shape"])]
+
+
+def nothing_said(header):
+    header["__metadata__"] = []
+
+
 def half_a_byte(header):
     header["a0"]["data_offsets"] = [float(byte) for byte in header["a0"]["data_offsets"]]
 
@@ -332,6 +357,9 @@ def newer(header):
     [
         (larger, "another size than its shape says"),
         (elsewhere, "is damaged"),
+        (twice_the_same, "is damaged: its arrays overlap or leave gaps"),
+        (less_than_nothing, "another size than its shape says"),
+        (nothing_said, "is no model"),
         (half_a_byte, "is damaged"),
         (endless, "is damaged"),
         (newer, "has format 99, written by skperceptron"),
@@ -340,9 +368,15 @@ def newer(header):
             "asks for 'os.system', which is not a class",
         ),
         (forged({"object": "builtins.eval", "state": {}}), "which is not a class"),
+        (
+            forged({"object": "skperceptron.optimizers.Adam", "state": [1]}),
+            "state of .* is not a dictionary",
+        ),
         (forged({"call": "print"}), "which is not part of a model"),
         (forged({"again": 3}), "is damaged"),
         (forged({"array": "a999"}), "is damaged"),
+        (forged({"array": "a0", "as": "<f8"}), "'<f8': it must be of times"),
+        (forged({"objects": [1], "dtype": "<f8", "shape": [1]}), "a list as an array of '<f8'"),
         (forged({"objects": ["a"], "dtype": "U900000000", "shape": [10**9]}), "is damaged"),
         (forged({"generator": {"dict": [["bit_generator", "os"]]}}), "asks for the generator 'os'"),
         # NumPy 2.5 refuses these states itself.
@@ -359,6 +393,13 @@ def newer(header):
 def test_forged_files_are_refused_before_memory_is_taken(change, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         load(rewritten(tmp_path / "forged", change))
+
+
+def test_texts_take_no_more_memory_than_they_need():
+    entry = {"objects": ["ab", "c"], "dtype": "<U100000000", "shape": [2]}
+    found = Reader({}).value_of(entry)
+    assert found.dtype == "<U2"
+    assert_array_equal(found, ["ab", "c"])
 
 
 def test_bytes_too_few_or_too_many_are_noticed(tmp_path):
