@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
+from .._sklearn.tasks import NetworkTask
 from ..callbacks.table import duration, say
 from ..estimators.reporting import figures
 from ..training import EpochReport
@@ -30,15 +31,12 @@ class StackProgress:
         self._began = self._told = monotonic()
         self._ended: list[float] = []
         for fit, member in zip(fits, members, strict=True):
-            if fit.task is not None:
-                fit.task.begin(member.recipe.max_iter)
+            fit.tell(NetworkTask.begin, member.recipe.max_iter)
 
     def epoch(self, reports: Sequence[EpochReport]) -> None:
         """Report an epoch of all networks that were still being trained."""
         for report in reports:
-            task = self._fits[id(report.member)].task
-            if task is not None:
-                task.epoch(figures(report))
+            self._fits[id(report.member)].tell(NetworkTask.epoch, figures(report))
             if report.member.is_over:
                 self._end(report)
         if self._verbose:
@@ -47,17 +45,10 @@ class StackProgress:
                 self._told = now
                 self._print(reports)
 
-    def close(self) -> None:
-        """Report to callbacks that no epoch follows, however training has ended."""
-        for fit in self._fits.values():
-            if fit.task is not None:
-                fit.task.end()
-
     def _end(self, report: EpochReport) -> None:
         fit = self._fits[id(report.member)]
         self._ended.append(report.loss)
-        if fit.task is not None:
-            fit.task.end()
+        fit.tell(NetworkTask.end)
         if self._verbose > 1:
             score = "" if report.score is None else f", validation score {report.score:.4f}"
             figures = f"{report.epoch} epochs, loss {report.loss:.6g}{score}"

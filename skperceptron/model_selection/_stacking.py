@@ -141,12 +141,24 @@ class Fit:
     def fail(self, error: Exception) -> None:
         """Restore the estimator as it was before the fit, and keep the exception."""
         self.error = error
+        # This needs the callbacks, which the estimator did not have before the fit.
+        self.tell(NetworkTask.end)
         self.restore()
 
     def restore(self) -> None:
         """Restore the estimator as it was before the fit."""
         self.estimator.__dict__.clear()
         self.estimator.__dict__.update(self._before)
+
+    def tell(self, report: Callable[..., None], *arguments: Any) -> None:
+        """Report to callbacks by a method of the task; an exception of theirs fails the fit."""
+        if self.task is None:
+            return
+        try:
+            report(self.task, *arguments)
+        except Exception as error:
+            if self.error is None:
+                self.fail(error)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -409,6 +421,15 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
 
 
 def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
+    """Train a stack, and report to callbacks that no epoch follows, however training has ended."""
+    try:
+        _train_together(alike, common, order)
+    finally:
+        for prepared in alike:
+            prepared.fit.tell(NetworkTask.end)
+
+
+def _train_together(alike: list[_Prepared], common: Common, order: Order) -> None:
     if order.keeps_finished and has_happened(ENDED):
         for prepared in alike:
             prepared.fit.fail(InterruptedFit())
@@ -438,7 +459,11 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
 
 
 def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
-    """Train the members of one stack until all have ended."""
+    """Train the members of one stack until all have ended, or callbacks have failed for them."""
+    progress = _progress_of(ordered, order)
+    ordered = [prepared for prepared in ordered if prepared.fit.error is None]
+    if not ordered:
+        return
     members = [prepared.member for prepared in ordered]
     network = Network.stacked([prepared.network for prepared in ordered], common.unify)
     batch_size = ordered[0].batch_rows() or len(members[0].rows)
@@ -452,19 +477,30 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
         ordered[0].run.model.dtype,
         team=suited_team(largest_product, len(members), n_steps),
     )
-    fits = [prepared.fit for prepared in ordered]
-    is_told = order.verbose or any(fit.task is not None for fit in fits)
-    progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
         with suited_threads(largest_product):
             for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)
+                    _retire_failed(stack, ordered)
     except KeyboardInterrupt:
         _cut_short(stack, ordered, order)
-    finally:
-        if progress is not None:
-            progress.close()
+
+
+def _progress_of(ordered: list[_Prepared], order: Order) -> StackProgress | None:
+    """Report to callbacks that training begins; return what reports its epochs, if anything."""
+    fits = [prepared.fit for prepared in ordered]
+    if not order.verbose and all(fit.task is None for fit in fits):
+        return None
+    members = [prepared.member for prepared in ordered]
+    return StackProgress(fits, members, order.verbose, order.label)
+
+
+def _retire_failed(stack: Stack, ordered: list[_Prepared]) -> None:
+    """End the training of members whose callbacks have raised an exception."""
+    failed = {id(prepared.member) for prepared in ordered if prepared.fit.error is not None}
+    if leaving := [k for k, member in enumerate(stack.members) if id(member) in failed]:
+        stack.retire(leaving)
 
 
 def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:

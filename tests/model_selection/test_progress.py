@@ -8,11 +8,13 @@ from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.activations import Tanh
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
@@ -230,6 +232,83 @@ def test_callbacks_are_told_of_members_whose_validation_fails():
     # The second member fails in the first epoch, and the first one in the second epoch.
     told = [(row["epoch"], row["validation_score"]) for row in logger.rows_]
     assert_array_equal(told, [(1, 0.5), (1, np.nan), (2, np.nan)])
+
+
+class Raising(Callback):
+    """Raises an error in the call of a hook with the given number, for a task of a given name."""
+
+    def __init__(self, hook, task_name, number):
+        self.hook, self.task_name, self.number = hook, task_name, number
+
+    def setup(self, estimator, context):
+        self.n_calls = 0
+
+    def _called(self, hook, context):
+        if (hook, context.task_name) == (self.hook, self.task_name):
+            self.n_calls += 1
+            if self.n_calls == self.number:
+                raise RuntimeError("the callback's own")
+
+    def on_fit_task_begin(self, estimator, context):
+        self._called("begin", context)
+
+    def on_fit_task_end(self, estimator, context):
+        self._called("end", context)
+
+
+class RaisingInside(Raising):
+    max_propagation_depth = 1
+
+
+HOOKS = [("begin", "member"), ("begin", "epoch"), ("end", "epoch"), ("end", "member")]
+
+
+@pytest.mark.parametrize("place", HOOKS, ids="-".join)
+@pytest.mark.parametrize("number", [1, 3])
+def test_errors_of_callbacks_of_an_ensemble_are_raised(place, number):
+    ensemble = StackedEnsembleClassifier(NETWORK, 4, callbacks=[Raising(*place, number)])
+    with pytest.raises(RuntimeError, match="the callback's own"):
+        ensemble.fit(X, Y)
+
+
+@pytest.mark.parametrize("place", [("begin", "epoch"), ("end", "epoch")], ids="-".join)
+def test_error_of_a_callback_of_a_search_fails_one_fit(place):
+    pytest.importorskip("sklearn.callback")
+    noting = Noting()
+    search = StackedGridSearchCV(NETWORK, GRID, cv=2, refit=False)
+    with pytest.warns(FitFailedWarning, match="the callback's own"):
+        search.set_callbacks(noting, RaisingInside(*place, 3)).fit(X, Y)
+    assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 1
+    # All others are trained to the end, and each task that has begun has ended.
+    told = counts(noting)
+    assert told["end", "fit"] == told["begin", "fit"] == 8 + 1
+    assert 40 - 6 < told["begin", "epoch"] < 40
+
+
+def test_callbacks_hear_once_of_epochs_that_are_trained_again():
+    pytest.importorskip("sklearn.callback")
+    noting = Noting()
+
+    class Failing(Tanh):
+        def forward(self, *arguments):
+            super().forward(*arguments)
+            if ("end", "epoch") in counts(noting):
+                raise RuntimeError("in the second epoch")
+
+    grid = {"activation": ["relu", "tanh", Failing()]}
+    search = StackedGridSearchCV(NETWORK, grid, cv=2, refit=False).set_callbacks(noting)
+    with pytest.warns(FitFailedWarning, match="in the second epoch"):
+        search.fit(X, Y)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, False, True]
+    told = counts(noting)
+    assert told["begin", "epoch"] == told["end", "epoch"] == 4 * 6 + 2 * 1
+    assert told["begin", "fit"] == told["end", "fit"] == 6 + 1
+    ensemble = StackedCrossEnsembleClassifier(NETWORK, grid, cv=2, callbacks=[noting])
+    noting.told.clear()
+    with pytest.raises(RuntimeError, match="in the second epoch"):
+        ensemble.fit(X, Y)
+    told = counts(noting)
+    assert told["begin", "epoch"] == told["end", "epoch"] == 4 * 6 + 2 * 1
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
