@@ -6,7 +6,7 @@ instead: see ``compiled_steps``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -83,28 +83,15 @@ class Norms:
         self._penalized = parameters[:, :n_weights] if strengths is None else parameters
         self._room = np.empty((len(parameters), 1, 1), parameters.dtype)
 
-    def squares(self) -> Floats:
-        """Return the sums of squares."""
-        if self._strengths is not None:
-            return np.einsum("kp,kp,kp->k", self._penalized, self._penalized, self._strengths)
-        for call in self._summing:
-            call()
-        return self._room[:, 0, 0]
-
-    def sizes(self) -> Floats:
-        """Return the sums of absolute values."""
-        sizes = np.abs(self._penalized)
-        if self._strengths is not None:
-            sizes *= self._strengths
-        return sizes.sum(axis=-1)
-
-    # The same sums, written into an array of shape (K,).
-
     def squares_calls(self, out: Floats) -> list[Call]:
-        """List the calls that write the sums of squares."""
+        """List the calls that write the sums of squares into ``out``, (K,)."""
         if self._strengths is not None:
-            return [partial(_write_result, self.squares, out)]
+            return [partial(_write_squares, self._penalized, self._strengths, out)]
         return [*self._summing, partial(np.copyto, out, self._room[:, 0, 0])]
+
+    def sizes_calls(self, out: Floats) -> list[Call]:
+        """List the calls that write the sums of absolute values into ``out``, (K,)."""
+        return [partial(_write_sizes, self._penalized, self._strengths, out)]
 
     @cached_property
     def _summing(self) -> list[Call]:
@@ -112,13 +99,16 @@ class Norms:
         # steps, or advance by a constant stride.
         return squared_lengths_calls(self._penalized, self._room)
 
-    def sizes_calls(self, out: Floats) -> list[Call]:
-        """List the calls that write the sums of absolute values."""
-        return [partial(_write_result, self.sizes, out)]
+
+def _write_squares(x: Floats, strengths: Floats, out: Floats) -> None:
+    out[:] = np.einsum("kp,kp,kp->k", x, x, strengths)
 
 
-def _write_result(function: Callable[[], Floats], out: Floats) -> None:
-    out[:] = function()
+def _write_sizes(x: Floats, strengths: Floats | None, out: Floats) -> None:
+    sizes = np.abs(x)
+    if strengths is not None:
+        sizes *= strengths
+    out[:] = sizes.sum(axis=-1)
 
 
 class Step:
@@ -304,18 +294,11 @@ class BoundStep:
     def update(self, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""
         k = self._place
-        if self._has_penalty:
-            self._record.squares[i, k] = self._norms.squares()
-        if self._has_l1:
-            self._record.sizes[i, k] = self._norms.sizes()
+        shares = self._scalars.average_shares[i, k]
+        averages = self._vectors.average is not None and bool(shares.any())
+        for call in self._update_calls(i, averages, self.optimization.calls):
+            call()
         self._record.taken[k] += 1
-        self.optimization.run(self._scalars.table[i, k])
-        average = self._vectors.average
-        if average is not None:
-            shares = self._scalars.average_shares[i, k]
-            if shares.any():
-                for call in self._average_calls(average, shares):
-                    call()
 
     def _average_calls(self, average: Floats, shares: Floats) -> list[Call]:
         """List the calls that move averages towards the parameters, and overwrite the gradient."""
@@ -327,14 +310,20 @@ class BoundStep:
         ]
 
     def update_calls(self, i: int, averages: bool) -> list[Call]:
-        """List the calls of ``update``, except the counting, in a form for compiled steps."""
+        """List the calls of ``update``, except the counting, in the form for compiled steps.
+
+        With ``averages``, averages of the parameters are updated, too.
+        """
+        return self._update_calls(i, averages, self.optimization.table_calls)
+
+    def _update_calls(self, i: int, averages: bool, of_optimization: list[Call]) -> list[Call]:
         k = self._place
         calls: list[Call] = []
         if self._has_penalty:
             calls += self._norms.squares_calls(self._record.squares[i, k])
         if self._has_l1:
             calls += self._norms.sizes_calls(self._record.sizes[i, k])
-        calls += self.optimization.table_calls(self._scalars.table[i, k])
+        calls += [self.optimization.load(self._scalars.table[i, k]), *of_optimization]
         if averages and self._vectors.average is not None:
             shares = self._scalars.average_shares[i, k]
             calls += self._average_calls(self._vectors.average, shares)

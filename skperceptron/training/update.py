@@ -84,7 +84,7 @@ class Update:
         self._coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
         self._columns = columns
 
-    # Steps take one of these lists, most often that for compiled steps.
+    # Steps take one of these lists, most often that for compiled steps, after the call of ``load``.
 
     @cached_property
     def calls(self) -> list[Call]:
@@ -92,18 +92,13 @@ class Update:
         return list(self._all_calls(self._recipes[0].optimizer.update_calls))
 
     @cached_property
-    def _calls_for_tables(self) -> list[Call]:
+    def table_calls(self) -> list[Call]:
+        """The calls of a step in the form for compiled steps, which do them member by member."""
         return list(self._all_calls(self._recipes[0].optimizer.fused_calls))
 
-    def run(self, scalars: Floats) -> None:
-        """Take one step with the factors of each member, (K, width)."""
-        np.copyto(self._scalars, scalars)
-        for call in self.calls:
-            call()
-
-    def table_calls(self, scalars: Floats) -> list[Call]:
-        """List the calls of a step for compiled steps, which do them member by member."""
-        return [partial(np.copyto, self._scalars, scalars), *self._calls_for_tables]
+    def load(self, scalars: Floats) -> Call:
+        """Bind the copying of the factors of each member, (K, width), for the next step."""
+        return partial(np.copyto, self._scalars, scalars)
 
     def _all_calls(self, optimize: Callable[..., list[Call]]) -> Iterator[Call]:
         """List the calls of a step, those of the optimiser in the form that its method lists."""
