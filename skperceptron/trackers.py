@@ -14,9 +14,8 @@ from importlib import import_module
 from math import isnan, nan
 from typing import Any
 
-from .callbacks import Callback
 from .callbacks.autologging import log_parameters, parameters_of
-from .callbacks.base import check_monitor, figures_of
+from .callbacks.base import EpochCallback, check_monitor, figures_of
 from .options import HasMethods, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
@@ -34,7 +33,7 @@ def _imported(name: str, owner: str) -> Any:
         ) from error
 
 
-class _Logger(Callback):
+class _Logger(EpochCallback):
     """Base of callbacks that log the figures of each epoch.
 
     Nothing is written before the first epoch has ended: until then, a fit may be refused.
@@ -46,18 +45,16 @@ class _Logger(Callback):
     def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
         raise NotImplementedError
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        report = getattr(context, "report", None)
-        if report is not None:
-            # Fits in several threads may share a callback: each has an entry of its own.
-            fits = self.__dict__.setdefault("_fits", {})
-            if id(estimator) not in fits:
-                fits[id(estimator)] = self._begin(estimator)
-            figures = figures_of(report)
-            epoch = figures.pop("epoch")
-            # NaN stands for what an epoch does not have, such as a score if it is not validated.
-            known = {name: float(value) for name, value in figures.items() if not isnan(value)}
-            self._log(fits[id(estimator)], known, epoch)
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
+        # Fits in several threads may share a callback: each has an entry of its own.
+        fits = self.__dict__.setdefault("_fits", {})
+        if id(estimator) not in fits:
+            fits[id(estimator)] = self._begin(estimator)
+        figures = figures_of(report)
+        epoch = figures.pop("epoch")
+        # NaN stands for what an epoch does not have, such as a score if it is not validated.
+        known = {name: float(value) for name, value in figures.items() if not isnan(value)}
+        self._log(fits[id(estimator)], known, epoch)
         return False
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -165,7 +162,7 @@ class TensorBoardLogger(_Logger):
             writer.close()
 
 
-class OptunaPruning(Callback):
+class OptunaPruning(EpochCallback):
     """Report a metric of each epoch to a trial of Optuna, and end unpromising trials early.
 
     Parameters
@@ -205,10 +202,7 @@ class OptunaPruning(Callback):
         # A copy of the trial would report to a copy of its study.
         return copy(self)
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        report = getattr(context, "report", None)
-        if report is None:
-            return False
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         check_monitor(self, report)
         figure = float(report.get(self.monitor, nan))
         if isnan(figure):

@@ -45,6 +45,19 @@ class Callback(Checked):
         return False
 
 
+class EpochCallback(Callback):
+    """Base of callbacks that look at the figures of each epoch."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        # The fit itself has no report.
+        report = getattr(context, "report", None)
+        return report is not None and self._look_at(estimator, report)
+
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
+        """Look at the report of an epoch that has ended; return whether training is to end."""
+        raise NotImplementedError
+
+
 def check_monitor(callback: Any, report: dict[str, Any]) -> None:
     """Raise ValueError if the figure that a callback watches is not reported."""
     if callback.monitor not in report["history"]:

@@ -9,10 +9,10 @@ from typing import IO, Any
 
 from ..options import Flag, Instance
 from ..training.locks import locked
-from .base import Callback, figures_of
+from .base import EpochCallback, figures_of
 
 
-class CSVLogger(Callback):
+class CSVLogger(EpochCallback):
     """Write the metrics of each epoch to a file, one line at the end of each epoch.
 
     Fits in several threads or processes may share a file if ``append=True``. Otherwise, each clears
@@ -59,27 +59,25 @@ class CSVLogger(Callback):
         with Path(self.path).open("ab") as file:
             self._old = None if self.append else _state_of(file)
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        report = getattr(context, "report", None)
-        if report is not None:
-            figures = figures_of(report)
-            path = Path(self.path)
-            # Locked, since two fits must not both find the file empty.
-            with path.open("a+", newline="", encoding="utf-8") as file, locked(file.fileno()):
-                if self.__dict__.pop("_old", None) == _state_of(file):
-                    file.truncate(0)
-                file.seek(0)
-                columns = next(csv.reader(file), None)
-                if columns not in (None, list(figures)):
-                    raise ValueError(
-                        f"{path} has the columns {columns}, but this fit reports {list(figures)}:"
-                        " append it to another file."
-                    )
-                writer = csv.DictWriter(file, list(figures))
-                if columns is None:
-                    writer.writeheader()
-                writer.writerow(figures)
-                file.flush()
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
+        figures = figures_of(report)
+        path = Path(self.path)
+        # Locked, since two fits must not both find the file empty.
+        with path.open("a+", newline="", encoding="utf-8") as file, locked(file.fileno()):
+            if self.__dict__.pop("_old", None) == _state_of(file):
+                file.truncate(0)
+            file.seek(0)
+            columns = next(csv.reader(file), None)
+            if columns not in (None, list(figures)):
+                raise ValueError(
+                    f"{path} has the columns {columns}, but this fit reports {list(figures)}:"
+                    " append it to another file."
+                )
+            writer = csv.DictWriter(file, list(figures))
+            if columns is None:
+                writer.writeheader()
+            writer.writerow(figures)
+            file.flush()
         return False
 
 

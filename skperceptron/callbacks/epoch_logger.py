@@ -6,10 +6,10 @@ from time import monotonic
 from typing import Any
 
 from .._sklearn.compat import check_pandas_support
-from .base import Callback, figures_of
+from .base import EpochCallback, figures_of
 
 
-class EpochLogger(Callback):
+class EpochLogger(EpochCallback):
     """Keep the metrics of each epoch.
 
     Fits in several threads may share a logger: ``fit`` says which rows belong together.
@@ -55,13 +55,11 @@ class EpochLogger(Callback):
         # There is no entry if the fit was refused early.
         vars(self).get("_running", {}).pop(id(estimator), None)
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        report = getattr(context, "report", None)
-        if report is not None:
-            # A worker process has a copy of the estimator, for which there is no entry.
-            number, began = self._running.get(id(estimator)) or self._begin(estimator)
-            seconds = monotonic() - began
-            self.rows_.append({"fit": number, **figures_of(report), "seconds": seconds})
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
+        # A worker process has a copy of the estimator, for which there is no entry.
+        number, began = self._running.get(id(estimator)) or self._begin(estimator)
+        seconds = monotonic() - began
+        self.rows_.append({"fit": number, **figures_of(report), "seconds": seconds})
         return False
 
     def to_frame(self) -> Any:

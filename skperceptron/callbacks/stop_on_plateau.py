@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..options import COUNT, Infinity, Instance, Interval, plain
-from .base import Callback, check_monitor
+from .base import EpochCallback, check_monitor
 
 #: Figures of an epoch that are better when they are larger.
 _SCORES = ("validation_score",)
@@ -42,7 +42,7 @@ class _Read:
         return _Read(self.history, len(self.history), best, waited, figure)
 
 
-class StopOnPlateau(Callback):
+class StopOnPlateau(EpochCallback):
     """End training when a metric has not improved for some epochs (Prechelt 1998).
 
     Parameters
@@ -78,10 +78,7 @@ class StopOnPlateau(Callback):
         # Another thread may have removed it.
         self.__dict__.pop("_read", None)
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        report = getattr(context, "report", None)
-        if report is None:
-            return False
+    def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         check_monitor(self, report)
         history = report["history"][self.monitor]
         # Another thread, whose fit shares this callback, may replace what has been read.
