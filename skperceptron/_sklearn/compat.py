@@ -12,7 +12,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -39,7 +39,6 @@ except ImportError:
 
 __all__ = [
     "CallbackSupportMixin",
-    "Interval",
     "VisualBlock",
     "callback_management_context",
     "check_classification_targets",

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from itertools import count
 from math import ceil
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 # Searches by halving are experimental in scikit-learn: this import enables them.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
-from .._sklearn.compat import Interval, num_samples
+from .._sklearn.compat import num_samples
 from ..estimators.docs import documented
 from ..options import speaks_for_itself
 from ._docs import FOUND_BY_HALVING, HALVING, NETWORK
 from ._search import ENSEMBLE, StackedSearch
-
-#: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
-BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
 
 
 class _StackedHalving(StackedSearch):
@@ -108,8 +105,6 @@ class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
     [3, 1]
     """
 
-    _parameter_constraints = HalvingGridSearchCV._parameter_constraints | BOUNDED
-
 
 @speaks_for_itself
 @documented(network=NETWORK, halving=HALVING, found=FOUND_BY_HALVING, default="smallest")
@@ -162,5 +157,3 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
     >>> search.fit(X, y).n_resources_
     [2, 6]
     """
-
-    _parameter_constraints = HalvingRandomSearchCV._parameter_constraints | BOUNDED

@@ -51,7 +51,8 @@ class Splits(Rule):
         return bool(pairs) and all(len(items_of(pair) or ()) == 2 for pair in pairs)
 
 
-#: scikit-learn accepts True as 1, a class as an estimator, and a string as splits.
+#: scikit-learn accepts True as 1, a class as an estimator, a string as splits, and a factor of 1,
+#: with which candidates do not become fewer.
 RULES: dict[str, Rules] = {
     "estimator": [HasMethods("an estimator with fit", ("fit",))],
     "param_grid": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
@@ -64,6 +65,7 @@ RULES: dict[str, Rules] = {
         Filled(Instance(dict)),
         None,
     ],
+    "factor": [Interval(1)],
     "n_jobs": N_JOBS,
     "cv": [
         Interval(2, low_closed=True, whole=True),

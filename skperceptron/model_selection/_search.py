@@ -117,10 +117,10 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         return network if isinstance(network, NotebookMixin) else None, word
 
     def _validate_params(self) -> None:
-        """Check what scikit-learn checks, our own rules, and where callbacks are set."""
+        """Check where callbacks are set, our own rules, and what scikit-learn checks."""
         refuse_misplaced(self)
-        super()._validate_params()  # type: ignore[misc]
         check_search(type(self).__name__, vars(self))
+        super()._validate_params()  # type: ignore[misc]
 
     def _format_results(self, candidates: Any, n_splits: int, *others: Any) -> dict[str, Any]:
         """Make ``cv_results_`` of all rounds so far, and ``curves_`` beside it."""
