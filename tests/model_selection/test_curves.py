@@ -49,11 +49,20 @@ def assert_same(ordinary, stacked):
             assert_allclose(stacked[key], ordinary[key], atol=1e-6, rtol=0, err_msg=key)
 
 
-def test_signature_is_scikit_learns():
-    assert list(inspect.signature(stacked_cross_validate).parameters) == [
-        *inspect.signature(cross_validate).parameters,
-        "callbacks",
-    ]
+@pytest.mark.parametrize(
+    ("ours", "theirs", "more"),
+    [
+        (stacked_cross_validate, cross_validate, ["callbacks"]),
+        (stacked_cross_val_score, cross_val_score, ["callbacks"]),
+        (stacked_cross_val_predict, cross_val_predict, []),
+        (stacked_learning_curve, learning_curve, ["callbacks"]),
+        (stacked_validation_curve, validation_curve, ["callbacks"]),
+    ],
+)
+def test_signature_is_scikit_learns(ours, theirs, more):
+    # Before version 1.8, some functions have an old name of `params`, too.
+    known = [name for name in inspect.signature(theirs).parameters if name != "fit_params"]
+    assert list(inspect.signature(ours).parameters) == known + more
 
 
 def test_scores_estimators_and_indices_are_scikit_learns():
