@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The least populated class:UserWarning"),
 ]
 
-QUICK = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.05}
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 20, "learning_rate_init": 0.05}
 SOFTMAX = MLPSoftmaxClassifier(**QUICK, random_state=0)
 REGRESSOR = MLPRegressor(**QUICK, random_state=0)
 SEARCH = {"cv": 2, "error_score": "raise"}
