@@ -44,7 +44,7 @@ from ..options import (
 )
 from ._candidates import FittedMember, curves_of, own_rows
 from ._combination import Blend, BlendRules
-from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
+from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._held_out import Combination, HeldOutRows, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
@@ -327,8 +327,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         center = np.tensordot(shares, predictions, axes=1)
         # The deviation within each arm and the distance of its mean from that of all arms.
         apart = np.hypot(np.stack(deviations), predictions - center)
-        exponent = np.frexp(apart.max(axis=0))[1]
-        squares = np.tensordot(shares, np.ldexp(apart, -exponent) ** 2, axes=1)
+        scaled, exponent = scaled_down(apart)
+        squares = np.tensordot(shares, scaled**2, axes=1)
         return blended, self._output.shown(np.ldexp(np.sqrt(squares), exponent))
 
     def predict_members(self, X: Any) -> Floats:

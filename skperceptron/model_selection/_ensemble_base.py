@@ -42,17 +42,17 @@ def mean_of(predictions: Any) -> Floats:
     # Usually no scaling is needed. It takes several times as long, but changes no bits.
     if np.abs(predictions).max(initial=0) < most:
         return predictions.mean(axis=0)
-    scaled, exponent = _scaled(predictions)
+    scaled, exponent = scaled_down(predictions)
     return np.ldexp(scaled.mean(axis=0), exponent)
 
 
 def deviation_of(predictions: Any) -> Floats:
     """Return the standard deviation over the first axis; squares do not overflow."""
-    scaled, exponent = _scaled(predictions)
+    scaled, exponent = scaled_down(predictions)
     return np.ldexp(scaled.std(axis=0), exponent)
 
 
-def _scaled(predictions: Any) -> tuple[Floats, Any]:
+def scaled_down(predictions: Any) -> tuple[Floats, Any]:
     """Return numbers scaled to at most 1 by powers of two, without rounding, and the exponents."""
     exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
     return np.ldexp(predictions, -exponent), exponent
