@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import os
 import re
 import sys
 import tomllib
@@ -154,7 +155,8 @@ def test_workflows_run_the_commands_of_the_repository():
     text = read(".github/workflows/ci.yml") + read(".github/workflows/release.yml")
     commands = re.findall(r"- run: (.+)", text)
     for command in commands:
-        if command.startswith(".ci/"):
+        # Windows has no modes of files.
+        if command.startswith(".ci/") and os.name == "posix":
             assert (ROOT / command.split()[0]).stat().st_mode & 0o111
         if command.startswith("nox -s"):
             assert f"def {command.split()[2]}(" in read("noxfile.py")

@@ -37,6 +37,12 @@ if sys.platform == "win32":
         os.lseek(descriptor, FAR, os.SEEK_SET)
         with suppress(OSError):
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+    def _close_and_remove(descriptor: int, path: Path) -> None:
+        # Nobody can remove an open file: one that another has opened meanwhile stays.
+        os.close(descriptor)
+        with suppress(OSError):
+            os.unlink(path)
 else:
     import fcntl
 
@@ -54,6 +60,14 @@ else:
     def _give_back(descriptor: int) -> None:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _close_and_remove(descriptor: int, path: Path) -> None:
+        # Removed while it is locked: later, it may be the lock of another.
+        try:
+            with suppress(OSError):
+                os.unlink(path)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -100,9 +114,4 @@ class FileLock:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        # Windows cannot remove an open file: there it stays, and does no harm.
-        try:
-            with suppress(OSError):
-                os.unlink(self._path)
-        finally:
-            os.close(descriptor)
+        _close_and_remove(descriptor, self._path)

@@ -132,18 +132,27 @@ def on_windows(monkeypatch):
 
 
 def test_one_holder_at_a_time_on_windows(on_windows, tmp_path, monkeypatch):
-    def refuse(path):
-        raise PermissionError("Windows cannot remove an open file.")
+    remove = os.unlink
 
+    def remove_closed(path):
+        with path.open() as file:
+            if not locks._take(file.fileno()):
+                raise PermissionError("Windows cannot remove an open file.")
+        remove(path)
+
+    monkeypatch.setattr(os, "unlink", remove_closed)
     first, second = (on_windows.FileLock(tmp_path / "lock") for _ in range(2))
     assert first.acquire()
     assert not second.acquire()
-    monkeypatch.setattr(os, "unlink", refuse)
     first.release()
-    assert (tmp_path / "lock").exists()
+    assert not list(tmp_path.iterdir())
     assert second.acquire()
     assert not first.acquire()
+    # A file that another has opened before it is removed is that other's lock.
+    monkeypatch.setattr(os, "unlink", Mock(side_effect=PermissionError))
     second.release()
+    assert first.acquire()
+    first.release()
 
 
 def test_lines_are_appended_behind_a_lock_on_windows(on_windows, tmp_path):
