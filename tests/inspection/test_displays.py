@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -22,6 +23,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.exchange import from_sklearn
 from skperceptron.inspection import (
     ActivationDisplay,
     GradientFlowDisplay,
@@ -179,6 +181,17 @@ def test_scores_have_an_axis_of_their_own(pyplot):
     assert_array_equal(line.get_ydata(), [0, 1])
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_of_a_network_from_scikit_learn_scores_are_drawn(pyplot):
+    options = {"early_stopping": True, "max_iter": 5, "random_state": 0}
+    theirs = MLPClassifier((4,), **options).fit(X, CLASSES)
+    display = LossCurveDisplay.from_estimator(from_sklearn(theirs))
+    (line,), (kept,) = display.score_lines_, display.kept_points_
+    assert_array_equal(line.get_ydata(), theirs.validation_scores_)
+    assert kept.axes is line.axes
+    assert kept.get_ydata() == max(theirs.validation_scores_)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -205,6 +218,11 @@ def test_scores_have_an_axis_of_their_own(pyplot):
             lambda: WeightsDisplay.from_estimator(fit(), image_shape=(3, 2)),
             ValueError,
             r"image_shape=\(3, 2\).*4 features",
+        ),
+        (
+            lambda: WeightsDisplay.from_estimator(fit(), image_shape=4),
+            ValueError,
+            "'image_shape' parameter of WeightsDisplay must be an array-like of .* Got 4",
         ),
         (lambda: WeightsDisplay.from_estimator(fit(), kind="pie"), ValueError, "kind='pie'"),
         (lambda: WeightsDisplay.from_estimator(fit(), max_images=0), ValueError, "'max_images'"),

@@ -10,10 +10,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
-from ...options import COUNT, check_option
+from ...options import COUNT, Listing, check_option
 from .._graph import computational_graph
 from .._unwrap import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, styled
+
+#: Valid shapes of an image.
+SHAPE = Listing([COUNT], "two positive integers, (height, width)", 2)
 
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
@@ -155,8 +158,9 @@ class WeightsDisplay(Display):
         if kind not in ("auto", "images", "histogram"):
             raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
         check_option("WeightsDisplay", "max_images", max_images, [COUNT])
+        check_option("WeightsDisplay", "image_shape", image_shape, [SHAPE, None])
         n_features = len(next(iter(weights.values())))
-        shape = image_shape or _square(n_features)
+        shape = _square(n_features) if image_shape is None else image_shape
         if kind == "auto":
             is_image = image_shape is not None or (shape is not None and n_features >= IMAGE_FROM)
             kind = "images" if is_image else "histogram"
@@ -239,7 +243,7 @@ def _square(n_features: int) -> tuple[int, int] | None:
 
 
 def _check_shape(shape: Sequence[int] | None, given: Any, n_features: int) -> None:
-    if shape is None or len(shape) != 2 or shape[0] * shape[1] != n_features:
+    if shape is None or shape[0] * shape[1] != n_features:
         raise ValueError(
             f"image_shape={given!r} must be (height, width) with height * width equal to the"
             f" {n_features} features."
