@@ -51,7 +51,7 @@ def _names_through(path: list[Any]) -> Any:
                 names = level[:-1].get_feature_names_out(names)
             except (AttributeError, ValueError):
                 return None
-        elif names is None and not isinstance(level, Estimator):
+        elif names is None:
             names = getattr(level, "feature_names_in_", None)
     return names
 
