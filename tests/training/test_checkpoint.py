@@ -554,6 +554,13 @@ def test_a_prolonged_fit_has_the_bits_of_one_that_was_longer_at_once(
     assert logger.rows_[0]["epoch"] == short.n_iter_ + 1
 
 
+@pytest.mark.parametrize("options, _", PROLONGED.values(), ids=PROLONGED)
+def test_a_fit_that_has_ended_does_not_go_on_when_it_is_repeated(options, _, tmp_path):
+    callbacks = [Checkpoint(tmp_path / "fit.npz"), *options.get("callbacks", [])]
+    model = MLPSoftmaxClassifier(**OPTIONS | options | {"callbacks": callbacks}, random_state=0)
+    assert_same_model(clone(model).fit(X, Y), clone(model).fit(X, Y))
+
+
 class OfItsOwn(TimeSchedule):
     """A schedule that does not declare that it reads the number of epochs."""
 
