@@ -880,6 +880,16 @@ def test_a_crash_between_the_two_moves_leaves_the_file_before(tmp_path):
     assert load(path).numbers == {"number": 1}
 
 
+def test_a_damaged_file_of_another_fit_is_left_where_it_is(tmp_path):
+    model = MLPSoftmaxClassifier(**OPTIONS, random_state=0, callbacks=[Checkpoint(tmp_path)])
+    clone(model).set_params(max_iter=3).fit(X, Y)
+    (other,) = tmp_path.glob("*.npz")
+    other.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match=r"is damaged .*, ignored\.$"):
+        model.fit(X, Y)
+    assert other.read_bytes() == b"damaged"
+
+
 def test_a_damaged_file_never_takes_the_place_of_the_whole_one(tmp_path, monkeypatch):
     path = tmp_path / "s.npz"
     for number in (1, 2):
