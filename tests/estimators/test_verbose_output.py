@@ -108,6 +108,15 @@ def own_score(estimator, X, y):
     return 1.0
 
 
+@pytest.mark.parametrize(("ties", "marked"), [("first", [1]), ("latest", [1, 2, 3])])
+def test_of_equal_scores_the_one_that_counts_is_marked(capsys, ties, marked):
+    rules = EarlyStopping(own_score, ties=ties, restore_best=False)
+    MLPRegressor(**SMALL, max_iter=3, early_stopping=rules, verbose=1).fit(X, Y)
+    _, *rows, best = printed(capsys)
+    assert [i for i, row in enumerate(rows, start=1) if "*" in row] == marked
+    assert best == f"Best epoch: {marked[-1]} (own_score 1.0000); the last weights are kept."
+
+
 def test_epochs_that_are_not_validated_leave_their_place_empty(capsys):
     rules = EarlyStopping("roc_auc", every=2)
     MLPBinaryClassifier(**SMALL, max_iter=4, early_stopping=rules, verbose=1).fit(X, Y)
