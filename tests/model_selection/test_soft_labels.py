@@ -46,7 +46,7 @@ def test_truth_of_a_row_equals_the_row_repeated_with_each_class():
     predictions = RNG.dirichlet([1, 1, 1], (2, 40))
     truth, weight = RNG.dirichlet([1, 1, 1], 40), RNG.uniform(0.5, 2, 40)
     for combination in ("weights", "greedy", "mean"):
-        rules = BlendRules(combination)
+        rules = BlendRules(combination, calibrate=combination != "mean")
         found = blend_to_distributions(predictions, truth, weight, rules=rules)
         repeated = blend_of_probabilities(
             np.repeat(predictions, 3, axis=1)[:, :, np.newaxis],
