@@ -23,6 +23,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
     TimeSeriesSplit,
 )
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
@@ -299,6 +300,19 @@ def test_members_keep_their_own_rules_of_early_stopping():
     )
 
 
+def accuracy_of(estimator, X, y):
+    return estimator.score(X, y)
+
+
+def test_rows_that_a_scorer_judges_are_predicted_by_the_member_itself():
+    rules = EarlyStopping(accuracy_of)
+    ensemble = classifier(arms={"early_stopping": [rules]}, cv=3, calibrate=False).fit(X, Y)
+    (members,) = ensemble.estimators_
+    for member, (_, test) in zip(members, ensemble.splits_, strict=True):
+        expected = member.predict_proba(X[test])
+        assert_allclose(ensemble.oof_predictions_[test], expected, rtol=1e-6)
+
+
 def test_several_labels_per_row():
     X, Y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
     ensemble = classifier(make_pipeline(StandardScaler(), MLPBinaryClassifier(**QUICK)), {})
@@ -384,6 +398,12 @@ def test_arms_may_be_other_estimators_and_other_solvers():
     assert ensemble.oof_score_ > 0.9
     assert ensemble.loss_curves_[0] == [None] * 4
     assert regressor(Ridge(), {"alpha": [0.01, 1]}).fit(XR, YR).oof_score_ > 0.3
+
+
+def test_members_need_neither_a_seed_nor_a_network():
+    neighbors = {"n_neighbors": [3, 9]}
+    ensemble = regressor(KNeighborsRegressor(), neighbors, cv=3).fit(XR, YR)
+    assert_allclose(ensemble.score(XR, YR), r2_score(YR, ensemble.predict(XR)))
 
 
 def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
