@@ -45,10 +45,10 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     negative, NaN or infinite, if the shape is wrong, if all are zero, or if their sum overflows or
     vanishes.
     """
+    refuse_other_libraries(sample_weight, "sample_weight")
     if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight)
     try:
-        refuse_other_libraries(sample_weight)
         with checking():
             weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -123,33 +123,29 @@ def refuse_texts_of_any_length(y: Any) -> None:
         )
 
 
-def refuse_other_libraries(*arrays: Any) -> None:
+def refuse_other_libraries(array: Any, name: str = "X") -> None:
     """Raise an error for data that scikit-learn would not convert to the array that it stands for.
 
     That is TypeError for a lazy frame, and for a tensor, which ``array_api_dispatch`` hands on as
     it is, and ValueError for a masked array, whose mask would be ignored.
     """
-    for array in arrays:
-        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-            raise ValueError(
-                "a masked array would be taken without its mask: fill the masked values first, for"
-                " example by X.filled(np.nan)."
-            )
-        if hasattr(array, "collect_schema") and not hasattr(array, "shape"):
-            raise TypeError(
-                f"X is a {type(array).__name__}, which holds no rows yet: pass X.collect()."
-            )
-    if not get_config().get("array_api_dispatch"):
-        return
-    for array in arrays:
-        # Arrow's arrays have no shape; scikit-learn converts them.
-        is_array = hasattr(array, "__dlpack__") and hasattr(array, "shape")
-        if is_array and not isinstance(array, np.ndarray):
-            kind = f"{type(array).__module__}.{type(array).__name__}"
-            raise TypeError(
-                f"NumPy arrays are needed, got a {kind}: convert it by np.asarray, or set"
-                " array_api_dispatch=False, so that scikit-learn does so."
-            )
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} is a masked array, which would be taken without its mask: fill the masked"
+            f" values first, by {name}.filled(...)."
+        )
+    kind = type(array)
+    if hasattr(array, "collect_schema") and not hasattr(array, "shape"):
+        raise TypeError(
+            f"{name} is a {kind.__name__}, which holds no rows yet: pass {name}.collect()."
+        )
+    # Arrow's arrays have no shape; scikit-learn converts them.
+    is_array = hasattr(array, "__dlpack__") and hasattr(array, "shape")
+    if is_array and not isinstance(array, np.ndarray) and get_config().get("array_api_dispatch"):
+        raise TypeError(
+            f"{name} must be a NumPy array, got a {kind.__module__}.{kind.__name__}: convert it by"
+            " np.asarray, or set array_api_dispatch=False, so that scikit-learn does so."
+        )
 
 
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
@@ -220,7 +216,8 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
-    refuse_other_libraries(X, y)
+    refuse_other_libraries(X)
+    refuse_other_libraries(y, "y")
     refuse_texts_of_any_length(y)
     refuse_dates(X, "X")
     pages = pages_of(X)

@@ -253,7 +253,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             predictions reduce the loss of constant quantiles (Koenker & Machado 1999).
         """
         check_is_fitted(self)
-        refuse_other_libraries(y)
+        refuse_other_libraries(y, "y")
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         predicted: Any = self.predict(X)

@@ -255,7 +255,7 @@ class EnsembleRegressorMixin(RegressorMixin):
             The measure of the members: R2, or D2 if they predict quantiles; at most 1.
         """
         predicted = self.predict(X)
-        refuse_other_libraries(y)
+        refuse_other_libraries(y, "y")
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         target = self._target_of_members()

@@ -218,7 +218,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return the output for labels, y as members get it, and the true codes (n, L)."""
-    refuse_other_libraries(y)
+    refuse_other_libraries(y, "y")
     refuse_missing_labels(y)
     check_labels(y)
     kind = type_of_target(y, input_name="y")
@@ -242,7 +242,7 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     """Return the output for numbers, y as members get it, and the true numbers (n, D)."""
-    refuse_other_libraries(y)
+    refuse_other_libraries(y, "y")
     refuse_dates(y, "y")
     # Unlike labels, numbers may not be sparse.
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)

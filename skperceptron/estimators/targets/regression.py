@@ -284,7 +284,7 @@ class RegressionTarget(Target):
 
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
-    refuse_other_libraries(y)
+    refuse_other_libraries(y, "y")
     refuse_dates(y, "y")
     # Unlike labels, numbers may not be sparse. None has become NaN without a check.
     if not (type(y) is np.ndarray and y.dtype == np.float64) or np.isnan(y).any():
