@@ -20,7 +20,7 @@ from .._sklearn.compat import CallbackSupportMixin, fit_context
 from .._sklearn.fit_calls import NO_EXTRAS, Extras, FitMode
 from .._sklearn.labels import validated_labels
 from ..callbacks.autologging import autologged
-from ..callbacks.listening import listening
+from ..callbacks.listening import Listener, listening
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..options import did_you_mean, is_immutable
@@ -31,7 +31,7 @@ from .continuation import Continuation
 from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
-from .fitting import Model, make_ready
+from .fitting import Model, Run, make_ready
 from .notebook import NotebookMixin
 from .old_pickles import upgrade
 from .parameters import NetworkParameters, is_lbfgs
@@ -189,8 +189,11 @@ class BaseMultilayerPerceptron(
                 raise ValueError("partial_fit does not support early_stopping=True")
             checked = check_data(self, X, y, sample_weight, mode)
             run = make_ready(self, checked, mode, extras, listener)
-            train(run, listener, incremental=incremental)
+            self._train(run, listener, incremental=incremental)
         return self
+
+    def _train(self, run: Run, listener: Listener, *, incremental: bool) -> None:
+        train(run, listener, incremental=incremental)
 
     def _store_description(self, model: Model) -> None:
         """Store what is known of a network before it has been trained."""

@@ -112,6 +112,21 @@ class Run:
         """The training data, as warnings use it."""
         return NamedRows.of(self.estimator, self.data.X)
 
+    def cross_fit(self) -> None:
+        """Note what ``Validation.cross_fitted`` needs, if held-out rows choose the epoch."""
+        recipe = self.member.recipe
+        chooses_epoch = recipe.watches_score and recipe.restores_best
+        if chooses_epoch and isinstance(recipe.validate, Validation):
+            recipe.validate.cross_fit(recipe.prefers_latest)
+
+    def cross_fitted(self, method: str) -> list[tuple[Integers, Any]]:
+        """Return places among the validation rows, and what a method predicts there.
+
+        See :class:`~.CrossFitting`. There are none unless ``cross_fit`` was called before training.
+        """
+        validate = self.member.recipe.validate
+        return list(validate.cross_fitted(method)) if isinstance(validate, Validation) else []
+
     def finish(self) -> None:
         """Check the result of stochastic training, and store it on the estimator.
 

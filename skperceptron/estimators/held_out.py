@@ -27,7 +27,7 @@ from ..options import is_number, shown
 from ..training import TrainingSet
 from ..training.validating import Figures
 from ..usercall import warn
-from .comparison import Comparison, JudgedRows
+from .comparison import Comparison, JudgedRows, parts_of
 from .cross_fitting import N_PARTS, CrossFitting
 from .fitted import FEW_OUTPUTS, blocks_of_rows
 from .reporting import refuse_diverged
@@ -263,14 +263,12 @@ class Validation:
         return self.outcome(self.comparison.figures_of_portions(portions).of(0), parameters)
 
     def cross_fit(self, prefers_latest: bool) -> None:
-        """Note what ``cross_fitted`` needs, from now on, if scores come from raw predictions."""
-        if not self.comparison.gives_scores:
-            return
+        """Note what ``cross_fitted`` needs, from now on."""
         self._cross_fitting = CrossFitting(len(self._rows), prefers_latest)
         counted = np.arange(len(self._rows))
         if self._weight is not None:
             counted = np.flatnonzero(self._weight)
-        if len(np.unique(counted % N_PARTS)) > 1:
+        if self._scorer is None and len(np.unique(counted % N_PARTS)) > 1:
             # Without any part, rows are left that count.
             self.comparison = Comparison(self._target, self._monitor, [self._judged], N_PARTS)
 
@@ -315,9 +313,12 @@ class Validation:
         loss, score, without_parts = figures
         if not isfinite(loss):
             self._refuse_diverged()
+        fitted = None if self._scorer is None else self._scoring.fitted_with(parameters)
+        score = self._score(fitted, self._given_rows) if score is None else float(score)
         if self._cross_fitting is not None:
+            if fitted is not None:
+                without_parts = self._scores_without_parts(fitted)
             self._cross_fitting.see(without_parts, parameters)
-        score = self._score(parameters) if score is None else float(score)
         return self._checked(score), float(loss)
 
     def _refuse_diverged(self) -> NoReturn:
@@ -329,14 +330,23 @@ class Validation:
             f" or lower learning_rate_init={self._learning_rate!r}."
         )
 
-    def _score(self, parameters: Floats) -> float:
+    def _scores_without_parts(self, fitted: Any) -> Floats:
+        """Return the scorer's scores of all rows but those of each part; NaN if there is none."""
+        scores = np.full(N_PARTS, np.nan)
+        for k, part in enumerate(parts_of(len(self._rows), N_PARTS)):
+            # Some scores need rows of every class.
+            with suppress(ValueError):
+                scores[k] = self._score(fitted, np.delete(self._rows, part), part)
+        return scores
+
+    def _score(self, fitted: Any, rows: Integers | None, left_out: Any = ()) -> float:
+        """Return the scorer's score of some of the given rows; the weights of some are left out."""
         scorer = self._scorer
         assert scorer is not None
-        fitted = self._scoring.fitted_with(parameters)
         options = {}
         if self._weight is not None and takes_sample_weight(scorer):
-            options["sample_weight"] = self._weight
-        X, y = (_rows_of(given, self._given_rows) for given in self._given)
+            options["sample_weight"] = np.delete(self._weight, left_out)
+        X, y = (_rows_of(given, rows) for given in self._given)
         try:
             # Filters belong to all threads, so they are left alone after the first score.
             with nullcontext() if self._has_scored else warnings.catch_warnings():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
@@ -12,16 +13,20 @@ import numpy as np
 from .._sklearn.compat import check_method_params, safe_split
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
-from ..engine.arrays import Booleans, Floats
+from ..callbacks.listening import Listener
+from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import Fold
+from ..estimators.fitting import Run
 from ..estimators.parameters import is_lbfgs
+from ..estimators.running import train as train_alone
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, tell
 from ._candidates import (
     FittedMember,
     Transformed,
+    called_instead,
     network_of,
     own_rows,
     put_together,
@@ -281,7 +286,7 @@ def _fit_together(
     members = []
     for i, job in enumerate(jobs):
         try:
-            _finish(job, fits.get(i), parts[job.part], sources)
+            honest = _finish(job, fits.get(i), parts[job.part], sources, method)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")
@@ -291,8 +296,8 @@ def _fit_together(
         else:
             part = parts[job.part]
             member = FittedMember.judged(job.estimator, part.held_out(), method)
-            if i in fits and part.watched is not None:
-                member = member.with_honest(part.watched, fits[i].cross_fitted)
+            if honest and part.watched is not None:
+                member = member.with_honest(part.watched, honest)
             members.append(member)
     return members, sum(fit.was_cut_short for fit in fits.values())
 
@@ -305,27 +310,52 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
     return replace(transformed, keywords={**transformed.keywords, **transformed.validation})
 
 
-def _finish(job: Job, fit: Fit | None, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
-    """Complete a member whose network has been trained in a stack; fit one without such a fit."""
+def _finish(
+    job: Job,
+    fit: Fit | None,
+    part: Part,
+    sources: Mapping[Hashable, Transformed],
+    method: str | None,
+) -> list[tuple[Integers, Any]]:
+    """Complete a member whose network has been trained in a stack; fit one without such a fit.
+
+    Returns places among the rows that it is validated on, and what the method predicts there at
+    epochs that were chosen on other rows.
+    """
     if fit is None:
-        _fit_alone(job, part, sources)
+        honest = _fit_alone(job, part, sources, method)
         if job.task is not None:
             job.task.begin_and_end()
-    elif fit.error is not None:
+        return honest
+    if fit.error is not None:
         raise fit.error
-    else:
-        put_together(job.estimator, fit.estimator, sources[job.source])
+    put_together(job.estimator, fit.estimator, sources[job.source])
+    return fit.cross_fitted
 
 
-def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
-    """Fit a member that cannot be stacked."""
+def _fit_alone(
+    job: Job, part: Part, sources: Mapping[Hashable, Transformed], method: str | None
+) -> list[tuple[Integers, Any]]:
+    """Fit a member that cannot be stacked; return what ``_finish`` does."""
     if not job.needs_transformed:
         X, y, params = part.training_data()
         job.estimator.fit(own_rows(job.estimator, X), y, **params)
-        return
+        return []
     arguments = _arguments(job, sources)
     if arguments.error is not None:
         raise arguments.error
     network = last_step(job.estimator)
-    network.fit(*arguments.arguments, **arguments.keywords)
+    honest: list[tuple[Integers, Any]] = []
+
+    def cross_fit(run: Run, listener: Listener, *, incremental: bool) -> None:
+        # Callbacks may copy or pickle the network while it is trained.
+        del vars(network)["_train"]
+        run.cross_fit()
+        train_alone(run, listener, incremental=incremental)
+        if method is not None:
+            honest.extend(run.cross_fitted(method))
+
+    with called_instead(network, "_train", cross_fit) if job.is_validated else nullcontext():
+        network.fit(*arguments.arguments, **arguments.keywords)
     put_together(job.estimator, network, arguments)
+    return honest

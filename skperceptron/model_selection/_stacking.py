@@ -28,7 +28,6 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.blas_threads import suited_team, suited_threads
 from ..estimators.data import CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, Run, make_ready, uncached
-from ..estimators.held_out import Validation
 from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
 from ..options import Checked, is_immutable
@@ -190,9 +189,8 @@ class _Prepared:
 
     def take_cross_fitted(self) -> None:
         """Keep the predictions of validation rows that the fit was asked for."""
-        method, validate = self.fit.cross_fits, self.member.recipe.validate
-        if method is not None and isinstance(validate, Validation):
-            self.fit.cross_fitted = list(validate.cross_fitted(method))
+        if self.fit.cross_fits is not None:
+            self.fit.cross_fitted = self.run.cross_fitted(self.fit.cross_fits)
 
     def batch_rows(self) -> int:
         """Return the batch size; 0 if one batch holds all rows, however many they are."""
@@ -411,9 +409,8 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     checked = common.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, Listener(), common.cached(fit))
     recipe = run.member.recipe
-    chooses_epoch = recipe.watches_score and recipe.restores_best
-    if fit.cross_fits is not None and chooses_epoch and isinstance(recipe.validate, Validation):
-        recipe.validate.cross_fit(recipe.prefers_latest)
+    if fit.cross_fits is not None:
+        run.cross_fit()
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
     run.member.recipe = replace(recipe, **components)

@@ -156,20 +156,23 @@ def test_numbers_are_weighted_means():
     assert ensemble.score(XR, YR) == r2_score(YR, ensemble.predict(XR))
 
 
-def at_epochs_of_other_rows(member, train, test):
-    """Predict held-out rows, each fifth of them at the epoch that is best for the others."""
+def at_epochs_of_other_rows(member, train, test, power=2):
+    """Predict held-out rows, each fifth of them at the epoch that is best for the others.
+
+    Errors are raised to a power: 2 for squared ones, 1 for absolute ones.
+    """
     at_epochs = [
         clone(member)
-        .set_params(early_stopping=False, max_iter=max_iter)
+        .set_params(early_stopping=False, max_iter=max_iter, max_time=None)
         .fit(XR[train], YR[train])
         .predict(XR[test])
         for max_iter in range(1, REGRESSOR.max_iter + 1)
     ]
-    squares = (np.array(at_epochs) - YR[test]) ** 2
+    errors = np.abs(np.array(at_epochs) - YR[test]) ** power
     predicted = np.empty(len(test))
     for part in range(5):
         mine = np.arange(len(test)) % 5 == part
-        best = squares[:, ~mine].mean(axis=1).argmin()
+        best = errors[:, ~mine].mean(axis=1).argmin()
         predicted[mine] = at_epochs[best][mine]
     return predicted
 
@@ -184,6 +187,36 @@ def test_predictions_out_of_fold_are_those_of_members_that_have_not_seen_the_row
     assert_allclose(ensemble.oof_score_, r2_score(YR, ensemble.oof_predictions_))
     assert_allclose(ensemble.oof_loss_, mean_squared_error(YR, ensemble.oof_predictions_))
     assert_array_equal(ensemble.oof_arm_predictions_[0], ensemble.oof_predictions_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("options", "power"),
+    [
+        ({"early_stopping": EarlyStopping("neg_mean_absolute_error", patience=np.inf)}, 1),
+        # Such networks are not stacked.
+        ({"max_time": 1000}, 2),
+    ],
+)
+def test_no_row_chooses_its_epoch_whatever_the_scorer_and_if_networks_are_fitted_alone(
+    options, power
+):
+    ensemble = regressor(clone(REGRESSOR).set_params(**options), arms={}).fit(XR, YR)
+    for (train, test), member in zip(ensemble.splits_, ensemble.estimators_[0], strict=True):
+        expected = at_epochs_of_other_rows(member, train, test, power)
+        assert_allclose(ensemble.oof_predictions_[test], expected, rtol=1e-6)
+    assert "_train" not in vars(ensemble.estimators_[0][0])
+
+
+@pytest.mark.filterwarnings("ignore:Only one class is present")
+def test_an_epoch_is_chosen_where_a_score_without_some_rows_is_undefined():
+    # Without the rows of the second class, no area under the curve is defined.
+    labels = np.arange(60) % 15 == 0
+    stopping = EarlyStopping("roc_auc", patience=np.inf)
+    network = MLPSoftmaxClassifier((4,), max_iter=5, early_stopping=stopping)
+    pairs = [(np.arange(30, 60), np.arange(30)), (np.arange(30), np.arange(30, 60))]
+    ensemble = classifier(network, {}, cv=pairs).fit(XR[:60], labels)
+    assert np.isfinite(ensemble.oof_predictions_).all()
 
 
 def test_a_row_does_not_choose_the_epoch_at_which_it_is_predicted():
