@@ -25,7 +25,7 @@ from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
-from .._sklearn.compat import fit_context
+from .._sklearn.compat import fit_context, num_samples
 from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
@@ -215,7 +215,7 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         sample_weight = _with_mean_one(sample_weight, numbers)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
-        splits = self._split(numbers, y, codes, groups, rng, sample_weight)
+        splits = self._split(X, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
         arms = self._arms(numbers, y, sample_weight)
         if sparse.issparse(numbers):
@@ -326,7 +326,7 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
 
     def _split(
         self,
-        numbers: Any,
+        X: Any,
         y: Any,
         codes: Integers | None,
         groups: Any,
@@ -334,18 +334,19 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         sample_weight: Floats | None,
     ) -> list[Split]:
         """Return the folds: those of the user's splitter, or folds that are drawn."""
-        preset, given = self._preset, plain(self.n_folds)
+        preset, given, n_rows = self._preset, plain(self.n_folds), num_samples(y)
         if given is not None and not isinstance(given, Integral):
-            of_splitter = check_cv(given).split(numbers, y, groups)
-            splits = [counted_from_0(split, numbers.shape[0]) for split in of_splitter]
+            # A splitter of the user's own may look at columns of the table.
+            of_splitter = check_cv(given).split(X, y, groups)
+            splits = [counted_from_0(split, n_rows) for split in of_splitter]
             return counting_splits(splits, codes, sample_weight)
-        n_rows, recipe = numbers.shape[0], self._recipe
+        recipe = self._recipe
         if given is None:
             n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
         else:
             n_draws, n_folds = 1, int(given)
         if groups is not None:
-            check_consistent_length(numbers, groups)
+            check_consistent_length(y, groups)
         splits = []
         for _ in range(n_draws):
             if groups is None:

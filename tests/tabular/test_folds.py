@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, TimeSeriesSplit
 
 from skperceptron.tabular import TabularMLPRegressor
 from tests.tabular.tables import BOTH, frame, small, target_of
@@ -20,6 +20,27 @@ def test_rows_of_folds_may_be_marked(cls):
     held_out = [test for _, test in model.ensemble_.splits_]
     np.testing.assert_array_equal(held_out, [np.arange(30, 60), np.arange(30)])
     assert np.isfinite(model.oof_predictions_).all()
+
+
+class ByColor(BaseCrossValidator):
+    """Holds out the rows of each color, a column of the table."""
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 2
+
+    def _iter_test_masks(self, X=None, y=None, groups=None):
+        for color in ("red", "blue"):
+            yield np.asarray(X["color"] == color)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_splitters_get_the_table_as_it_is(library):
+    frames = pytest.importorskip(library)
+    color = np.where(np.arange(40) % 3 == 0, "red", "blue")
+    X = frames.DataFrame({"size": np.arange(40.0), "color": color})
+    model = small(TabularMLPRegressor, n_folds=ByColor()).fit(X, np.arange(40.0))
+    for (_, held_out), name in zip(model.ensemble_.splits_, ("red", "blue"), strict=True):
+        np.testing.assert_array_equal(held_out, np.flatnonzero(color == name))
 
 
 def test_class_with_a_single_row_is_known_to_all_networks():
