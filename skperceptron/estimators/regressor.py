@@ -80,9 +80,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         What `predict` makes of a categorical distribution.
 
     standardize_target : {"auto"} or bool, default="auto"
-        Whether each column of the target is standardised inside the network. The output
-        layer is converted back afterwards, so that ``coefs_`` and ``intercepts_`` are in units of
-        y; ``loss_curve_`` is in the network's. "auto" does so, but with "squared_error" it leaves
+        Whether each column of the target is standardised inside the network, to the mean 0 and a
+        standard deviation between 0.7 and 1.4: it is divided by a power of two. The output layer is
+        converted back afterwards, so that ``coefs_`` and ``intercepts_`` are in units of y;
+        ``loss_curve_`` is in the network's. "auto" does so, but with "squared_error" it leaves
         columns unchanged that are roughly standardised: a standard deviation in [0.5, 2], and a
         mean of at most one deviation from zero. With these, and with False, the model of
         "squared_error" is scikit-learn's. With "poisson" and "gamma" the target is divided by a
