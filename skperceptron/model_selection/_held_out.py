@@ -113,7 +113,8 @@ def combined(
 ) -> Combination:
     """Learn how to combine arms, each of which has a member for each split.
 
-    Truth is (n_samples, ...). Raises ValueError if all held-out rows have zero weight.
+    Truth is (n_samples, ...). Raises ValueError if all held-out rows have zero weight, or if a
+    prediction is not finite.
     """
     held = HeldOutRows([test for _, test in splits])
     n_rows = len(truth)
@@ -127,6 +128,9 @@ def combined(
     truth = truth[held.known]
     arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
     predictions = np.stack([arm.predictions for arm in arms])
+    for number, arm in enumerate(predictions):
+        if not np.isfinite(arm).all():
+            raise ValueError(f"Arm {number} predicts NaN or infinity for rows that are held out.")
     honest = np.stack([arm.honest for arm in arms])
 
     def learn(rows: Booleans | slice) -> Blend:

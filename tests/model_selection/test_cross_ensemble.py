@@ -10,10 +10,11 @@ from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
 from sklearn.decomposition import KernelPCA
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import (
     GroupKFold,
@@ -241,6 +242,16 @@ def test_scores_out_of_fold_are_those_of_the_predictions():
     assert ensemble.oof_score_ == accuracy_score(labels, ensemble.classes_[oof.argmax(axis=1)])
     assert ensemble.oof_arm_predictions_.shape == (2, 150, 3)
     assert ensemble.score(X, labels) > 0.9
+
+
+def test_predictions_that_are_not_finite_are_refused():
+    lost = TransformedTargetRegressor(
+        LinearRegression(), func=np.exp, inverse_func=np.log, check_inverse=False
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(ValueError, match="Arm 1 predicts NaN or infinity"):
+            regressor(Pipeline([("step", Ridge())]), {"step": [Ridge(), lost]}).fit(XR, YR / 50)
 
 
 def test_an_arm_that_does_harm_is_switched_off():
