@@ -344,19 +344,6 @@ def test_members_keep_their_own_rules_of_early_stopping():
     )
 
 
-def accuracy_of(estimator, X, y):
-    return estimator.score(X, y)
-
-
-def test_rows_that_a_scorer_judges_are_predicted_by_the_member_itself():
-    rules = EarlyStopping(accuracy_of)
-    ensemble = classifier(arms={"early_stopping": [rules]}, cv=3, calibrate=False).fit(X, Y)
-    (members,) = ensemble.estimators_
-    for member, (_, test) in zip(members, ensemble.splits_, strict=True):
-        expected = member.predict_proba(X[test])
-        assert_allclose(ensemble.oof_predictions_[test], expected, rtol=1e-6)
-
-
 def test_several_labels_per_row():
     X, Y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
     ensemble = classifier(make_pipeline(StandardScaler(), MLPBinaryClassifier(**QUICK)), {})
