@@ -152,6 +152,10 @@ def test_factor_and_shift_are_those_of_the_activation(activation, place):
         assert_allclose(z * found[0] + found[1], values, rtol=1e-12, atol=1e-15)
 
 
+def test_unit_that_is_always_zero_passes_the_threshold():
+    assert line_of(Heaviside(), None, np.zeros((3, 1)), 1) == (0, 1)
+
+
 def test_curved_activation_stays():
     assert line_of(ELU(), None, np.ones((3, 2)), 2) is None
 

@@ -396,8 +396,6 @@ def test_weights_of_rows_reach_members_and_what_is_learned():
     by_name = classifier(SCALED, {}).fit(X, Y, sample_weight=weights)
     assert_allclose(by_name.predict_proba(X), of_pipeline.predict_proba(X))
     assert has_fit_parameter(by_name, "sample_weight")
-    doubled = classifier(arms={}).fit(X, Y, sample_weight=2 * weights)
-    assert_allclose(doubled.temperatures_, ensemble.temperatures_, rtol=0.05)
     with sklearn.config_context(enable_metadata_routing=True):
         requesting = clone(SOFTMAX).set_fit_request(sample_weight=True)
         routed = classifier(requesting, {}).fit(X, Y, sample_weight=weights)
@@ -405,6 +403,22 @@ def test_weights_of_rows_reach_members_and_what_is_learned():
     with pytest.raises(ValueError, match="rows that are held out have a weight of zero"):
         split = [(np.arange(100), np.arange(100, 150))]
         classifier(arms={}, cv=split).fit(X, Y, sample_weight=np.arange(150) < 100)
+
+
+def test_the_scale_of_weights_does_not_matter():
+    arms = {"learning_rate_init": [0.003, 0.03], "alpha": [0.0]}
+    weights = 1.0 + np.arange(150) % 2
+    usual, tiny = (
+        classifier(arms=arms).fit(X, Y, sample_weight=scale * weights) for scale in (1, 2.0**-10)
+    )
+    assert_allclose(tiny.weights_, usual.weights_, rtol=1e-9)
+
+
+def test_a_network_whose_held_out_rows_have_no_weight_holds_out_others():
+    fold = np.arange(150) % 3
+    splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+    ensemble = classifier(arms={}, cv=splits).fit(X, Y, sample_weight=fold.astype(float))
+    assert np.isfinite(ensemble.validation_loss_curves_).all()
 
 
 def test_a_class_that_a_fold_lacks_is_never_expected_by_its_members():
