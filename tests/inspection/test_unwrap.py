@@ -24,7 +24,11 @@ from skperceptron.inspection import (
     network_summary,
 )
 from skperceptron.inspection._unwrap import feature_names_of, unwrapped, unwrapped_with_rows
-from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -103,8 +107,12 @@ def test_what_holds_no_network_is_refused():
     for whole in (pipeline(), StackedGridSearchCV(NETWORK, {"alpha": [0]}, cv=2)):
         with pytest.raises(TypeError, match=r"got \w+\. Pass the network at its end"):
             collapse_linear(whole.fit(X, Y))
-    with pytest.raises(TypeError, match="got StackedEnsembleClassifier"):
-        computational_graph(StackedEnsembleClassifier(NETWORK, 2).fit(X, Y))
+    for several in (
+        StackedEnsembleClassifier(NETWORK, 2),
+        StackedCrossEnsembleClassifier(NETWORK, {"alpha": [0]}, cv=2),
+    ):
+        with pytest.raises(TypeError, match=f"got {type(several).__name__}"):
+            computational_graph(several.fit(X, Y))
     with pytest.raises(NotFittedError):
         unwrapped(StackedGridSearchCV(NETWORK, {"alpha": [0]}))
     with pytest.raises(NotFittedError):
