@@ -296,9 +296,9 @@ def test_columns_of_integers_before_others_stay_what_they_are(check_exported, op
     frame = FRAME[["count", "small", "flag", "sex"]].assign(id=1_700_000_000 + FRAME["count"])
     numbers = frame.drop(columns="sex").assign(size=OTHER["small"].astype(float))
     steps = [
+        ("texts", OneHotEncoder(), ["sex"]),
         ("scaled", StandardScaler(), ["count", "size"]),
         ("alone", MinMaxScaler(), ["id"]),
-        ("texts", OneHotEncoder(), ["sex"]),
         ("dropped", "drop", ["flag"]),
     ]
     table = ColumnTransformer(steps, remainder="passthrough")
@@ -306,7 +306,7 @@ def test_columns_of_integers_before_others_stay_what_they_are(check_exported, op
         (scaled, numbers),
         (StackedEnsembleClassifier(scaled, n_members=2, random_state=0), numbers),
         (BaggingClassifier(scaled, n_estimators=2, random_state=0), numbers),
-        (make_pipeline(table, network), numbers.assign(sex=frame["sex"])),
+        (make_pipeline(table, scaled), numbers.assign(sex=frame["sex"])),
     ]:
         check_exported(model.fit(X, FRAME["count"] > 2), X, target_opset=opset)
 

@@ -419,6 +419,8 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
         elif isinstance(part, ColumnTransformer):
             steps = [(name, _side_by_side(step), of) for name, step, of in part.transformers_]
             changes.append((part, "transformers_", steps))
+        elif isinstance(part, Pipeline):
+            changes.append((part, "steps", list(_with_known_types(part.steps))))
     before = [getattr(part, name) for part, name, _ in changes]
     try:
         for part, name, value in changes:
@@ -427,6 +429,17 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     finally:
         for (part, name, _), value in zip(changes, before, strict=True):
             setattr(part, name, value)
+
+
+def _with_known_types(steps: Sequence[Any]) -> Iterator[Any]:
+    """Yield steps of a pipeline, with another one between a column transformer and its successor.
+
+    skl2onnx takes the type of the former's first columns for that of all.
+    """
+    for (name, step), following in zip(steps, [*steps[1:], None], strict=True):
+        yield name, step
+        if isinstance(step, ColumnTransformer) and following is not None:
+            yield f"columns of {name}", _tables.SideBySide()
 
 
 def _inside(model: Any) -> Any:
