@@ -306,6 +306,7 @@ def test_columns_of_integers_before_others_stay_what_they_are(check_exported, op
         (scaled, numbers),
         (StackedEnsembleClassifier(scaled, n_members=2, random_state=0), numbers),
         (BaggingClassifier(scaled, n_estimators=2, random_state=0), numbers),
+        (make_pipeline("passthrough", scaled), numbers),
         (make_pipeline(table, scaled), numbers.assign(sex=frame["sex"])),
     ]:
         check_exported(model.fit(X, FRAME["count"] > 2), X, target_opset=opset)

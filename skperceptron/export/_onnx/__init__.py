@@ -434,9 +434,12 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
 def _with_known_types(steps: Sequence[Any]) -> Iterator[Any]:
     """Yield steps of a pipeline, with another one between a column transformer and its successor.
 
-    skl2onnx takes the type of the former's first columns for that of all.
+    skl2onnx takes the type of the former's first columns for that of all. It does not know steps
+    that are left out.
     """
     for (name, step), following in zip(steps, [*steps[1:], None], strict=True):
+        if step is None or isinstance(step, str):
+            continue
         yield name, step
         if isinstance(step, ColumnTransformer) and following is not None:
             yield f"columns of {name}", _tables.SideBySide()
