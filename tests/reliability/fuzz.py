@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from draws import Data, Draws
 from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, FitFailedWarning
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 
 import skperceptron
@@ -397,10 +399,21 @@ def _check_predictions(watched: Watched, data: Data) -> None:
         has_one_label = proba is not None and len(watched.call("predict", data.X).shape) == 1
         if has_one_label and not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
             raise Fault("probabilities do not sum to 1")
-    options = _weights(data)
+    options = _weights(data) if _scores_check_weights() else {}
     score = watched.call("score", data.X, data.y, **options)
     if score is not None and n_rows > 1 and not np.isfinite(score):
         raise Fault(f"score is {score}")
+
+
+@cache
+def _scores_check_weights() -> bool:
+    """Tell whether scikit-learn refuses weights that are not finite: 1.6 returns NaN."""
+    with np.errstate(invalid="ignore"):
+        try:
+            accuracy_score([0, 1], [0, 1], sample_weight=[np.inf, 1])
+        except ValueError:
+            return True
+    return False
 
 
 def _check_values(method: str, found: Any, n_rows: int) -> None:
