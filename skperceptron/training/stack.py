@@ -76,8 +76,6 @@ class Stack:
     ) -> None:
         if len({member.recipe.optimizer.operations for member in members}) > 1:
             raise ValueError("the optimizers of one stack must perform the same operations.")
-        if len({member.recipe.drop_last for member in members}) > 1:
-            raise ValueError("drop_last must be the same for all members of one stack.")
         self.network = network
         self.members = list(members)
         if isinstance(data, TrainingSet):
