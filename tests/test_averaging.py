@@ -103,13 +103,15 @@ def test_before_its_start_the_average_is_the_weights_themselves():
 
 
 @pytest.mark.parametrize("steps", ["auto", "numpy"])
-def test_averages_of_one_stack_begin_at_their_own_epochs(steps, monkeypatch):
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_averages_of_one_stack_begin_at_their_own_epochs(early_stopping, steps, monkeypatch):
     monkeypatch.setenv(VARIABLE, steps)
     rules = [None, SWA(start=0.25), SWA(start=0.75), EMA(0.9)]
-    fits = [Fit(make(averaging=rule, batch_size=30), X, Y) for rule in rules]
+    options = {"batch_size": 30, "early_stopping": early_stopping}
+    fits = [Fit(make(averaging=rule, **options), X, Y) for rule in rules]
     train(fits)
     for rule, fit in zip(rules, fits, strict=True):
-        alone = make(averaging=rule, batch_size=30).fit(X, Y)
+        alone = make(averaging=rule, **options).fit(X, Y)
         assert_allclose(fit.estimator.coefs_[0], alone.coefs_[0], rtol=1e-9)
 
 
