@@ -207,6 +207,21 @@ def test_many_windows(monkeypatch):
     assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
 
 
+def test_tables_of_a_short_window_are_followed_by_longer_ones(monkeypatch, programs):
+    monkeypatch.setattr("skperceptron.training.stack.WINDOW", 2 * 16 * 3)
+    # Of three steps in windows of two, only the last one of the first epoch is compiled.
+    monkeypatch.setattr("skperceptron.training.compiled_steps.STEPS_BEFORE_TABLES", 2)
+    found = []
+    for way in ("numpy", "auto"):
+        monkeypatch.setenv(VARIABLE, way)
+        model = classifier()()
+        for _ in range(3):
+            model.partial_fit(X[:48], CLASSES[:48], classes=[0, 1, 2])
+        found.append(learned(model))
+    assert_array_equal(*found)
+    assert [program.n_steps for program in programs] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "grid",
     [
