@@ -55,8 +55,8 @@ class QuietEpochs:
 
     def _present(self) -> _Watch:
         """Return the watch over the members that are in training now."""
-        if self._watch is None or self._watch.members is not self._stack.members:
-            self.settle()
+        # Members leave the stack only after an epoch that was not quiet, which ends the watch.
+        if self._watch is None:
             self._watch = _Watch(self._stack.members)
         return self._watch
 
