@@ -71,7 +71,7 @@ class _Watch:
     """The losses of some members, and for how long each has not improved."""
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self.members = members
+        self._members = members
         self._losses: list[Floats] = []
         self._n_left = min(map(_n_quiet, members))
         if self._n_left <= 0:
@@ -118,7 +118,7 @@ class _Watch:
         if not n_epochs:
             return
         curves = np.transpose(self._losses).tolist()
-        found = zip(self.members, curves, self._best.tolist(), self._waited.tolist(), strict=True)
+        found = zip(self._members, curves, self._best.tolist(), self._waited.tolist(), strict=True)
         for member, curve, best, waited in found:
             progress = member.progress
             member.n_iter += n_epochs
