@@ -78,7 +78,7 @@ class Row:
     can_be_split : bool
         Whether it is elementwise, so that any part of the elements can be computed separately.
     written : sequence of int
-        Indices of the operands that are written; only valid if the row can be split.
+        Indices of the operands that are written; most often the last one alone.
     owners : tuple of ndarray
         The array that owns the memory of each operand; they live as long as the row.
     members : tuple of int
