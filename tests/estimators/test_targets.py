@@ -343,6 +343,13 @@ def test_clipped_predictions_stay_within_the_targets_and_are_else_the_same(loss,
         assert_array_equal(*deviations)
 
 
+def test_many_rows_of_one_value_do_not_settle_the_unit_of_a_stream():
+    X = np.random.RandomState(0).normal(size=(300, 2))
+    model = MLPRegressor(hidden_layer_sizes=(3,), standardize_target=True, random_state=0)
+    model.partial_fit(X, np.full(300, 5.0)).partial_fit(X, 1000 * X[:, 0])
+    assert 300 < fitted_network(model).target.units.scale[0] < 3000
+
+
 def test_range_is_that_of_rows_that_count_and_grows_with_a_stream():
     X, y = np.eye(6, 3), np.arange(6.0)
     weight = [1, 1, 1, 1, 1, 0]
