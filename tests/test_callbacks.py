@@ -361,6 +361,22 @@ def test_lines_of_other_columns_are_not_appended(tmp_path):
     assert path.read_text() == content
 
 
+def test_no_part_of_a_line_stays_in_a_file_that_cannot_grow(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "epochs.csv"
+    logger = CSVLogger(path, append=True)
+    network = MLPBinaryClassifier((4,), max_iter=2, random_state=0, callbacks=[logger]).fit(X, Y)
+    content = path.read_text()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(path.read_bytes()) + 9, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            network.fit(X, Y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == content
+
+
 def test_logger_keeps_the_mistakes_of_a_perceptron():
     logger = EpochLogger()
     model = RosenblattPerceptron(20, max_iter=5, random_state=0, callbacks=[logger]).fit(X, Y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import IO, Any
@@ -73,12 +74,24 @@ class CSVLogger(EpochCallback):
                     f"{path} has the columns {columns}, but this fit reports {list(figures)}:"
                     " append it to another file."
                 )
-            writer = csv.DictWriter(file, list(figures))
+            lines = io.StringIO(newline="")
+            writer = csv.DictWriter(lines, list(figures))
             if columns is None:
                 writer.writeheader()
             writer.writerow(figures)
-            file.flush()
+            _append(file.fileno(), lines.getvalue().encode())
         return False
+
+
+def _append(descriptor: int, lines: bytes) -> None:
+    """Write lines at the end of a file, or, such as on a full disk, nothing at all."""
+    size = os.fstat(descriptor).st_size
+    try:
+        while lines:
+            lines = lines[os.write(descriptor, lines) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _state_of(file: IO[Any]) -> tuple[int, int]:
