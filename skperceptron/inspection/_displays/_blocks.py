@@ -7,7 +7,7 @@ from typing import Any
 from ...engine.description import GraphNode
 from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph, shape_text
-from ._common import styled
+from ._common import arrow, styled
 from ._neurons import Artists
 
 #: Fill colours by kind of block: tints of Okabe & Ito's colours.
@@ -41,7 +41,11 @@ def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
         )
         boxes.append(ax.add_patch(box))
         texts += _texts(ax, node, ys[node.name])
-    arrows = [_arrow(ax, ys, edge.source, edge.target) for edge in graph.edges if not edge.skips]
+    arrows = [
+        arrow(ax, (0, ys[edge.source] - HEIGHT / 2), (0, ys[edge.target] + HEIGHT / 2))
+        for edge in graph.edges
+        if not edge.skips
+    ]
     lanes = _lanes(graph)
     arrows += [_detour(ax, ys, lane, source, target) for lane, (source, target) in lanes]
     n_lanes = max((lane for lane, _ in lanes), default=-1) + 1
@@ -69,12 +73,6 @@ def _texts(ax: Any, node: GraphNode, y: float) -> list[Any]:
     return texts
 
 
-def _arrow(ax: Any, ys: dict[str, float], source: str, target: str) -> Any:
-    style = {"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0, "shrinkB": 0}
-    start, stop = (0, ys[source] - HEIGHT / 2), (0, ys[target] + HEIGHT / 2)
-    return ax.annotate("", stop, start, arrowprops=style)
-
-
 def _lanes(graph: ComputationalGraph) -> list[tuple[int, tuple[str, str]]]:
     """Give each skip connection the innermost lane that is free along its way."""
     order = {node.name: i for i, node in enumerate(graph.nodes)}
@@ -97,5 +95,4 @@ def _detour(ax: Any, ys: dict[str, float], lane: int, source: str, target: str) 
     # Lines arrive above the middle of a box and leave below it.
     start, stop = ys[source] - 0.14, ys[target] + 0.14
     ax.plot([HALF, x, x], [start, start, stop], color="0.25", lw=1.1, ls="--")
-    style = {"arrowstyle": "-|>", "color": "0.25", "ls": "--", "shrinkA": 0, "shrinkB": 0}
-    return ax.annotate("", (HALF, stop), (x, stop), arrowprops=style)
+    return arrow(ax, (x, stop), (HALF, stop), ls="--")

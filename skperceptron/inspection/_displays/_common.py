@@ -71,6 +71,12 @@ def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any
     return {**normalize_kwargs(defaults, cls), **normalize_kwargs(given, cls)}
 
 
+def arrow(ax: Any, start: tuple[float, float], stop: tuple[float, float], **style: Any) -> Any:
+    """Draw an arrow between two points; return it."""
+    usual = {"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0, "shrinkB": 0}
+    return ax.annotate("", stop, start, arrowprops={**usual, **style})
+
+
 def color_of(i: int) -> str:
     """Return the colour of the i-th category."""
     return CATEGORIES[i % len(CATEGORIES)]

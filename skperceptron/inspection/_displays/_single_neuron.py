@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ._common import DIVERGING, largest, styled
+from ._common import DIVERGING, arrow, largest, styled
 from ._neurons import Artists, fitting_name, input_names, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
@@ -105,11 +105,9 @@ def _body(ax: Any, affine: Any, link: Any) -> tuple[list[Any], list[Any]]:
             (SUM_X + BOX_X) / 2 - 0.05, 0.16, _with_value("z", affine), ha="center", va="bottom"
         ),
     ]
-    arrows = [(SUM_X, -1.5, SUM_X, -0.62), (SUM_X + 0.52, 0, BOX_X - 0.6, 0)]
-    arrows.append((BOX_X + 0.6, 0, OUTPUT_X, 0))
-    for x0, y0, x1, y1 in arrows:
-        style = {"arrowstyle": "-|>", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", (x1, y1), (x0, y0), arrowprops=style)
+    arrow(ax, (SUM_X, -1.5), (SUM_X, -0.62), color="0.2")
+    arrow(ax, (SUM_X + 0.52, 0), (BOX_X - 0.6, 0), color="0.2")
+    arrow(ax, (BOX_X + 0.6, 0), (OUTPUT_X, 0), color="0.2")
     if link.function in CURVES:
         t = np.linspace(-1, 1, 200)
         curve = CURVES[link.function](t)
