@@ -10,7 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, VotingRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
 from skperceptron.model_selection import StackedEnsembleClassifier
@@ -298,7 +298,7 @@ def test_columns_of_integers_before_others_stay_what_they_are(check_exported, op
     steps = [
         ("texts", OneHotEncoder(), ["sex"]),
         ("scaled", StandardScaler(), ["count", "size"]),
-        ("alone", MinMaxScaler(), ["id"]),
+        ("alone", RobustSmoothClipScaler(), ["id"]),
         ("dropped", "drop", ["flag"]),
     ]
     table = ColumnTransformer(steps, remainder="passthrough")

@@ -300,9 +300,9 @@ def to_onnx(
 
 
 def _side_by_side(model: Any) -> Any:
-    """Return a model of scikit-learn that is given its columns as one array, if it reads one."""
+    """Return a model that is given its columns as one array, if it reads one; not so networks."""
     parts = [part for part, _ in _parts(model) if not isinstance(part, str)]
-    if all(isinstance(part, tuple(CONVERTERS)) for part in parts):
+    if all(isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict") for part in parts):
         return model
     for part in parts:
         if isinstance(part, BY_COLUMN) or getattr(part, "categorical_features", None) is not None:
