@@ -43,9 +43,11 @@ def check_labels(y: Any) -> None:
     refuse_texts_of_any_length(y)
     try:
         check_classification_targets(y)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
         refuse_missing_labels(y)
         _refuse_labels_of_several_types(y)
+        if "continuous-multioutput" in str(error):
+            error.add_note("If y holds rows of probabilities: MLPSoftmaxClassifier learns them.")
         raise
 
 

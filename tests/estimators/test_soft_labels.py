@@ -8,9 +8,10 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from skperceptron import MLPSoftmaxClassifier
+from skperceptron import MLPClassifier, MLPSoftmaxClassifier
 from skperceptron.inspection._evaluate import evaluate_training, prepare
 from skperceptron.losses import CategoricalLogLoss
+from skperceptron.tabular import TabularMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -160,3 +161,10 @@ class TestRefusals:
     def test_of_options_that_need_labels(self, options, sentence):
         with pytest.raises(ValueError, match=sentence):
             network(**options).fit(X, SOFT)
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, TabularMLPClassifier])
+def test_other_classifiers_name_the_one_that_learns_rows_of_probabilities(cls):
+    with pytest.raises(ValueError, match="Unknown label type") as caught:
+        cls().fit(X, SOFT)
+    assert "MLPSoftmaxClassifier" in caught.value.__notes__[0]
