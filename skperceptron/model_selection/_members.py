@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
@@ -344,18 +343,26 @@ def _fit_alone(
     arguments = _arguments(job, sources)
     if arguments.error is not None:
         raise arguments.error
-    network = last_step(job.estimator)
-    honest: list[tuple[Integers, Any]] = []
+    network, honest = last_step(job.estimator), []
+    if job.is_validated and method is not None:
+        honest = _cross_fitted(network, arguments, method)
+    else:
+        network.fit(*arguments.arguments, **arguments.keywords)
+    put_together(job.estimator, network, arguments)
+    return honest
+
+
+def _cross_fitted(network: Any, arguments: Transformed, method: str) -> list[tuple[Integers, Any]]:
+    """Fit a network by itself; return what ``_finish`` does."""
+    found: list[tuple[Integers, Any]] = []
 
     def cross_fit(run: Run, listener: Listener, *, incremental: bool) -> None:
         # Callbacks may copy or pickle the network while it is trained.
         del vars(network)["_train"]
         run.cross_fit()
         train_alone(run, listener, incremental=incremental)
-        if method is not None:
-            honest.extend(run.cross_fitted(method))
+        found.extend(run.cross_fitted(method))
 
-    with called_instead(network, "_train", cross_fit) if job.is_validated else nullcontext():
+    with called_instead(network, "_train", cross_fit):
         network.fit(*arguments.arguments, **arguments.keywords)
-    put_together(job.estimator, network, arguments)
-    return honest
+    return found
