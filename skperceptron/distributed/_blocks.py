@@ -11,6 +11,7 @@ import dask
 import dask.array
 import numpy as np
 
+from .._sklearn.compat import safe_indexing
 from ..engine.arrays import Integers
 
 #: Rows of the first block that the client looks at.
@@ -94,14 +95,9 @@ def rows_at(blocks: Blocks, client: Any, check: Callable[[Any], Any], places: In
     starts = np.cumsum([0, *blocks.counts])
     cuts = np.searchsorted(places, starts)
     chosen = [places[a:b] - start for a, b, start in zip(cuts, cuts[1:], starts, strict=False)]
-    take = dask.delayed(_rows)
+    take = dask.delayed(safe_indexing)
     asked = [take(block, rows) for block, rows in zip(blocks.X, chosen, strict=True) if len(rows)]
     return put_together([check(part) for part in dask.compute(*asked, scheduler=client.get)])
-
-
-def _rows(X: Any, places: Integers) -> Any:
-    """Return some rows of a block."""
-    return X.iloc[places] if hasattr(X, "iloc") else X[places]
 
 
 def put_together(parts: Sequence[Any]) -> Any:
