@@ -51,8 +51,8 @@ class StackProgress:
         fit.tell(NetworkTask.end)
         if self._verbose > 1:
             score = "" if report.score is None else f", validation score {report.score:.4f}"
-            figures = f"{report.epoch} epochs, loss {report.loss:.6g}{score}"
-            say(f"[{self._label}] {fit.name}: {figures}")
+            result = f"{report.epoch} epochs, loss {report.loss:.6g}{score}"
+            say(f"[{self._label}] {fit.name}: {result}")
 
     def _print(self, reports: Sequence[EpochReport]) -> None:
         epoch = max(report.epoch for report in reports)
