@@ -252,8 +252,8 @@ def to_onnx(
         If a network stands before another step of a pipeline, since only predictions are exported;
         for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; for a
         ``CalibratedClassifierCV`` with another method than "sigmoid", or around a cross ensemble,
-        which is calibrated already; or for
-        ensembles of scikit-learn whose members predict several targets, or no probabilities.
+        which is calibrated already; or for ensembles of scikit-learn whose members predict several
+        targets, or no probabilities.
 
     Examples
     --------
