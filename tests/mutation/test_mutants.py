@@ -5,10 +5,11 @@ import json
 
 import pytest
 
+pytest.importorskip("resource", reason="Windows has no such module")
+
+from tests.mutation import run
 from tests.mutation.mutants import mutants_of
 from tests.mutation.reach import N_FIRST, N_VARIANTS, Reach, rounds
-
-run = pytest.importorskip("tests.mutation.run", reason="Windows has no module resource")
 
 SOURCE = '''
 class Half:
