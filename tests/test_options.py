@@ -33,6 +33,7 @@ from skperceptron.initializers import Given, Initializer
 from skperceptron.inspection import (
     GradientRecorder,
     computational_graph,
+    gradient_check,
     gradient_report,
     learning_rate_range_test,
     network_summary,
@@ -263,6 +264,7 @@ def test_a_tool_refuses_what_an_option_cannot_be(cls, name, capsys):
         ("n_features", lambda v: network_summary(small(MLPBinaryClassifier), n_features=v)),
         ("n_outputs", lambda v: network_summary(small(MLPRegressor), None, 3, v)),
         ("n_steps", lambda v: learning_rate_range_test(small(MLPRegressor), X, Y, n_steps=v)),
+        ("n_checked", lambda v: gradient_check(small(MLPRegressor).fit(X, Y), X, Y, None, v)),
         ("n_jobs", lambda v: stacked_cross_validate(small(MLPRegressor), X, Y, n_jobs=v)),
         ("cv", lambda v: stacked_cross_validate(small(MLPRegressor), X, Y, cv=v)),
     ],

@@ -12,6 +12,7 @@ from ._displays import (
     NetworkGraphDisplay,
     WeightsDisplay,
 )
+from ._gradient_check import gradient_check
 from ._gradients import GradientRecorder, gradient_report
 from ._graph import ComputationalGraph, computational_graph, network_summary
 from ._learning_rate import LearningRateRangeTest, learning_rate_range_test
@@ -36,6 +37,7 @@ __all__ = [
     "WeightsRecorder",
     "collapse_linear",
     "computational_graph",
+    "gradient_check",
     "gradient_report",
     "learning_rate_range_test",
     "network_summary",
