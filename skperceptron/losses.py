@@ -289,8 +289,20 @@ class Loss(Component):
         if gradient is not None:
             scratch = raw.copy()
             self.gradient(scratch, y, gradient, np.empty_like(raw))
-        means = np.average(self.losses(raw, y), axis=1, weights=sample_weight)
+        means = np.average(losses_of_rows(self, raw, y), axis=1, weights=sample_weight)
         return means / raw.shape[2] if self.averages_outputs else means
+
+
+def losses_of_rows(loss: Loss, raw: Floats, y: Floats) -> Floats:
+    """Return the loss of each row; anything else, such as the mean, would be taken for it."""
+    found = loss.losses(raw, y)
+    if np.shape(found) != raw.shape[:-1]:
+        raise ValueError(
+            f"{type(loss).__name__}.losses must return one loss for each row, of the shape"
+            f" {raw.shape[:-1]} for raw predictions of the shape {raw.shape}, got the shape"
+            f" {np.shape(found)}."
+        )
+    return found
 
 
 class _LikeScikitLearn(Loss):

@@ -97,7 +97,9 @@ class Optimizer(Component):
     def update(
         self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
-        """Change the parameters in place.
+        """Change the parameters in place, each number by itself.
+
+        A sum or norm over an array would mix the networks of a stack, and parts of their vectors.
 
         Parameters
         ----------

@@ -14,8 +14,10 @@ from skperceptron import (
     MLPSoftmaxClassifier,
 )
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
+from skperceptron.initializers import Initializer
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
-from skperceptron.optimizers import Adam, Optimizer
+from skperceptron.optimizers import SGD, Adam, Optimizer
+from skperceptron.schedules import TimeSchedule
 from tests.public import CLASSES
 
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -225,3 +227,86 @@ def test_a_method_may_return_the_array_that_it_has_written():
     y = (X[:, 0] > 0).astype(int)
     fits = [MLPBinaryClassifier(activation=f, **SETTINGS).fit(X, y) for f in (Written(), Tanh())]
     assert_allclose(fits[0].coefs_[0], fits[1].coefs_[0], rtol=1e-12)
+
+
+class OneLossPerOutput(SquaredError):
+    def losses(self, raw, y):
+        return (raw - y) ** 2
+
+
+class MeanLoss(SquaredError):
+    def losses(self, raw, y):
+        return ((raw - y) ** 2).mean()
+
+
+class SpoilsTargets(SquaredError):
+    def gradient(self, raw, y, out, scratch):
+        np.subtract(raw, y, out=y)
+        np.copyto(out, y)
+
+
+class OneColumn(Initializer):
+    def draw(self, layer, rng):
+        return rng.normal(size=(layer.fan_in, 1)), np.zeros(layer.units)
+
+
+class NoBiases(Initializer):
+    def draw(self, layer, rng):
+        return rng.normal(size=(layer.fan_in, layer.units))
+
+
+class BareNumber(SGD):
+    def coefficients(self, learning_rate, steps):
+        return learning_rate
+
+
+class Uphill(TimeSchedule):
+    def factor(self, times, n_epochs):
+        return 1 - times
+
+
+class NotANumber(TimeSchedule):
+    def factor(self, times, n_epochs):
+        return np.nan * times
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"loss": OneLossPerOutput()},
+            r"OneLossPerOutput.losses must .* got the shape \(1, 60, 2\)",
+        ),
+        ({"loss": MeanLoss()}, r"MeanLoss.losses must return one loss for each row"),
+        (
+            {"loss": OneLossPerOutput(), "solver": "lbfgs"},
+            r"OneLossPerOutput.losses must .* got the shape \(1, 60, 2\)",
+        ),
+        ({"loss": SpoilsTargets()}, "read-only"),
+        (
+            {"initializer": OneColumn()},
+            r"OneColumn.draw must .* \(3, 4\) and \(4,\), got .*\(3, 1\)",
+        ),
+        ({"initializer": NoBiases()}, r"NoBiases.draw must return weights and biases"),
+        ({"solver": BareNumber()}, "BareNumber.coefficients must return a tuple of numbers"),
+        ({"learning_rate": Uphill()}, r"numbers >= 0, but Uphill\(\) gives -0.00075"),
+        ({"learning_rate": NotANumber()}, r"numbers >= 0, but NotANumber\(\) gives nan"),
+    ],
+)
+def test_a_result_of_another_kind_is_refused(options, message):
+    model = MLPRegressor(**SETTINGS).fit(X, X[:, :2])
+    before = model.predict(X)
+    model.set_params(**options)
+    with pytest.raises((TypeError, ValueError), match=message):
+        model.fit(X, X[:, :2])
+    assert_allclose(model.predict(X), before, rtol=0)
+
+
+def test_a_recorded_schedule_may_fall_below_zero_after_the_last_epoch():
+    class ToZero(TimeSchedule):
+        records = True
+
+        def factor(self, times, n_epochs):
+            return 1 - times / n_epochs
+
+    assert MLPRegressor(learning_rate=ToZero(), **SETTINGS).fit(X, X[:, 0]).n_iter_ == 3

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, as_slice, grouped, in_range
+from ..optimizers import Optimizer
 from ..schedules import Schedule, TimeSchedule
 from .groups import Groups
 from .member import Member
@@ -76,7 +77,7 @@ class Scalars:
         self._members = members
         self._plan = plan
         self._rate_factors = groups.rate_factors
-        n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
+        n_coefficients = _n_coefficients(members[0].recipe.optimizer)
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
@@ -146,7 +147,7 @@ class Scalars:
             for k, schedule in self._scheduled:
                 member, taken = self._members[k], self._plan.epochs[k].steps
                 times = (member.steps + np.arange(len(taken))) / len(taken)
-                factors = schedule.rates(1.0, 1.0, times, member.recipe.max_iter)
+                factors = _rates(schedule, (1.0, 1.0), times, member.recipe.max_iter)
                 self.noise_shares[taken, k] = np.minimum(factors, 1)
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers | slice) -> None:
@@ -172,14 +173,13 @@ class Scalars:
         n_epochs = max(1, STEPS_AHEAD // n_steps) if is_known else 1
         steps = member.steps + np.arange(1, n_epochs * n_steps + 1)
         times = (steps - 1) / n_steps
-        rates = recipe.schedule.rates(
-            recipe.learning_rate, member.current_rate, times, recipe.max_iter
-        )
+        present = recipe.learning_rate, member.current_rate
+        rates = _rates(recipe.schedule, present, times, recipe.max_iter)
         factors = [of_members[k] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
         decay = rates * optimizer.weight_decay
         if recipe.decay_schedule is not None:
-            decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
+            decay = decay * _rates(recipe.decay_schedule, (1.0, 1.0), times, recipe.max_iter)
         # Computed in float64: some are out of the range of float32.
         exact = np.empty((len(steps), 1, len(coefficients) + 1))
         for j, scalar in enumerate((*coefficients, decay)):
@@ -188,6 +188,33 @@ class Scalars:
         return _Forecast(
             member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers
         )
+
+
+def _n_coefficients(optimizer: Optimizer) -> int:
+    """Return how many scalars an optimiser uses in a step."""
+    found = optimizer.coefficients(1.0, 1)
+    if not isinstance(found, tuple):
+        raise TypeError(
+            f"{type(optimizer).__name__}.coefficients must return a tuple of numbers, got"
+            f" {found!r}."
+        )
+    return len(found)
+
+
+def _rates(
+    schedule: Schedule, present: tuple[float, float], times: Floats, n_epochs: int
+) -> float | Floats:
+    """Return the rates of some steps; below zero, training would go uphill.
+
+    Those after the last epoch are computed ahead, too, but not used.
+    """
+    rates = schedule.rates(*present, times, n_epochs)
+    if not np.all(np.greater_equal(rates, 0) | (times >= n_epochs)):
+        raise ValueError(
+            f"The learning rates and factors of a schedule must be numbers >= 0, but"
+            f" {schedule!r} gives {np.min(rates)}."
+        )
+    return rates
 
 
 def _settings_of_rates(member: Member) -> tuple[Hashable, ...]:
