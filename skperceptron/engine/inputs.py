@@ -26,6 +26,9 @@ from .calls import product
 #: Placeholder before the first batch: making a matrix takes a third of a small prediction's time.
 NOTHING = sparse.csr_array((0, 0))
 
+#: What borrowed rows are between two predictions.
+NO_ROWS = np.empty((0, 0))
+
 #: For each member, the generator of dropout masks (None: no dropout) and the dropout rate.
 Noise = Sequence[tuple[np.random.Generator | None, float]]
 
@@ -96,6 +99,10 @@ class BorrowedRows:
 
     def put(self, rows: Any, dtype: np.dtype) -> None:
         self.rows = rows
+
+    def let_go(self) -> None:
+        """Drop the reference to the array, so that it can be freed."""
+        self.rows = NO_ROWS
 
     def product(self, weight: Floats, out: Floats) -> Call:
         return partial(self._multiply, weight[0], out[0])

@@ -159,6 +159,9 @@ class Predictor:
             raw[block] = bound.raw[0]
             if pages is not None:
                 pages.let_go()
+        if kind == BorrowedRows.kind and self._work is not None:
+            borrowed: Any = self._work.inputs[self._first]
+            borrowed.let_go()
         return raw
 
     def _kind_of_first(self, X: Floats | sparse.csr_array, rows: Integers | None) -> str:

@@ -1,6 +1,7 @@
 """Prediction in blocks: the same numbers for any block size, in bounded memory."""
 
 import pickle
+import weakref
 from copy import deepcopy
 
 import numpy as np
@@ -156,6 +157,15 @@ def test_dense_rows_of_the_same_dtype_are_not_copied(peak_of):
     network, learned = model(hidden=(), n_inputs=1000)
     X = np.ones((2000, 1000))
     assert peak_of(lambda: predict_raw(network, learned, X)) < X.nbytes / 20
+
+
+def test_kept_predictor_does_not_keep_the_rows_that_it_has_predicted():
+    X = data()
+    predictor = Predictor(*model(), X.dtype)
+    predictor(X)
+    rows = weakref.ref(X)
+    del X
+    assert rows() is None
 
 
 def test_kept_predictor_sees_changes_inside_arrays_of_another_dtype():
