@@ -22,6 +22,9 @@ from .targets.metrics import Metric
 #: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
 KEPT = 2**20
 
+#: Up to so many rows, lists of those that are not in a part are kept (2 MB for five parts).
+MOST_KEPT_ROWS = 2**16
+
 
 def parts_of(n_rows: int, n_parts: int) -> list[slice]:
     """Divide rows into parts, each with rows of all kinds, even if they are ordered by class."""
@@ -164,16 +167,24 @@ class Comparison:
 
     def _without_parts(self, score: Callable[..., Floats], *arrays: Floats | None) -> Floats:
         """Return scores of all rows but those of each part, (K, n_parts), from (K, n, ...)."""
-        if not self._others:
-            n_rows = self._members[0].targets.n_rows
-            rows = np.arange(n_rows)
-            self._others = [np.delete(rows, part) for part in parts_of(n_rows, self._n_parts)]
         # Unlike indexing, this gives contiguous arrays, which losses need.
         found = [
             score(*(None if one is None else np.take(one, others, axis=1) for one in arrays))
-            for others in self._others
+            for others in self._rows_without_parts()
         ]
         return np.stack(found, axis=1)
+
+    def _rows_without_parts(self) -> Iterable[Integers]:
+        """Return the positions of all rows but those of each part; few rows are kept."""
+        if self._others:
+            return self._others
+        n_rows = self._members[0].targets.n_rows
+        rows = np.arange(n_rows)
+        found = (np.delete(rows, part) for part in parts_of(n_rows, self._n_parts))
+        if n_rows > MOST_KEPT_ROWS:
+            return found
+        self._others = list(found)
+        return self._others
 
     def _truth_of(self, part: slice, dtype: np.dtype) -> _Truth:
         """Return what the predictions of some rows are compared with."""

@@ -60,6 +60,8 @@ class CheckedData:
         What each row counts, class weights included.
     fold : Fold or None
         Which rows are for training and for validation; None if the fit draws them, or takes all.
+    held_out : HeldOut or None
+        The validation rows of the fold.
     splits : SplitCache
         The rows that networks have held out of this data so far.
     """
@@ -71,6 +73,7 @@ class CheckedData:
     sample_weight: Floats | None
     weight: Floats | None
     fold: Fold | None = None
+    held_out: HeldOut | None = None
     splits: SplitCache = field(default_factory=SplitCache)
 
 
@@ -138,7 +141,8 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
         weight = np.zeros(X.shape[0])
         weight[fold.train], weight[fold.held_out] = train_weight, held_out_weight
     data = TrainingSet(X, of_split(train, held_out, places))
-    return CheckedData(data, target, y, given, sample_weight, weight, fold)
+    validated_on = HeldOut(data, y, weight, given, fold.held_out)
+    return CheckedData(data, target, y, given, sample_weight, weight, fold, validated_on)
 
 
 def has_validation_data(extras: Extras, solver: Any) -> bool:

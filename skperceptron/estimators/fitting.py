@@ -405,9 +405,9 @@ def _hold_out(
 ) -> tuple[Integers, HeldOut | None]:
     """Return the rows to train on, and those to validate on."""
     data, weight = checked.data, checked.weight
+    if checked.fold is not None:
+        return checked.fold.train, checked.held_out
     all_rows = np.arange(data.n_rows)
-    if (fold := checked.fold) is not None:
-        return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         held_out = check_validation_data(estimator, checked.target, extras)
         text = about_validation_scale(NamedRows.of(estimator, data.X), held_out.data.X)

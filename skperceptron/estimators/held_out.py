@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, isfinite
 from typing import Any, NoReturn
 
@@ -182,7 +183,7 @@ def _split_nearly_in_proportion(
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows of a data set that a network is validated on: their positions, or None for all rows.
+    """Rows of a data set that networks are validated on: their positions, or None for all rows.
 
     ``y``, (N, ...), is checked, but not encoded; the weights, (N,), are what each row counts, and
     ``given`` are X and y as the user gave them.
@@ -193,6 +194,13 @@ class HeldOut:
     sample_weight: Floats | None
     given: tuple[Any, Any]
     rows: Integers | None = None
+
+    @cached_property
+    def judged(self) -> JudgedRows:
+        """The true values of these rows, made once for all networks."""
+        rows = slice(None) if self.rows is None else self.rows
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return JudgedRows(self.data.targets.part(rows), self.y[rows], weight)
 
 
 @dataclass(frozen=True)
@@ -224,7 +232,7 @@ class Validation:
     ) -> None:
         self._network, self._target = network, target
         self._scoring, self._monitor = scoring, scoring.monitor
-        data, rows, weight = held_out.data, held_out.rows, held_out.sample_weight
+        data, rows = held_out.data, held_out.rows
         self._given, self._given_rows = held_out.given, rows
         if rows is None:
             rows = np.arange(data.n_rows)
@@ -232,9 +240,8 @@ class Validation:
             # Not every sparse format can be indexed by rows.
             self._given = data.X, self._given[1]
         self._X, self._rows = data.X, rows
-        self._weight = None if weight is None else weight[rows]
-        self._targets = data.targets.part(rows)
-        self._judged = JudgedRows(self._targets, held_out.y[rows], self._weight)
+        self._judged = held_out.judged
+        self._targets, self._weight = self._judged.targets, self._judged.weight
         #: Compares raw predictions of the rows with the truth.
         self.comparison = Comparison(target, scoring.monitor, [self._judged])
         self._cross_fitting: CrossFitting | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -80,14 +81,17 @@ class Part:
         """Whether there are rows to validate networks on."""
         return self.watched is not None and bool(self.watched.any())
 
-    @property
+    @cached_property
     def fold(self) -> Fold | None:
-        """Training and validation rows of X, if networks share X; else None."""
+        """Training and validation rows of X, if networks share X; else None.
+
+        It is one object: networks with the same one share what is made of these rows.
+        """
         if not self.is_shared:
             return None
-        assert self.split is not None
+        assert self.split is not None and self.watched is not None
         train, test = self.split
-        return Fold(train, test[self.watched])
+        return Fold(train, test if self.watched.all() else test[self.watched])
 
     def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
         """Return X, y and further arguments of ``fit``."""

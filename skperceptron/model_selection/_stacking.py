@@ -379,12 +379,7 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
     """
     order = order or Order()
     common = common or Common()
-    kinds: dict[Hashable, list[_Prepared]] = {}
-    for fit in (fit for fit in fits if fit.error is None):
-        with fit.attempt():
-            prepared = _prepare(fit, common)
-            kinds.setdefault(prepared.kind(), []).append(prepared)
-    stacks = [stacked for alike in kinds.values() for stacked in _divided(alike)]
+    stacks = _stacks_of(fits, common)
     # Stacks are removed from this list, so that finished ones can be freed.
     n_stacks, stacks = len(stacks), stacks[::-1]
     while stacks:
@@ -393,6 +388,16 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
         _train_stack(stacked, common, numbered)
         if order.done is not None:
             order.done([prepared.fit for prepared in stacked])
+
+
+def _stacks_of(fits: Sequence[Fit], common: Common) -> list[list[_Prepared]]:
+    """Prepare all fits that have not failed, and return those of each stack."""
+    kinds: dict[Hashable, list[_Prepared]] = {}
+    for fit in (fit for fit in fits if fit.error is None):
+        with fit.attempt():
+            prepared = _prepare(fit, common)
+            kinds.setdefault(prepared.kind(), []).append(prepared)
+    return [stacked for alike in kinds.values() for stacked in _divided(alike)]
 
 
 def _divided(alike: list[_Prepared]) -> list[list[_Prepared]]:
