@@ -39,12 +39,24 @@ KEPT_ROWS = 2**20
 
 
 def counted_from_0(split: Any, n_rows: int) -> tuple[Integers, Integers]:
-    """Return both parts of a split, given as positions or truth values, as positions from 0 on."""
-    rows = np.arange(n_rows)
-    train, held_out = (
-        rows[part if isinstance(part, np.ndarray | slice) else list(part)] for part in split
-    )
+    """Return both parts of a split, given as positions or truth values, as positions from 0 on.
+
+    They can only be read. So they need no copy if they are given to this function again.
+    """
+    train, held_out = (_counted_from_0(part, n_rows) for part in split)
     return train, held_out
+
+
+def _counted_from_0(part: Any, n_rows: int) -> Integers:
+    if isinstance(part, np.ndarray):
+        is_plain = part.ndim == 1 and part.dtype == np.intp and not part.flags.writeable
+        if is_plain and part.size and part.min() >= 0 and part.max() < n_rows:
+            return part
+    elif not isinstance(part, slice):
+        part = list(part)
+    counted = np.arange(n_rows)[part]
+    counted.flags.writeable = False
+    return counted
 
 
 def split(

@@ -41,7 +41,8 @@ LEAST_PROBABILITY = 1e-30
 
 def log_of(probabilities: Floats) -> Floats:
     """Return logarithms of probabilities, finite even where one is zero."""
-    return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    raised = np.maximum(probabilities, LEAST_PROBABILITY)
+    return np.log(raised, out=raised)
 
 
 def tempered(logits: Floats, temperature: float) -> Floats:
@@ -50,7 +51,8 @@ def tempered(logits: Floats, temperature: float) -> Floats:
     Above 1, probabilities move towards each other; below 1, apart.
     """
     # Classes on the first axis: sums over two or three adjacent numbers take five times as long.
-    powers = np.ascontiguousarray(np.moveaxis(logits, -1, 0) / temperature)
+    powers = np.array(np.moveaxis(logits, -1, 0), order="C")
+    powers /= temperature
     powers -= powers.max(axis=0)
     np.exp(powers, out=powers)
     powers /= powers.sum(axis=0)
@@ -65,7 +67,8 @@ def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Flo
     """
     # The largest logit of each row becomes 0, so that no exponential overflows at any temperature.
     # Classes are on the first axis, which makes sums over them fast.
-    logits = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T)
+    logits = np.array(logits.T, order="C")
+    logits -= logits.max(axis=0)
     true = (
         logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
     )
@@ -76,7 +79,10 @@ def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Flo
         inverse = np.exp(-log_temperature)
         np.multiply(logits, inverse, out=powers)
         np.exp(powers, out=powers)
-        return float(share @ (np.log(powers.sum(axis=0)) - true * inverse))
+        of_rows = powers.sum(axis=0)
+        np.log(of_rows, out=of_rows)
+        of_rows -= true * inverse
+        return float(share @ of_rows)
 
     # The loss is convex in 1 / temperature, so that it has no other minimum.
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")

@@ -185,7 +185,9 @@ class BaseCrossEnsemble(BaseEnsemble):
                 n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
                 found = fit_members(jobs, parts, n_jobs, output.method, verbose)
             n = len(splits)
+            members: list[Sequence[FittedMember]]
             members = [found[start : start + n] for start in range(0, len(found), n)]
+            del found, parts
             learned = combined(output, members, splits, truth, weight, self._rules())
             self._take(arms, splits, members, output, learned)
         self._tell()

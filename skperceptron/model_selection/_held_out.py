@@ -39,11 +39,20 @@ class HeldOutRows:
     def __init__(self, tests: Sequence[Integers]) -> None:
         self.tests = tests
         self.rows = np.concatenate(tests)
-        self.known, first, counts = np.unique(self.rows, return_index=True, return_counts=True)
-        self.groups = np.repeat(np.arange(len(tests)), [len(test) for test in tests])[first]
-        self._counts = counts
+        counts = np.bincount(self.rows)
+        self.known = np.flatnonzero(counts)
+        # Half as long as usual: there may be many millions.
+        self._counts = counts[self.known].astype(np.int32)
         self._order = np.argsort(self.rows, kind="stable")
-        self._starts = np.cumsum(counts) - counts
+        of_predictions = np.repeat(
+            np.arange(len(tests), dtype=np.int32), [len(test) for test in tests]
+        )
+        self.groups = of_predictions[self._order[self._starts]]
+
+    @property
+    def _starts(self) -> Integers:
+        """Where the predictions of each known row begin in their order."""
+        return np.cumsum(self._counts, dtype=np.intp) - self._counts
 
     def averages(self, values: Floats) -> Floats:
         """Return the mean over all predictions of each known row, (A, R, ...) to (A, N, ...)."""
@@ -105,7 +114,7 @@ class Combination:
 
 def combined(
     output: Output,
-    members: Sequence[Sequence[FittedMember]],
+    members: list[Sequence[FittedMember]],
     splits: Sequence[Split],
     truth: Any,
     sample_weight: Floats | None,
@@ -113,7 +122,8 @@ def combined(
 ) -> Combination:
     """Learn how to combine arms, each of which has a member for each split.
 
-    Truth is (n_samples, ...). Raises ValueError if all held-out rows have zero weight, or if a
+    Truth is (n_samples, ...). The list of members keeps the estimators only: predictions that have
+    been read are freed. Raises ValueError if all held-out rows have zero weight, or if a
     prediction is not finite.
     """
     held = HeldOutRows([test for _, test in splits])
@@ -126,67 +136,87 @@ def combined(
     # Scaled to the mean 1, so that a pseudo-count equals a row, whatever the scale of weights.
     weight = weight / weight[weight > 0].mean()
     truth = truth[held.known]
-    arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
-    predictions = np.stack([arm.predictions for arm in arms])
-    for number, arm in enumerate(predictions):
-        if not np.isfinite(arm).all():
-            raise ValueError(f"Arm {number} predicts NaN or infinity for rows that are held out.")
-    honest = np.stack([arm.honest for arm in arms])
+    temperatures, blend, blended, honest = _learned(output, members, held, truth, weight, rules)
+    score, loss = output.judged(blended, truth, weight)
+
+    def of_all_rows(known: Floats) -> Floats:
+        """Return the same in the shape that the user sees, (..., n_samples, ...)."""
+        shown = output.shown(known)
+        if len(held.known) == n_rows:
+            return np.ascontiguousarray(shown)
+        n_before = known.ndim - blended.ndim
+        filled = np.full((*shown.shape[:n_before], n_rows, *shown.shape[n_before + 1 :]), np.nan)
+        filled[(slice(None),) * n_before + (held.known,)] = shown
+        return filled
+
+    return Combination(temperatures, blend, of_all_rows(blended), of_all_rows(honest), score, loss)
+
+
+def _learned(
+    output: Output,
+    members: list[Sequence[FittedMember]],
+    held: HeldOutRows,
+    truth: Any,
+    weight: Floats,
+    rules: BlendRules,
+) -> tuple[Floats, Blend, Floats, Floats]:
+    """Return the temperatures of the arms, (A,), the blend, and predictions of the known rows.
+
+    These are blended without the own fold of a row, (N, ...), and those of each arm, (A, N, ...),
+    made at epochs that were chosen on other rows.
+    """
+    predictions, honest, temperatures = _judged(output, members, held, truth, weight, rules)
 
     def learn(rows: Booleans | slice) -> Blend:
         return output.learn(predictions[:, rows], truth[rows], weight[rows], rules=rules)
 
     blended = blended_without_own_fold(learn, honest, weight, held.groups)
-    score, loss = output.judged(blended, truth, weight)
-
-    def of_all_rows(known: Floats) -> Floats:
-        shown = output.shown(known)
-        filled = np.full((n_rows, *shown.shape[1:]), np.nan)
-        filled[held.known] = shown
-        return filled
-
-    return Combination(
-        np.array([arm.temperature for arm in arms]),
-        learn(slice(None)),
-        of_all_rows(blended),
-        np.stack([of_all_rows(arm) for arm in honest]),
-        score,
-        loss,
-    )
+    return temperatures, learn(slice(None)), blended, honest
 
 
-@dataclass(frozen=True)
-class _JudgedArm:
-    """An arm's predictions for the known rows at its temperature, (N, ...).
-
-    Those of ``honest`` are made at epochs that were chosen on other rows.
-    """
-
-    predictions: Floats
-    honest: Floats
-    temperature: float
-
-
-def _judged_arm(
+def _judged(
     output: Output,
-    members: Sequence[FittedMember],
+    members: list[Sequence[FittedMember]],
     held: HeldOutRows,
     truth: Any,
     weight: Floats,
     rules: BlendRules,
-) -> _JudgedArm:
-    def joined(of_members: Sequence[Any]) -> Floats:
-        pairs = zip(members, of_members, strict=True)
-        return np.concatenate([output.aligned(member.estimator, one) for member, one in pairs])
+) -> tuple[Floats, Floats, Floats]:
+    """Return predictions of the known rows, (A, N, ...), and the temperatures of the arms, (A,).
 
-    values = joined([member.held_out for member in members])
-    temperature = 1.0
-    if rules.calibrate:
-        of_rows = np.searchsorted(held.known, held.rows)
-        temperature = output.temperature(values, truth[of_rows], held.shares(weight))
+    All predictions are at the temperature of their arm. The second ones are made at epochs that
+    were chosen on other rows. Raises ValueError if one of the first is not finite.
+    """
+    found: list[Floats] = []
+    temperatures = np.ones(len(members))
 
-    def averages(values: Floats) -> Floats:
-        return held.averages(output.tempered(values, temperature)[np.newaxis])[0]
+    def keep(values: Floats, arm: int, kind: int) -> None:
+        values = held.averages(output.tempered(values, temperatures[arm])[np.newaxis])[0]
+        if len(found) == kind:
+            found.append(np.empty((len(members), *values.shape)))
+        found[kind][arm] = values
 
-    honest = joined([member.honest for member in members])
-    return _JudgedArm(averages(values), averages(honest), temperature)
+    for arm, of_arm in enumerate(members):
+        values = _joined(output, of_arm, [member.held_out for member in of_arm])
+        if rules.calibrate:
+            of_rows = np.searchsorted(held.known, held.rows)
+            temperatures[arm] = output.temperature(values, truth[of_rows], held.shares(weight))
+        keep(values, arm, 0)
+        if not np.isfinite(found[0][arm]).all():
+            raise ValueError(f"Arm {arm} predicts NaN or infinity for rows that are held out.")
+        values = _joined(output, of_arm, [member.honest for member in of_arm])
+        members[arm] = [FittedMember(member.estimator) for member in of_arm]
+        keep(values, arm, 1)
+    return found[0], found[1], temperatures
+
+
+def _joined(output: Output, members: Sequence[FittedMember], of_members: Sequence[Any]) -> Floats:
+    """Return predictions of the members of an arm, split by split, (R, ...)."""
+    joined, start = np.empty(0), 0
+    for member, predicted in zip(members, of_members, strict=True):
+        aligned = output.aligned(member.estimator, predicted)
+        if not start:
+            joined = np.empty((sum(map(len, of_members)), *aligned.shape[1:]))
+        joined[start : start + len(aligned)] = aligned
+        start += len(aligned)
+    return joined

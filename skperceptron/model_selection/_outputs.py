@@ -94,8 +94,8 @@ class ProbabilityOutput:
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
         _, n_labels, n_classes = predictions.shape
-        logits = log_of(predictions).reshape(-1, n_classes)
-        return fit_temperature(logits, truth.ravel(), np.repeat(sample_weight, n_labels))
+        weight = np.repeat(sample_weight, n_labels)
+        return fit_temperature(log_of(predictions.reshape(-1, n_classes)), truth.ravel(), weight)
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions

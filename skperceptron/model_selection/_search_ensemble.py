@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils import indexable
 
 from .._sklearn.compat import num_samples
 from ..estimators.held_out import counted_from_0
+from ._candidates import FittedMember
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
@@ -54,7 +56,8 @@ def ensemble_of(
     start = time.perf_counter()
     n = search.n_splits_
     splits = [counted_from_0(split, num_samples(X)) for split in record.splits[:n]]
-    arms, members = [], []
+    arms: list[dict[str, Any]] = []
+    members: list[Sequence[FittedMember]] = []
     for i, arm in enumerate(search.cv_results_["params"]):
         of_arm = [member for member in record.members[i * n : i * n + n] if member is not None]
         if len(of_arm) == n:

@@ -353,6 +353,7 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
                 splits += drawn_folds(n_rows, n_folds, codes, rng, sample_weight)
             else:
                 splits += grouped_folds(n_folds, codes, groups, rng)
+        splits = [counted_from_0(split, n_rows) for split in splits]
         splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
