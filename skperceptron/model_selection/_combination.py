@@ -197,11 +197,11 @@ class BlendRules:
         each arm, and ``best_weights`` the weights with which the mean of the arms has the least
         loss.
         """
-        chosen = np.arange(len(predictions))
+        chosen, taken = np.arange(len(predictions)), predictions
         if self.n_best is not None:
             own = loss(predictions, sample_weight)
             chosen = np.sort(np.argsort(own, kind="stable")[: self.n_best])
-        taken = predictions[chosen]
+            taken = predictions[chosen]
         weights = np.zeros(len(predictions))
         if self.combination == "weights":
             weights[chosen] = best_weights(taken, sample_weight)

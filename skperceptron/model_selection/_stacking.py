@@ -51,9 +51,9 @@ STEPS_ONLY = frozenset(
 #: these share the results of both.
 TRAINING_ONLY = STEPS_ONLY.union(
     """
-    activation dropout dtype early_stopping embedding_dim feature_scale hidden_layer_sizes
-    initializer input_dropout normalization parametric_activation parametrization random_state
-    skip_connections solver validation_fraction
+    activation dropout dtype early_stopping embedding_dim ensemble_size feature_scale
+    hidden_layer_sizes initializer input_dropout normalization numeric_embedding
+    parametric_activation parametrization random_state skip_connections solver validation_fraction
     """.split()
 )
 

@@ -43,15 +43,17 @@ class RowWeights:
         self.in_batch = np.ones(shape) if self.are_given else None
         self.sums = np.ones((plan.n_steps, n_members))
         self._lengths = np.zeros((n_members, plan.n_steps))
-        # The factor of each row's loss, without its weight; zero after a member's last row.
-        self._factors = np.zeros(shape)
+        # The factor of each row's loss, without its weight; zero after a member's last row. Without
+        # weights, all are ones, and those of a window are enough.
+        self._factors = np.zeros(shape) if self.are_given else np.ones((n_members, 0))
         for k, epoch in enumerate(plan.epochs):
             self.sums[epoch.steps, k] = epoch.lengths
             self._lengths[k, epoch.steps] = epoch.lengths
-            of_row = np.repeat(epoch.lengths, epoch.lengths)
-            self._factors[k, : plan.counts[k]] = of_row if self.are_given else 1.0
+            if self.are_given:
+                of_row = np.repeat(epoch.lengths, epoch.lengths)
+                self._factors[k, : plan.counts[k]] = of_row
         self.of_batches = self._divided()
-        self._all_count = bool(self._factors.all())
+        self._all_count = min(plan.counts) == plan.counts[0]
 
     def renew(self, order: Integers) -> None:
         """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
@@ -81,5 +83,13 @@ class RowWeights:
 
     def shares(self, rows: slice) -> Floats:
         """Return the factors by which some rows' losses count in the epoch's sum, (K, n)."""
-        shares = self._factors[:, rows]
-        return shares if self.in_batch is None else shares * self.in_batch[:, rows]
+        if self.in_batch is not None:
+            return self._factors[:, rows] * self.in_batch[:, rows]
+        n_rows = rows.stop - rows.start
+        if n_rows > self._factors.shape[1]:
+            self._factors = np.ones((len(self._factors), n_rows))
+        shares = self._factors[:, :n_rows]
+        if self._all_count:
+            return shares
+        last = np.array(self._plan.counts)[:, np.newaxis]
+        return shares * (np.arange(rows.start, rows.stop) < last)

@@ -13,7 +13,7 @@ from copy import deepcopy
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Booleans, Floats, all_finite, as_slice, grouped
+from ..engine.arrays import Booleans, Floats, Integers, all_finite, as_slice, grouped
 from ..engine.compiled import Team
 from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
@@ -128,8 +128,9 @@ class Stack:
         self._reported = _ReportedLosses(recipes, self._plan, n_outputs)
         # Members with equal settings and the same generator have the same shuffles.
         settings = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
+        unshuffled = np.arange(max(recipe.n_samples for recipe in recipes))
         self._shuffled = [
-            (alike[0], as_slice(alike), np.arange(members[alike[0]].recipe.n_samples))
+            (alike[0], as_slice(alike), unshuffled[: members[alike[0]].recipe.n_samples])
             for alike in grouped(settings)
             if members[alike[0]].recipe.shuffle
         ]
@@ -249,24 +250,31 @@ class Stack:
 
     def publish(self, k: int) -> None:
         """Copy a member's results so far from the stack's arrays into the member."""
+        self._publish_learned(k)
+        self.members[k].rows = self._visited(k).copy()
+
+    def _visited(self, k: int) -> Integers:
+        """Return a member's rows in the order of its last epoch."""
+        return self.order[k, : len(self.members[k].rows)]
+
+    def _publish_learned(self, k: int) -> None:
         member = self.members[k]
         member.parameters = self.vectors.parameters[k].copy()
         state = self.vectors.state
         member.optimizer_state = {name: vector[k].copy() for name, vector in state.items()}
-        member.rows = self.order[k, : len(member.rows)].copy()
         if member.recipe.averaging is not None:
             member.average = self.prediction_parameters(k).copy()
 
     def retire(self, leaving: Sequence[int]) -> None:
         """Publish the results of the members at the given positions, and continue without them."""
         for k in leaving:
-            self.publish(k)
+            self._publish_learned(k)
         staying = [k for k in range(len(self.members)) if k not in set(leaving)]
-        # The order in which rows were last visited is where the next shuffle starts.
-        visited = [self.order[k, : len(self.members[k].rows)].copy() for k in staying]
+        for k, member in enumerate(self.members):
+            # The order in which rows were last visited is where the next shuffle starts. Nothing is
+            # copied: this array does not change any more.
+            member.rows = self._visited(k)
         self.members = [self.members[k] for k in staying]
-        for member, rows in zip(self.members, visited, strict=True):
-            member.rows = rows
         if staying:
             self.network = self.network.members(staying)
             self.data = [self.data[k] for k in staying]

@@ -525,11 +525,12 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
                 return super().__getattribute__(name)
 
             def __sklearn_tags__(self):
-                # The tags read the hidden sizes only to say whether there is a transform.
-                before = "hidden_layer_sizes" in read
+                # The tags read these only to say whether there is a transform, and whether X may be
+                # sparse, which other checks refuse.
+                before = set(read)
                 tags = super().__sklearn_tags__()
-                if not before:
-                    read.discard("hidden_layer_sizes")
+                shape = {"hidden_layer_sizes", "ensemble_size", "numeric_embedding"}
+                read.difference_update(shape - before)
                 return tags
 
         return Spy
