@@ -27,41 +27,32 @@ class NetworkTask:
         self._estimator, self._context = estimator, context
         self._is_propagated = is_propagated
         self._open: ExitStack | None = None
-        self._has_begun = False
-        self._added: dict[str, Any] = {}
-        self._n_told = self._n_repeated = 0
+        self._n_told = 0
 
     def begin(self, n_epochs: int) -> None:
         """Report that training begins, for `n_epochs` epochs at most.
 
-        If it begins again, after an error of another network, callbacks hear only of new epochs.
+        If another network of a stack fails, training begins again: nothing is reported twice.
         """
-        self._n_repeated = self._n_told
-        attributes = vars(self._estimator)
-        if self._has_begun:
-            if self._open is not None:
-                # The estimator was restored as it was before the fit.
-                attributes.update(self._added)
+        if self._open is not None:
             return
-        before = attributes.copy()
-        self._has_begun = True
         self._open = ExitStack()
         if self._is_propagated:
             estimator = self._estimator
             self._open.enter_context(self._context.propagate_callback_context(estimator))
             self._open.enter_context(callback_management_context(estimator))
+            self._open.callback(self._tell_end)
             self._context = estimator._init_callback_context(max_subtasks=n_epochs)
-            self._added = {k: v for k, v in attributes.items() if before.get(k) is not v}
         else:
+            self._open.callback(self._tell_end)
             self._context.max_subtasks = n_epochs
         self._context.call_on_fit_task_begin(estimator=self._estimator)
 
     def epoch(self, report: dict[str, Any]) -> None:
         """Report that an epoch has ended."""
-        if self._n_repeated:
-            self._n_repeated -= 1
+        if report["epoch"] <= self._n_told:
             return
-        self._n_told += 1
+        self._n_told = report["epoch"]
         epoch = self._context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(estimator=self._estimator)
         epoch.report = report
@@ -73,12 +64,12 @@ class NetworkTask:
         self.end()
 
     def end(self) -> None:
-        """Report that training has ended; do nothing if it has not begun."""
-        if self._open is None:
-            return
-        opened, self._open = self._open, None
-        with opened:
-            self._context.call_on_fit_task_end(estimator=self._estimator)
+        """Report once that training has ended; do nothing if it has not begun."""
+        if self._open is not None:
+            self._open.close()
+
+    def _tell_end(self) -> None:
+        self._context.call_on_fit_task_end(estimator=self._estimator)
 
 
 def task_of_call(keywords: dict[str, Any], estimator: Any) -> NetworkTask | None:

@@ -142,10 +142,6 @@ class Fit:
         self.error = error
         # This needs the callbacks, which the estimator did not have before the fit.
         self.tell(NetworkTask.end)
-        self.restore()
-
-    def restore(self) -> None:
-        """Restore the estimator as it was before the fit."""
         self.estimator.__dict__.clear()
         self.estimator.__dict__.update(self._before)
 
@@ -551,7 +547,6 @@ def _share_generators(ordered: list[_Prepared]) -> None:
 def _prepared_again(prepared: _Prepared) -> _Prepared:
     """Prepare a fit that has been prepared before, but not been trained to its end."""
     fit = prepared.fit
-    fit.restore()
     if prepared.random_state is not None:
         fit.estimator.random_state.set_state(prepared.random_state)
     return _prepare(fit, Common())
