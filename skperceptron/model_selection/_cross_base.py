@@ -183,7 +183,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         with autologged(self, X, recorded_by):
             with self._telling(jobs, X, y, params):
                 n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
-                found = fit_members(jobs, parts, n_jobs, output.method, verbose)
+                found = fit_members(jobs, parts, n_jobs, verbose)
             n = len(splits)
             members: list[Sequence[FittedMember]]
             members = [found[start : start + n] for start in range(0, len(found), n)]
@@ -423,7 +423,7 @@ def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[
     )
     # Networks that share the rows copy only the held-out fold, to predict it.
     params = check_method_params(X, params=whole.params) if may_share else whole.params
-    whole = replace(whole, params=params, is_shared=may_share)
+    whole = replace(whole, params=params, is_shared=may_share, method=output.method)
     return [
         replace(whole, split=split, watched=of_split)
         for split, of_split in zip(splits, watched, strict=True)

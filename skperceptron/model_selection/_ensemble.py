@@ -106,7 +106,7 @@ class _StackedEnsemble(BaseEnsemble):
         with autologged(self, X, _curves_of_members):
             with self._telling(jobs, X, y, params):
                 part, verbose = Part(X, y, params), int(self.verbose)
-                found = fit_members(jobs, [part], plain(self.n_jobs), verbose=verbose)
+                found = fit_members(jobs, [part], plain(self.n_jobs), verbose)
             self.estimators_ = [member.estimator for member in found]
             self._describe_features()
         return self

@@ -65,6 +65,8 @@ class Part:
         Weights of all rows, for validation.
     is_shared : bool, default=False
         Whether networks read the rows of the split directly from X and y, without copies.
+    method : str, default=None
+        Predicts the held-out rows, such as "predict_proba". None if no predictions are wanted.
     """
 
     X: Any
@@ -75,6 +77,7 @@ class Part:
     watched: Booleans | None = None
     sample_weight: Floats | None = None
     is_shared: bool = False
+    method: str | None = None
 
     @property
     def can_validate(self) -> bool:
@@ -115,6 +118,18 @@ class Part:
         X, y = safe_split(self.estimator, self.X, self.y, rows, train)
         sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         return {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+
+    def judged(self, estimator: Any, honest: Sequence[tuple[Integers, Any]]) -> FittedMember:
+        """Return a fitted member with its predictions for the held-out rows, if they are wanted.
+
+        ``honest`` holds what ``_finish`` returns.
+        """
+        if self.method is None:
+            return FittedMember(estimator)
+        member = FittedMember.judged(estimator, self.held_out(), self.method)
+        if honest and self.watched is not None:
+            member = member.with_honest(self.watched, honest)
+        return member
 
 
 @dataclass
@@ -181,15 +196,13 @@ def fit_members(
     jobs: Sequence[Job],
     parts: Sequence[Part],
     n_jobs: int | None,
-    method: str | None = None,
     verbose: int = 0,
 ) -> list[FittedMember]:
     """Fit members; networks of equal shapes are trained as stacks.
 
-    ``method`` predicts the held-out rows of each member, such as "predict_proba". Members are
-    returned in the order of the jobs. Those of one part whose transformers have equal parameters
-    share the fitted transformers. The error of the first ``fit`` that fails is raised, with a note
-    that names the member; KeyboardInterrupt if the user interrupts for the second time.
+    Members are returned in the order of the jobs. Those of one part whose transformers have equal
+    parameters share the fitted transformers. The error of the first ``fit`` that fails is raised,
+    with a note that names the member; KeyboardInterrupt if the user interrupts for the second time.
     """
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
@@ -207,7 +220,7 @@ def fit_members(
             of_mine = {job.part: parts[job.part] for job in mine}
             found = {s: sources[s] for s in {job.source for job in mine} & sources.keys()}
             order = Order(verbose, label)
-            return sending.task(_fit_together, mine, of_mine, found, cache, method, order, common)
+            return sending.task(_fit_together, mine, of_mine, found, cache, order, common)
 
         tasks = map(task, pieces, labels_of(pieces))
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
@@ -267,7 +280,6 @@ def _fit_together(
     parts: Mapping[int, Part],
     sources: Mapping[Hashable, Transformed],
     cache: ProcessCache,
-    method: str | None,
     order: Order,
     common: Common | None,
 ) -> tuple[list[FittedMember], int]:
@@ -280,28 +292,21 @@ def _fit_together(
         if job.network is not None
     }
     for i, fit in fits.items():
-        fit.fold = parts[jobs[i].part].fold
-        fit.name = jobs[i].name or f"member {jobs[i].number}"
-        if jobs[i].is_validated:
-            fit.cross_fits = method
-        fit.task = jobs[i].task
+        job, part = jobs[i], parts[jobs[i].part]
+        fit.fold, fit.task = part.fold, job.task
+        fit.name = job.name or f"member {job.number}"
+        fit.cross_fits = part.method if job.is_validated else None
     train([*fits.values()], order, common)
     members = []
     for i, job in enumerate(jobs):
+        part = parts[job.part]
         try:
-            honest = _finish(job, fits.get(i), parts[job.part], sources, method)
+            honest = _finish(job, fits.get(i), part, sources)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        if method is None:
-            members.append(FittedMember(job.estimator))
-        else:
-            part = parts[job.part]
-            member = FittedMember.judged(job.estimator, part.held_out(), method)
-            if honest and part.watched is not None:
-                member = member.with_honest(part.watched, honest)
-            members.append(member)
+        members.append(part.judged(job.estimator, honest))
     return members, sum(fit.was_cut_short for fit in fits.values())
 
 
@@ -314,19 +319,15 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
 
 
 def _finish(
-    job: Job,
-    fit: Fit | None,
-    part: Part,
-    sources: Mapping[Hashable, Transformed],
-    method: str | None,
+    job: Job, fit: Fit | None, part: Part, sources: Mapping[Hashable, Transformed]
 ) -> list[tuple[Integers, Any]]:
     """Complete a member whose network has been trained in a stack; fit one without such a fit.
 
-    Returns places among the rows that it is validated on, and what the method predicts there at
-    epochs that were chosen on other rows.
+    Returns places among the rows that it is validated on, and what the part's method predicts there
+    at epochs that were chosen on other rows.
     """
     if fit is None:
-        honest = _fit_alone(job, part, sources, method)
+        honest = _fit_alone(job, part, sources)
         if job.task is not None:
             job.task.begin_and_end()
         return honest
@@ -337,7 +338,7 @@ def _finish(
 
 
 def _fit_alone(
-    job: Job, part: Part, sources: Mapping[Hashable, Transformed], method: str | None
+    job: Job, part: Part, sources: Mapping[Hashable, Transformed]
 ) -> list[tuple[Integers, Any]]:
     """Fit a member that cannot be stacked; return what ``_finish`` does."""
     if not job.needs_transformed:
@@ -348,8 +349,8 @@ def _fit_alone(
     if arguments.error is not None:
         raise arguments.error
     network, honest = last_step(job.estimator), []
-    if job.is_validated and method is not None:
-        honest = _cross_fitted(network, arguments, method)
+    if job.is_validated and part.method is not None:
+        honest = _cross_fitted(network, arguments, part.method)
     else:
         network.fit(*arguments.arguments, **arguments.keywords)
     put_together(job.estimator, network, arguments)
