@@ -193,6 +193,20 @@ def uncached(key: Hashable, make: Callable[[], Found], before_steps: bool = Fals
     return make()
 
 
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A call of ``fit`` with checked data, as most steps of its preparation need it.
+
+    ``cached`` is for results that calls with the same parameters share.
+    """
+
+    estimator: Any
+    checked: CheckedData
+    mode: FitMode
+    extras: Extras
+    cached: Cache
+
+
 def make_ready(
     estimator: Any,
     checked: CheckedData,
@@ -210,20 +224,21 @@ def make_ready(
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
-    choices = _choices_for(estimator, checked, mode, cached)
+    request = _Request(estimator, checked, mode, extras, cached)
+    choices = _choices_for(request)
     if choices.wiring.n_networks is not None or choices.wiring.categories is not None:
         # The network then depends on the data, too, not on the parameters alone.
-        cached = uncached
+        request = replace(request, cached=uncached)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
-    network = _network_for(estimator, checked, choices, mode, extras, cached)
+    network = _network_for(request, choices)
     draw = partial(initial_parameters, network, choices, checked, extras)
     # None if it is drawn below: after the listener, which may restore the generator.
     start = None
     if mode.continuing:
-        start = _start_from_earlier(estimator, target, network, mode)
+        start = _start_from_earlier(request, network)
     elif not extras.gives_start:
-        start = _common_start(draw, estimator, choices, network, cached)
+        start = _common_start(request, choices, network, draw)
     rng = generator_of(estimator.random_state) if start is None else start.rng
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
@@ -235,28 +250,22 @@ def make_ready(
         shortcut_of(estimator).keep_wired(network, choices)
     model = Model(choices, target, network, choices.dtype_for(network))
     estimator._store_description(model)
-    member = _member(estimator, model, checked, mode, extras, start)
+    member = _member(request, model, start)
     if saved is not None:
         restore(member, saved)
     return Run(estimator, model, member, data)
 
 
-def _member(
-    estimator: Any,
-    model: Model,
-    checked: CheckedData,
-    mode: FitMode,
-    extras: Extras,
-    start: Start,
-) -> Member:
+def _member(request: _Request, model: Model, start: Start) -> Member:
     """Return the network with the rows, the weights and the noise of its training."""
-    choices, data, rng = model.choices, checked.data, start.rng
-    rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
+    estimator, mode = request.estimator, request.mode
+    choices, data, rng = model.choices, request.checked.data, start.rng
+    rows, held_out = _hold_out(request, choices, rng)
     noise = _noise(choices, rng)
     if mode.continuing and noise is not None:
         noise, rng = start.later.generators(noise, rng, estimator.random_state, estimator.t_)
     validate = None if held_out is None else _validation(estimator, model, held_out)
-    n_samples, weight = len(rows), checked.weight
+    n_samples, weight = len(rows), request.checked.weight
     if data.is_at_hand and not mode.incremental:
         # Comparing rows takes longer than a single epoch.
         rows, weight = _rows_of_batches(choices, data, rows, weight)
@@ -269,12 +278,13 @@ def _member(
     return member
 
 
-def _choices_for(estimator: Any, checked: CheckedData, mode: FitMode, cached: Cache) -> Choices:
+def _choices_for(request: _Request) -> Choices:
     """Resolve the parameters, and those parts of the wiring that depend on the data."""
+    estimator, checked = request.estimator, request.checked
     n_rows = checked.data.n_rows if checked.fold is None else len(checked.fold.train)
     # Nothing but a `max_iter` that is no number depends on the rows.
     key = "choices", None if is_number(estimator.max_iter) else n_rows
-    choices = cached(key, lambda: _choose(estimator, mode, n_rows))
+    choices = request.cached(key, lambda: _choose(estimator, request.mode, n_rows))
     found: dict[str, Any] = {}
     if choices.wiring.n_networks is not None:
         found["link"] = checked.target.link_name
@@ -296,11 +306,10 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
 
 
 def _common_start(
-    draw: Callable[[np.random.RandomState], Floats],
-    estimator: Any,
+    request: _Request,
     choices: Choices,
     network: Network,
-    cached: Cache,
+    draw: Callable[[np.random.RandomState], Floats],
 ) -> Start | None:
     """Return a start that is drawn once for all fits with the same parameters, if there is one.
 
@@ -308,8 +317,9 @@ def _common_start(
     is drawn from it before training, the generator is shared, too: making one takes as long as
     several steps of a small network.
     """
+    estimator = request.estimator
     depends_on_rows = choices.initializer.n_rows > 0 or network.looks_at_rows
-    if cached is uncached or depends_on_rows or not isinstance(estimator.random_state, int):
+    if request.cached is uncached or depends_on_rows or not isinstance(estimator.random_state, int):
         return None
 
     def begin() -> tuple[Floats, np.random.RandomState]:
@@ -317,7 +327,7 @@ def _common_start(
         return draw(rng), rng
 
     shape = network.n_inputs, network.n_outputs
-    parameters, rng = cached(("start", *shape), begin, before_steps=True)
+    parameters, rng = request.cached(("start", *shape), begin, before_steps=True)
     draws_more = choices.stopping is not None or choices.wiring.is_noisy
     own = same_generator(rng) if draws_more else rng
     return Start(parameters.copy(), Progress(), estimator._later, own)
@@ -345,30 +355,23 @@ def _check_room(choices: Choices, target: Target, n_rows: int) -> None:
         raise TooLargeError(reason)
 
 
-def _network_for(
-    estimator: Any,
-    checked: CheckedData,
-    choices: Choices,
-    mode: FitMode,
-    extras: Extras,
-    cached: Cache,
-) -> Network:
+def _network_for(request: _Request, choices: Choices) -> Network:
+    checked = request.checked
     n_outputs = checked.data.targets.n_outputs * checked.target.loss.outputs_per_target
-    if mode.continuing:
-        return _network_to_go_on_with(estimator, choices, n_outputs, extras)
+    if request.mode.continuing:
+        return _network_to_go_on_with(request, choices, n_outputs)
     shape = checked.data.X.shape[1], n_outputs
-    return cached(
+    return request.cached(
         ("network", *shape),
-        lambda: estimator._build_network(choices.wiring, *shape),
+        lambda: request.estimator._build_network(choices.wiring, *shape),
         before_steps=True,
     )
 
 
-def _network_to_go_on_with(
-    estimator: Any, choices: Choices, n_outputs: int, extras: Extras
-) -> Network:
+def _network_to_go_on_with(request: _Request, choices: Choices, n_outputs: int) -> Network:
     """Wire the network again for the weights of the earlier fit; activations may change."""
-    if extras.gives_start:
+    estimator = request.estimator
+    if request.extras.gives_start:
         raise ValueError(
             "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
             " on with the weights of the earlier fit."
@@ -388,22 +391,20 @@ def _network_to_go_on_with(
     return network
 
 
-def _start_from_earlier(estimator: Any, target: Target, network: Network, mode: FitMode) -> Start:
+def _start_from_earlier(request: _Request, network: Network) -> Start:
+    estimator, target = request.estimator, request.checked.target
     fitted = fitted_network(estimator)
     later = estimator._later.in_units_of(target, fitted.target, network)
     parameters = later.parameters(fitted, target, network)
     rng = generator_of(estimator.random_state)
-    return Start(parameters, progress_so_far(estimator, mode), later, rng)
+    return Start(parameters, progress_so_far(estimator, request.mode), later, rng)
 
 
 def _hold_out(
-    estimator: Any,
-    choices: Choices,
-    checked: CheckedData,
-    extras: Extras,
-    rng: np.random.RandomState,
+    request: _Request, choices: Choices, rng: np.random.RandomState
 ) -> tuple[Integers, HeldOut | None]:
     """Return the rows to train on, and those to validate on."""
+    estimator, checked, extras = request.estimator, request.checked, request.extras
     data, weight = checked.data, checked.weight
     if checked.fold is not None:
         return checked.fold.train, checked.held_out
