@@ -50,7 +50,7 @@ def _train_stochastic(
     if not member.is_over:
         stack, put_back = _stack_of(run, incremental=incremental, make_stack=make_stack)
         try:
-            with suited_threads(run.batch_rows * run.model.network.largest_product):
+            with suited_threads(stack.largest_product):
                 # Stacks of other kinds may read what reports write into the member.
                 tells_all = make_stack is not None or listener.listens
                 _run_epochs(run, stack, listener, incremental=incremental, tells_all=tells_all)

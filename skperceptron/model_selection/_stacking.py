@@ -462,27 +462,30 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     ordered = [prepared for prepared in ordered if prepared.fit.error is None]
     if not ordered:
         return
-    members = [prepared.member for prepared in ordered]
-    network = Network.stacked([prepared.network for prepared in ordered], common.unify)
-    batch_size = ordered[0].batch_rows() or len(members[0].rows)
-    largest_product = batch_size * network.largest_product
-    n_steps = sum(m.recipe.max_iter * math.ceil(len(m.rows) / batch_size) for m in members)
-    stack = Stack(
-        network,
-        members,
-        [prepared.run.data for prepared in ordered],
-        batch_size,
-        ordered[0].run.model.dtype,
-        team=suited_team(largest_product, len(members), n_steps),
-    )
+    stack = _stack_of(ordered, common)
     try:
-        with suited_threads(largest_product):
+        with suited_threads(stack.largest_product):
             for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)
                     _retire_failed(stack, ordered)
     except KeyboardInterrupt:
         _cut_short(stack, ordered, order)
+
+
+def _stack_of(ordered: list[_Prepared], common: Common) -> Stack:
+    members = [prepared.member for prepared in ordered]
+    network = Network.stacked([prepared.network for prepared in ordered], common.unify)
+    batch_size = ordered[0].batch_rows() or len(members[0].rows)
+    n_steps = sum(m.recipe.max_iter * math.ceil(len(m.rows) / batch_size) for m in members)
+    return Stack(
+        network,
+        members,
+        [prepared.run.data for prepared in ordered],
+        batch_size,
+        ordered[0].run.model.dtype,
+        team=suited_team(batch_size * network.largest_product, len(members), n_steps),
+    )
 
 
 def _progress_of(ordered: list[_Prepared], order: Order) -> StackProgress | None:

@@ -95,6 +95,11 @@ class Stack:
         """The parameters of the members in training, (K, P)."""
         return self.vectors.parameters
 
+    @property
+    def largest_product(self) -> int:
+        """Multiply-adds of the largest product of a step."""
+        return self.batch_size * self.network.largest_product
+
     def _n_epochs_left(self) -> int:
         return max(member.recipe.max_iter - member.n_iter for member in self.members)
 
