@@ -70,6 +70,14 @@ else:
             os.close(descriptor)
 
 
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Tell whether a path leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def locked(descriptor: int) -> Iterator[None]:
     """Hold the lock of a file that is open for appending; wait for others that hold it."""
@@ -100,10 +108,9 @@ class FileLock:
                 if not _take(descriptor):
                     return False
                 # The previous holder may have removed the file after it was opened here.
-                with suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
-                        self._descriptor = descriptor
-                        return True
+                if _is_at(descriptor, self._path):
+                    self._descriptor = descriptor
+                    return True
             finally:
                 # After an error or Ctrl-C, too: nobody could release the lock.
                 if self._descriptor is None:
