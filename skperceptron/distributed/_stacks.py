@@ -20,6 +20,8 @@ from ._cluster import Cluster
 class _StackOnCluster(Stack):
     """Base of both stacks of a single member."""
 
+    reads_members = True
+
     def __init__(
         self,
         network: Network,

@@ -51,9 +51,7 @@ def _train_stochastic(
         stack, put_back = _stack_of(run, incremental=incremental, make_stack=make_stack)
         try:
             with suited_threads(stack.largest_product):
-                # Stacks of other kinds may read what reports write into the member.
-                tells_all = make_stack is not None or listener.listens
-                _run_epochs(run, stack, listener, incremental=incremental, tells_all=tells_all)
+                _run_epochs(run, stack, listener, incremental=incremental)
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
         stack.retire(range(len(stack.members)))
@@ -95,14 +93,12 @@ def _put_nothing_back() -> None:
     """Do nothing: the stack is not used again."""
 
 
-def _run_epochs(
-    run: Run, stack: Stack, listener: Listener, *, incremental: bool, tells_all: bool
-) -> None:
+def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
     member = run.member
     speaker = VerboseOutput(run, incremental=incremental) if run.estimator.verbose else None
     # An incremental step is a single epoch, which is reported.
-    tells_all = tells_all or incremental or speaker is not None
-    reports = epochs(stack, stop_when_exhausted=not incremental, tells_all=tells_all)
+    is_heard = incremental or listener.listens or speaker is not None
+    reports = epochs(stack, tells_all=is_heard or stack.reads_members)
 
     def fitted() -> dict[str, Any]:
         _publish(stack)

@@ -31,27 +31,23 @@ class EpochReport(NamedTuple):
     verdict: Verdict
 
 
-def epochs(
-    stack: Stack, stop_when_exhausted: bool = True, tells_all: bool = True
-) -> Iterator[list[EpochReport]]:
+def epochs(stack: Stack, tells_all: bool = True) -> Iterator[list[EpochReport]]:
     """Train a stack until every member has stopped; yield a report for each that was in training.
 
-    Members that stop leave the stack; each then holds its trained parameters. Without
-    ``stop_when_exhausted``, the caller of a single epoch (``partial_fit``) counts epochs itself.
-    Without ``tells_all``, the reports of epochs that only change losses and parameters are skipped,
-    which saves time; members get these losses at a later epoch.
+    Members that stop leave the stack; each then holds its trained parameters. Those of a brief
+    stack have no limits of epochs and time, which the caller of single epochs (``partial_fit``)
+    counts itself. Without ``tells_all``, the reports of epochs that only change losses and
+    parameters are skipped, which saves time; members get these losses at a later epoch.
     """
     quiet = None if tells_all else QuietEpochs(stack)
     try:
-        yield from _epochs(stack, stop_when_exhausted, quiet)
+        yield from _epochs(stack, quiet)
     finally:
         if quiet is not None:
             quiet.settle()
 
 
-def _epochs(
-    stack: Stack, stop_when_exhausted: bool, quiet: QuietEpochs | None
-) -> Iterator[list[EpochReport]]:
+def _epochs(stack: Stack, quiet: QuietEpochs | None) -> Iterator[list[EpochReport]]:
     began = monotonic()
     while stack.members:
         losses = stack.run_epoch() if quiet is None else quiet.run()
@@ -64,7 +60,7 @@ def _epochs(
         outcomes = stack.validated(
             [k for k, member in enumerate(stack.members) if finite[k] and member.validates_next]
         )
-        seconds = monotonic() - began if stop_when_exhausted else None
+        seconds = None if stack.is_brief else monotonic() - began
         reports = [
             _assess(stack, k, loss, finite[k], outcomes.get(k), seconds)
             for k, loss in enumerate(losses.tolist())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from copy import deepcopy
+from typing import ClassVar
 
 import numpy as np
 
@@ -62,7 +63,11 @@ class Stack:
         The members that are still in training.
     vectors : Vectors
         What they have learned.
+    reads_members : bool
+        Whether an epoch reads what the reports of earlier ones have written into the members.
     """
+
+    reads_members: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -86,6 +91,7 @@ class Stack:
         self.batch_size = batch_size
         self.dtype = dtype
         self.vectors = Vectors.of_members(members, dtype)
+        self.is_brief = is_brief
         self._team = team
         n_epochs = self._n_epochs_left()
         self._bind(Ahead(0, math.inf) if is_brief else Ahead(n_epochs, n_epochs))
