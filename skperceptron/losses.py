@@ -196,6 +196,17 @@ class Loss(Component):
         """
         raise NotImplementedError
 
+    def losses_of_rows(self, raw: Floats, y: Floats) -> Floats:
+        """Return what ``losses`` does; raises ValueError if that is not a number for each row."""
+        found = self.losses(raw, y)
+        if np.shape(found) != raw.shape[:-1]:
+            raise ValueError(
+                f"{type(self).__name__}.losses must return one loss for each row, of the shape"
+                f" {raw.shape[:-1]} for raw predictions of the shape {raw.shape}, got the shape"
+                f" {np.shape(found)}."
+            )
+        return found
+
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         """Write the gradient of each row's loss with respect to ``raw`` into ``out``.
 
@@ -289,20 +300,8 @@ class Loss(Component):
         if gradient is not None:
             scratch = raw.copy()
             self.gradient(scratch, y, gradient, np.empty_like(raw))
-        means = np.average(losses_of_rows(self, raw, y), axis=1, weights=sample_weight)
+        means = np.average(self.losses_of_rows(raw, y), axis=1, weights=sample_weight)
         return means / raw.shape[2] if self.averages_outputs else means
-
-
-def losses_of_rows(loss: Loss, raw: Floats, y: Floats) -> Floats:
-    """Return the loss of each row; anything else, such as the mean, would be taken for it."""
-    found = loss.losses(raw, y)
-    if np.shape(found) != raw.shape[:-1]:
-        raise ValueError(
-            f"{type(loss).__name__}.losses must return one loss for each row, of the shape"
-            f" {raw.shape[:-1]} for raw predictions of the shape {raw.shape}, got the shape"
-            f" {np.shape(found)}."
-        )
-    return found
 
 
 class _LikeScikitLearn(Loss):

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
-from ..losses import losses_of_rows
 from ..training import Member, Recipe, TrainingSet
 from ..training.groups import Groups
 from ..training.plan import Plan
@@ -111,5 +110,5 @@ class _Portion:
             self._bound.announce(0)
         for call in self._calls:
             call()
-        losses = losses_of_rows(self._loss, window.raw[0, :n_rows], window.y[0, :n_rows])
+        losses = self._loss.losses_of_rows(window.raw[0, :n_rows], window.y[0, :n_rows])
         return float(np.dot(losses, factor))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, runs
-from ..losses import losses_of_rows
 from .data import TrainingSet
 from .member import Recipe
 from .row_weights import RowWeights
@@ -98,7 +97,7 @@ class Window:
             if self.notes is not None and loss.n_notes:
                 losses[k] = loss.noted_losses(raw, y, self.notes[k, :n_rows, : loss.n_notes])
             else:
-                losses[k] = losses_of_rows(loss, raw, y)
+                losses[k] = loss.losses_of_rows(raw, y)
         self._weights.leave_out(losses, shares)
         return np.einsum("kn,kn->k", losses, shares)
 
