@@ -228,6 +228,10 @@ class Predictors:
         self._are_shared = are_shared
         self._resting: dict[np.dtype, list[tuple[Sequence[Any], Predictor]]] = {}
 
+    def clear(self) -> None:
+        """Drop the predictors with their buffers: the next prediction makes another."""
+        self._resting.clear()
+
     def __reduce__(self) -> tuple[type[Predictors], tuple[bool]]:
         return Predictors, (self._are_shared,)
 

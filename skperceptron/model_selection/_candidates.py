@@ -135,12 +135,14 @@ class FittedMember:
     def judged(cls, estimator: Any, X: Any, method: str) -> FittedMember:
         """Return a member with the predictions of one of its estimator's methods for X.
 
-        State that only further training would need is dropped.
+        State that only further training would need is dropped, and so are buffers.
         """
         network = last_step(estimator)
         if isinstance(network, BaseMultilayerPerceptron):
             forget_steps(network)
         predicted = getattr(estimator, method)(X)
+        if isinstance(network, BaseMultilayerPerceptron):
+            network._fitted.predictors.clear()
         return cls(estimator, predicted, predicted)
 
 

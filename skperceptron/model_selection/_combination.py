@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
@@ -35,8 +36,22 @@ TEMPERATURES = (1 / 3, 3.0)
 #: ones so much weight that the log loss was .072 (geometric mean); with 3 in total it was .060.
 PSEUDO_COUNTS = 3.0
 
+#: Numbers that are processed at a time.
+BLOCK = 2**17
+
 #: Smaller probabilities are raised to this one before their logarithm is taken.
 LEAST_PROBABILITY = 1e-30
+
+
+def blocks_of(n_rows: int, width: int) -> list[slice]:
+    """Cut rows of so many numbers into blocks of nearly equal size, each of about 1 MB.
+
+    Intermediate results of a block stay in the cache. No block has a single row, of which NumPy
+    adds the numbers in another order, unless it is the only one.
+    """
+    n_blocks = max(1, min(n_rows // 2, n_rows * width // BLOCK))
+    ends = [i * n_rows // n_blocks for i in range(n_blocks + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def log_of(probabilities: Floats) -> Floats:
@@ -72,16 +87,17 @@ def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Flo
     true = (
         logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
     )
-    powers = np.empty_like(logits)
+    blocks, of_rows = blocks_of(len(truth), len(logits)), np.empty(len(truth))
     share = sample_weight / sample_weight.sum()
 
     def loss(log_temperature: float) -> float:
         inverse = np.exp(-log_temperature)
-        np.multiply(logits, inverse, out=powers)
-        np.exp(powers, out=powers)
-        of_rows = powers.sum(axis=0)
+        for rows in blocks:
+            powers = logits[:, rows] * inverse
+            np.exp(powers, out=powers)
+            powers.sum(axis=0, out=of_rows[rows])
         np.log(of_rows, out=of_rows)
-        of_rows -= true * inverse
+        np.subtract(of_rows, true * inverse, out=of_rows)
         return float(share @ of_rows)
 
     # The loss is convex in 1 / temperature, so that it has no other minimum.
@@ -244,8 +260,9 @@ def blend_of_probabilities(
     weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
     if not rules.calibrate:
         return Blend(weights, 1.0)
-    logits = log_of(np.tensordot(weights, probabilities, axes=1)).reshape(-1, n_classes)
-    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
+    del of_truth, likelihoods
+    mean = np.tensordot(weights, probabilities, axes=1).reshape(-1, n_classes)
+    return Blend(weights, fit_temperature(log_of(mean), codes.ravel(), weight))
 
 
 def blend_to_distributions(

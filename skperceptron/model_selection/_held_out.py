@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..engine.arrays import Booleans, Floats, Integers
 from ._candidates import FittedMember
-from ._combination import Blend, BlendRules
+from ._combination import Blend, BlendRules, blocks_of
 from ._outputs import Output
 
 #: A split: rows to train on, rows that are held out.
@@ -28,8 +29,6 @@ class HeldOutRows:
     Attributes
     ----------
     tests : sequence of ndarray of int
-    rows : ndarray of shape (R,)
-        All of them, split by split.
     known : ndarray of shape (N,)
         Those that were held out at least once, in ascending order, without repetition.
     groups : ndarray of shape (N,)
@@ -38,7 +37,6 @@ class HeldOutRows:
 
     def __init__(self, tests: Sequence[Integers]) -> None:
         self.tests = tests
-        self.rows = np.concatenate(tests)
         counts = np.bincount(self.rows)
         self.known = np.flatnonzero(counts)
         # Half as long as usual: there may be many millions.
@@ -50,21 +48,40 @@ class HeldOutRows:
         self.groups = of_predictions[self._order[self._starts]]
 
     @property
+    def rows(self) -> Integers:
+        """All rows, split by split, (R,)."""
+        return np.concatenate(self.tests)
+
+    @property
     def _starts(self) -> Integers:
         """Where the predictions of each known row begin in their order."""
         return np.cumsum(self._counts, dtype=np.intp) - self._counts
 
-    def averages(self, values: Floats) -> Floats:
-        """Return the mean over all predictions of each known row, (A, R, ...) to (A, N, ...)."""
-        if len(self.known) == len(self.rows):
-            return values[:, self._order]
-        sums = np.add.reduceat(values[:, self._order], self._starts, axis=1)
-        return sums / self._counts.reshape(-1, *[1] * (values.ndim - 2))
+    def averages(self, values: Floats, of: Callable[[Floats], Floats] | None = None) -> Floats:
+        """Return the mean over all predictions of each known row, (A, R, ...) to (A, N, ...).
+
+        With ``of``, it is the mean of what this function returns for each prediction.
+        """
+        averages = np.empty((len(values), len(self.known), *values.shape[2:]))
+        starts = np.append(self._starts, len(self._order))
+        for rows in blocks_of(len(self.known), values[0, 0].size):
+            first, last = starts[rows.start], starts[rows.stop]
+            part = values[:, self._order[first:last]]
+            if of is not None:
+                part = of(part)
+            if len(self.known) < len(self._order):
+                part = np.add.reduceat(part, starts[rows] - first, axis=1)
+                part /= self._counts[rows].reshape(-1, *[1] * (values.ndim - 2))
+            averages[:, rows] = part
+        return averages
+
+    def of_predictions(self, values: Any) -> Any:
+        """Return what belongs to the row of each prediction, (N, ...) to (R, ...)."""
+        return values[np.searchsorted(self.known, self.rows)]
 
     def shares(self, sample_weight: Floats) -> Floats:
         """Return the weight of each prediction, (R,): those of a row share its weight, (N,)."""
-        place = np.searchsorted(self.known, self.rows)
-        return (sample_weight / self._counts)[place]
+        return self.of_predictions(sample_weight / self._counts)
 
 
 def blended_without_own_fold(
@@ -135,7 +152,8 @@ def combined(
         )
     # Scaled to the mean 1, so that a pseudo-count equals a row, whatever the scale of weights.
     weight = weight / weight[weight > 0].mean()
-    truth = truth[held.known]
+    if len(held.known) < n_rows:
+        truth = truth[held.known]
     temperatures, blend, blended, honest = _learned(output, members, held, truth, weight, rules)
     score, loss = output.judged(blended, truth, weight)
 
@@ -191,16 +209,18 @@ def _judged(
     temperatures = np.ones(len(members))
 
     def keep(values: Floats, arm: int, kind: int) -> None:
-        values = held.averages(output.tempered(values, temperatures[arm])[np.newaxis])[0]
+        tempered = partial(output.tempered, temperature=temperatures[arm])
+        (averages,) = held.averages(values[np.newaxis], tempered)
         if len(found) == kind:
-            found.append(np.empty((len(members), *values.shape)))
-        found[kind][arm] = values
+            found.append(np.empty((len(members), *averages.shape)))
+        found[kind][arm] = averages
 
     for arm, of_arm in enumerate(members):
         values = _joined(output, of_arm, [member.held_out for member in of_arm])
         if rules.calibrate:
-            of_rows = np.searchsorted(held.known, held.rows)
-            temperatures[arm] = output.temperature(values, truth[of_rows], held.shares(weight))
+            true, shares = held.of_predictions(truth), held.shares(weight)
+            temperatures[arm] = output.temperature(values, true, shares)
+            del true, shares
         keep(values, arm, 0)
         if not np.isfinite(found[0][arm]).all():
             raise ValueError(f"Arm {arm} predicts NaN or infinity for rows that are held out.")

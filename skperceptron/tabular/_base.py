@@ -220,6 +220,8 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
         arms = self._arms(numbers, y, sample_weight)
         if sparse.issparse(numbers):
             self._refuse_sparse(arms)
+        # No longer needed: there is a code for each row.
+        del codes
         seed = int(rng.randint(np.iinfo(np.int32).max))
         network = self._network(batch, n_epochs)
         _check_names(arms, network)
