@@ -261,8 +261,8 @@ def blend_of_probabilities(
     if not rules.calibrate:
         return Blend(weights, 1.0)
     del of_truth, likelihoods
-    mean = np.tensordot(weights, probabilities, axes=1).reshape(-1, n_classes)
-    return Blend(weights, fit_temperature(log_of(mean), codes.ravel(), weight))
+    logits = log_of(np.tensordot(weights, probabilities, axes=1).reshape(-1, n_classes))
+    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
 
 
 def blend_to_distributions(

@@ -1,11 +1,14 @@
 """Temperatures and weights, compared with those that other methods find at the same minimum."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
+from skperceptron.model_selection._candidates import FittedMember
 from skperceptron.model_selection._combination import (
     TEMPERATURES,
     Blend,
@@ -21,7 +24,12 @@ from skperceptron.model_selection._combination import (
     nnls_weights,
     tempered,
 )
-from skperceptron.model_selection._held_out import HeldOutRows, blended_without_own_fold
+from skperceptron.model_selection._held_out import (
+    HeldOutRows,
+    blended_without_own_fold,
+    combined,
+)
+from skperceptron.model_selection._outputs import ProbabilityOutput
 
 RNG = np.random.RandomState(0)
 
@@ -235,6 +243,22 @@ def test_rows_are_counted_once_however_often_they_are_held_out():
     assert_allclose(held.shares(np.array([3.0, 1, 2])), [2, 1, 1, 1, 1])
     once = HeldOutRows([np.array([2, 0]), np.array([1])])
     assert_array_equal(once.averages(np.array([[2.0, 0, 1]])), [[0, 1, 2]])
+
+
+def test_few_copies_of_the_predictions_are_made_to_combine_them(peak_of):
+    n_rows, n_arms, classes = 2**16, 3, np.arange(4)
+    rng = np.random.RandomState(0)
+    splits = [(np.empty(0, int), test) for test in np.split(rng.permutation(n_rows), 4)]
+    probabilities = rng.dirichlet(np.ones(4), n_rows)
+    codes = rng.randint(4, size=(n_rows, 1))
+
+    def combine():
+        network = SimpleNamespace(classes_=classes)
+        held_out = [probabilities[test] for _, test in splits]
+        arms = [[FittedMember(network, p, p) for p in held_out] for _ in range(n_arms)]
+        combined(ProbabilityOutput(classes), arms, splits, codes, None, BlendRules())
+
+    assert peak_of(combine) < 6 * n_arms * probabilities.nbytes
 
 
 def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():

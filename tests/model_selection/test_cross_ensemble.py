@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -105,6 +106,22 @@ def test_all_members_are_one_stack(monkeypatch):
     monkeypatch.setattr(stacking, "Stack", spied)
     classifier(SCALED, SCALED_ARMS).fit(X, Y)
     assert sizes == [8]
+
+
+def test_networks_that_hold_out_the_same_rows_share_what_is_made_of_them(monkeypatch):
+    n_calls = Counter()
+
+    def counted(*arguments):
+        n_calls["check_fold"] += 1
+        return check_fold(*arguments)
+
+    check_fold = stacking.check_fold
+    monkeypatch.setattr(stacking, "check_fold", counted)
+    X, y = load_iris(return_X_y=True)
+    network = MLPSoftmaxClassifier((4,), max_iter=2)
+    arms = {"numeric_embedding": [None, "plr"], "alpha": [0, 1]}
+    StackedCrossEnsembleClassifier(network, arms, cv=3, random_state=0).fit(X, y)
+    assert n_calls["check_fold"] == 3
 
 
 def test_probabilities_are_the_tempered_mixture_of_tempered_arms():
