@@ -95,9 +95,9 @@ def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Flo
         for rows in blocks:
             powers = logits[:, rows] * inverse
             np.exp(powers, out=powers)
-            powers.sum(axis=0, out=of_rows[rows])
-        np.log(of_rows, out=of_rows)
-        np.subtract(of_rows, true * inverse, out=of_rows)
+            total = powers.sum(axis=0, out=of_rows[rows])
+            np.log(total, out=total)
+            total -= true[rows] * inverse
         return float(share @ of_rows)
 
     # The loss is convex in 1 / temperature, so that it has no other minimum.
@@ -246,6 +246,11 @@ class Blend:
         return mean if self.temperature is None else tempered(log_of(mean), self.temperature)
 
 
+def of_labels(sample_weight: Floats, n_labels: int) -> Floats:
+    """Return the weight of each label of each row, (N L,); not copied if a row has a single one."""
+    return sample_weight if n_labels == 1 else np.repeat(sample_weight, n_labels)
+
+
 def blend_of_probabilities(
     probabilities: Floats, codes: Integers, sample_weight: Floats, *, rules: BlendRules
 ) -> Blend:
@@ -254,7 +259,7 @@ def blend_of_probabilities(
     L is the number of labels of a row, or 1 if classes exclude each other.
     """
     n_arms, n_rows, n_labels, n_classes = probabilities.shape
-    weight = np.repeat(sample_weight, n_labels)
+    weight = of_labels(sample_weight, n_labels)
     of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
     likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
     weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
@@ -299,5 +304,5 @@ def blend_of_means(
     deviation = Moments.of(y, sample_weight).deviation
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
-    weight = np.repeat(sample_weight, n_columns)
+    weight = of_labels(sample_weight, n_columns)
     return Blend(rules.weights(errors, mean_square, nnls_weights, weight))

@@ -32,6 +32,7 @@ from ._combination import (
     blend_to_distributions,
     fit_temperature,
     log_of,
+    of_labels,
     tempered,
 )
 
@@ -94,7 +95,7 @@ class ProbabilityOutput:
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
         _, n_labels, n_classes = predictions.shape
-        weight = np.repeat(sample_weight, n_labels)
+        weight = of_labels(sample_weight, n_labels)
         return fit_temperature(log_of(predictions.reshape(-1, n_classes)), truth.ravel(), weight)
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
