@@ -42,16 +42,21 @@ def embedded(model, x):
     return np.concatenate([mixed, x[:, :, np.newaxis]], axis=2).reshape(len(x), -1)
 
 
+def assert_predicts(model, rows, first):
+    """Check predictions of some rows against the formula, given what the first layer reads."""
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}
+    expected = np.hstack(last[model.skip_connections]) @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(rows), expected[:, 0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("skips", ["none", "linear", "dense"])
 def test_prediction_is_the_formula(solver, skips):
     model = make(Periodic(5, 2, 0.7), feature_scale=True, solver=solver, skip_connections=skips)
     model.fit(X, Y)
     first = embedded(model, X) * model.feature_scales_[0]
-    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
-    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}[skips]
-    expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, X, first)
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 5), (3, 5, 2), (3, 2)]
 
 
@@ -61,9 +66,7 @@ def test_rectified_waves_are_the_formula():
     angles = 2 * np.pi * X[:, :, np.newaxis] * w
     waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=2)
     first = np.maximum(np.einsum("ndf,dfw->ndw", waves, mixing) + shift, 0).reshape(len(X), -1)
-    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
-    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, X, first)
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 10, 2), (3, 2)]
 
 
@@ -79,10 +82,7 @@ def test_only_chosen_columns_are_embedded(columns, scales, skips):
     assert first.shape == (len(X), 3 * len(chosen) + len(others))
     if scales:
         first = first * model.feature_scales_[0]
-    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
-    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}[skips]
-    expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, X, first)
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(X), model.predict(X))
 
@@ -96,9 +96,7 @@ def test_other_columns_may_hold_categories(options):
     first = np.hstack([*numbers, model.embeddings_[0][np.arange(120) % 4]])
     if options.get("feature_scale"):
         first = first * model.feature_scales_[0]
-    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
-    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(codes), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, codes, first)
 
 
 def test_gradients_reach_embedded_and_other_columns():
@@ -150,9 +148,7 @@ def test_places_in_bins_are_the_formula():
     model = make(PiecewiseLinear(5)).fit(X, Y)
     slopes, shifts = model.numeric_embeddings_
     places = np.clip(X[:, :, np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
-    hidden = np.maximum(np.hstack([places, X]) @ model.coefs_[0] + model.intercepts_[0], 0)
-    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, X, np.hstack([places, X]))
     assert slopes.shape == shifts.shape == (3, 5)
 
 
@@ -179,10 +175,7 @@ def test_bins_of_chosen_columns_start_from_their_rows():
     for kept, start in zip((slopes, shifts), starts, strict=True):
         assert_array_equal(kept, start)
     places = np.clip(X[:, [0, 2], np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
-    first = np.hstack([places, X[:, [0, 2, 1]]])
-    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
-    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
-    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert_predicts(model, X, np.hstack([places, X[:, [0, 2, 1]]]))
 
 
 @pytest.mark.parametrize("initializer", ["scikit-learn", "unit_variance"])

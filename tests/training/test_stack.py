@@ -507,21 +507,6 @@ def test_batch_in_which_no_row_counts_moves_nothing():
     assert_array_equal(stack.parameters[0], start)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=False), Adam()], ids=repr)
-@pytest.mark.parametrize("chunk", [1, 7, 50])
-def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
-    network = mixed_network(3)
-
-    def parameters():
-        members = [make_member(k, network, optimizer=optimizer, alpha=0.3 * k) for k in range(3)]
-        train(network, members, make_data())
-        return np.stack([m.parameters for m in members])
-
-    expected = parameters()
-    monkeypatch.setattr(update_module, "CHUNK", chunk)
-    assert_array_equal(parameters(), expected)
-
-
 @pytest.mark.parametrize("limit", [np.inf, 0.05])
 @pytest.mark.parametrize("chunk", [50, 2**16])
 @pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW(), NAdam(), Lion()], ids=repr)
