@@ -9,9 +9,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.engine import prediction
 from skperceptron.estimators.choices import FLOAT32_FROM
-from skperceptron.training import lbfgs
 
 N, D = 90, 8
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
@@ -222,30 +220,6 @@ def test_single_rows_and_batches_agree(cls, form, of_x, tolerance):
         assert_allclose(single, expected[:40], rtol=tolerance, atol=tolerance, err_msg=name)
         permuted = getattr(estimator, name)(rows[::-1])
         assert_allclose(permuted[::-1], expected, rtol=tolerance, atol=tolerance, err_msg=name)
-
-
-@EVERY_ESTIMATOR
-@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
-@pytest.mark.parametrize("block", [1, 100, 1780, 10**9])
-def test_blocks_of_any_size_give_the_same_predictions(monkeypatch, cls, form, block):
-    estimator = make(cls, hidden_layer_sizes=(20,)).fit(X, Y)
-    expected = outputs(estimator, form(X))
-    monkeypatch.setattr(prediction, "BLOCK", block)
-    for name, output in outputs(estimator, form(X)).items():
-        assert_allclose(output, expected[name], rtol=1e-12, atol=1e-13)
-
-
-@EVERY_ESTIMATOR
-@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("block", [80, 333])
-def test_blocks_of_any_size_give_the_same_lbfgs_fit(monkeypatch, cls, form, block, weighted):
-    options = {"solver": "lbfgs", "max_iter": 8, "activation": "tanh"}
-    sample_weight = np.arange(N) % 3 if weighted else None
-    expected = make(cls, **options).fit(form(X), Y, sample_weight)
-    monkeypatch.setattr(lbfgs, "BLOCK", block)
-    found = make(cls, **options).fit(form(X), Y, sample_weight)
-    assert_allclose(raw(found, X), raw(expected, X), rtol=1e-7, atol=1e-8)
 
 
 # Forms of X.

@@ -4,6 +4,7 @@ The results of a tool are compared with those of the same steps done by hand.
 """
 
 import pickle
+from itertools import product
 
 import joblib
 import numpy as np
@@ -17,7 +18,6 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, get_scorer, r2_score
 from sklearn.model_selection import (
@@ -341,9 +341,17 @@ LABEL_TYPES = {
 }
 
 
+LABELLED = [
+    (RosenblattPerceptron, {}),
+    *product(
+        [MLPBinaryClassifier, MLPSoftmaxClassifier],
+        [{}, {"early_stopping": True}, {"solver": "lbfgs"}],
+    ),
+]
+
+
 @pytest.mark.parametrize("labels", LABEL_TYPES)
-@pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPSoftmaxClassifier])
-@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=repr)
+@pytest.mark.parametrize(("cls", "options"), LABELLED, ids=repr)
 def test_labels_of_any_type_give_the_same_model(cls, options, labels):
     y = LABEL_TYPES[labels](LABELS)
     expected = make(cls, **options).fit(X, LABELS)
@@ -353,15 +361,6 @@ def test_labels_of_any_type_give_the_same_model(cls, options, labels):
     assert_array_equal(model.predict(X), np.asarray(model.classes_)[expected.predict(X)])
     assert model.predict(X).dtype == np.asarray(y).dtype
     assert model.score(X, y) == expected.score(X, LABELS)
-
-
-@pytest.mark.parametrize("labels", LABEL_TYPES)
-def test_labels_of_any_type_give_the_same_perceptron(labels):
-    y = LABEL_TYPES[labels](LABELS)
-    expected = make(RosenblattPerceptron).fit(X, LABELS)
-    model = make(RosenblattPerceptron).fit(X, y)
-    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
-    assert_array_equal(model.predict(X), np.unique(y)[expected.predict(X)])
 
 
 def test_data_frame_categories_are_labels(pd):
@@ -525,13 +524,6 @@ def test_bagging_and_stacking_train_on_their_samples():
     assert_allclose(bag.predict(X), np.mean(each, axis=0), rtol=1e-12)
     members = [("mlp", make(MLPRegressor, max_iter=40)), ("linear", LinearRegression())]
     assert StackingRegressor(members, cv=3).fit(X, NUMBERS).score(X, NUMBERS) > 0.3
-
-
-def test_permutation_importance_finds_the_column_that_matters():
-    y = (X[:, 3] > 0).astype(int)
-    model = make(MLPBinaryClassifier, max_iter=60).fit(X, y)
-    result = permutation_importance(model, X, y, n_repeats=3, random_state=0)
-    assert result.importances_mean.argmax() == 3
 
 
 # Representations.

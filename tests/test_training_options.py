@@ -244,11 +244,12 @@ def test_neuron_with_an_elastic_net_is_scikit_learns_logistic_regression():
     assert_allclose(network.coefs_[0].ravel(), theirs.coef_.ravel(), atol=2e-3)
 
 
+@pytest.mark.parametrize("solver", ["lbfgs", LBFGS()], ids=repr)
 @EVERY_ESTIMATOR
-def test_lbfgs_object_refuses_what_is_not_smooth(cls):
+def test_lbfgs_refuses_what_is_not_smooth(cls, solver):
     for bad in ({"l1_ratio": 0.5}, {"max_grad_norm": 1.0}):
-        with pytest.raises(ValueError, match=r"LBFGS.* needs a smooth objective"):
-            make(cls, solver=LBFGS(), **bad).fit(X, Y)
+        with pytest.raises(ValueError, match=r"(?i)lbfgs.* needs a smooth objective"):
+            make(cls, solver=solver, **bad).fit(X, Y)
 
 
 # Initial weights.

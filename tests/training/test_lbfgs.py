@@ -139,10 +139,11 @@ def test_objective_depends_on_the_vector_alone(loss, weighted):
 
 @pytest.mark.parametrize("store", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray])
 @pytest.mark.parametrize("skip_connections", ["none", "residual", "dense", "linear"])
-def test_any_storage_gives_the_same_objective(skip_connections, store):
+def test_any_storage_gives_the_same_objective(monkeypatch, skip_connections, store):
     network = network_with(skip_connections=skip_connections)
     member = make_member(network, SquaredError())
     value, gradient = Objective(network, member, make_data())(member.parameters)
+    monkeypatch.setattr(lbfgs, "BLOCK", 7 * D)
     found, found_gradient = Objective(network, member, make_data(store=store))(member.parameters)
     assert found == pytest.approx(value, rel=1e-12)
     assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)

@@ -154,12 +154,6 @@ def test_weights_that_no_gradient_reaches_are_left_alone(options):
     assert not np.array_equal(model.coefs_[1], WEIGHTS[1])
 
 
-@pytest.mark.parametrize("options", [{"l1_ratio": 0.5}, {"max_grad_norm": 1.0}], ids=repr)
-def test_lbfgs_refuses_what_is_not_smooth(options):
-    with pytest.raises(ValueError, match="needs a smooth objective"):
-        MLPRegressor(solver="lbfgs", **options).fit(X, Y)
-
-
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_batch_of_next_to_no_weight_is_no_warning_of_numpy():
     # The first row's penalty overflows beside its loss, whatever the second one weighs.
