@@ -8,7 +8,6 @@ reports the epochs of each network.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -83,14 +82,15 @@ def task_of_call(keywords: dict[str, Any], estimator: Any) -> NetworkTask | None
 def want_fitted_estimators(keywords: dict[str, Any]) -> bool:
     """Tell whether callbacks of a search ask for data or a fitted estimator at each epoch."""
     context = keywords.get("callback_ctx")
-    handed_on = [] if context is None else _handed_on(context._callbacks)
+    callbacks = [] if context is None else context._callbacks
     return any(
         parameter.kind is parameter.KEYWORD_ONLY
-        for callback in handed_on
+        for callback in filter(follows_whole, callbacks)
         for hook in (callback.on_fit_task_begin, callback.on_fit_task_end)
         for parameter in inspect.signature(hook).parameters.values()
     )
 
 
-def _handed_on(callbacks: Sequence[Any]) -> list[Any]:
-    return [callback for callback in callbacks if hasattr(callback, "max_propagation_depth")]
+def follows_whole(callback: Any) -> bool:
+    """Tell whether a callback follows the outermost fit with all that is fitted inside it."""
+    return hasattr(callback, "max_propagation_depth")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._sklearn.pipelines import last_step
+from .._sklearn.tasks import follows_whole
 from ..usercall import first_in_call, warn
 
 
@@ -21,11 +22,6 @@ def callbacks_of(estimator: Any) -> tuple[list[Any], list[Any]]:
 def saves_fits(callback: Any) -> bool:
     """Tell whether a callback saves and resumes fits."""
     return hasattr(callback, "resume")
-
-
-def _follows_whole(callback: Any) -> bool:
-    """Tell whether a callback follows the outermost fit with all that is fitted inside it."""
-    return hasattr(callback, "max_propagation_depth")
 
 
 def refuse_single_fits(
@@ -56,7 +52,7 @@ def refuse_misplaced(search: Any, function: str = "") -> None:
     step = last_step(search.estimator)
     registered, own = callbacks_of(step)
     for callback in (*registered, *own):
-        if _follows_whole(callback):
+        if follows_whole(callback):
             name, owner = type(callback).__name__, _owner(search, function)
             way = f"search, with set_callbacks({name}())"
             if function:
@@ -79,7 +75,7 @@ def well_placed(callbacks: list[Any], estimator: Any) -> list[Any]:
     """
     if not hasattr(estimator, "_parent_callback_ctx"):
         return callbacks
-    misplaced = [callback for callback in callbacks if _follows_whole(callback)]
+    misplaced = [callback for callback in callbacks if follows_whole(callback)]
     if not misplaced:
         return callbacks
     around = set(_names_around(estimator._parent_callback_ctx))
