@@ -278,16 +278,7 @@ def to_onnx(
     if any(asked.values()):
         options[id(last_step(estimator))] = asked
     with _convertible(parts):
-        for one in [asked for part in parts for asked in _asked_for_decisions(part)]:
-            if isinstance(last_step(one), StackedCrossEnsembleClassifier):
-                raise ValueError(
-                    "A calibrated StackedCrossEnsembleClassifier cannot be exported, since its"
-                    " exported form makes no decisions. Export it alone: it is calibrated already."
-                )
-            if isinstance(one, Pipeline) and hasattr(one, "decision_function"):
-                # skl2onnx asks pipelines for decisions, but does not pass this on to the last step;
-                # and to that of a nested pipeline, if it has options, not that it gets no zipmap.
-                options[id(last_step(one))] = {"raw_scores": True, "zipmap": False}
+        options |= _options_for_decisions(parts)
         inputs = input_types(X)
         if all_are_numbers(inputs):
             estimator = _side_by_side(estimator)
@@ -374,6 +365,24 @@ def _reads_labels(part: Any) -> bool:
     if isinstance(part, BaggingClassifier):
         return not hasattr(part.estimators_[0], "predict_proba")
     return isinstance(part, StackingClassifier) and "predict" in part.stack_method_
+
+
+def _options_for_decisions(parts: Sequence[Any]) -> dict[int, dict[str, Any]]:
+    """Return the options, by id, of networks in pipelines that a part of a model asks to decide.
+
+    skl2onnx asks pipelines for decisions, but does not pass this on to the last step; and to that
+    of a nested pipeline, if it has options, not that it gets no zipmap.
+    """
+    options = {}
+    for one in chain.from_iterable(map(_asked_for_decisions, parts)):
+        if isinstance(last_step(one), StackedCrossEnsembleClassifier):
+            raise ValueError(
+                "A calibrated StackedCrossEnsembleClassifier cannot be exported, since its exported"
+                " form makes no decisions. Export it alone: it is calibrated already."
+            )
+        if isinstance(one, Pipeline) and hasattr(one, "decision_function"):
+            options[id(last_step(one))] = {"raw_scores": True, "zipmap": False}
+    return options
 
 
 def _asked_for_decisions(part: Any) -> list[Any]:
