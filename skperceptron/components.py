@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache, wraps
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
+
+import numpy as np
 
 from .engine.calls import refuse_lost
 from .options import Checked, Interval, did_you_mean, plain
 
 __all__ = ["Component", "Interval", "by_name", "find", "key_of", "public_classes"]
+
+ResultCheck = Callable[[str, Any, Sequence[Any]], None]
 
 
 class Component(Checked):
@@ -35,6 +39,12 @@ class Component(Checked):
     in_place : tuple of str
         Methods that write into an argument. Those of a class from elsewhere raise TypeError if they
         return anything else, since what they return would be lost.
+    unchanged : dict of str to tuple of int
+        For a method, the places of arguments that it must not change. Those of a class from
+        elsewhere are given views of them that cannot be written to.
+    result_checks : dict of str to callable
+        For a method, a function ``check(name, result, arguments)`` that raises an error if a class
+        from elsewhere returns what cannot be right.
     records : bool
         Whether its methods do the same array operations for all values, so that compiled steps
         may record them once and repeat them. True for the classes of this package; a class from
@@ -45,6 +55,8 @@ class Component(Checked):
     ranges: ClassVar[dict[str, Interval]] = {}
     shortcuts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     in_place: ClassVar[tuple[str, ...]] = ()
+    unchanged: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    result_checks: ClassVar[Mapping[str, ResultCheck]] = {}
     records: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -53,10 +65,11 @@ class Component(Checked):
         cls.records = vars(cls).get("records", is_ours)
         if is_ours:
             return
-        for name in cls.in_place:
+        for name in {*cls.in_place, *cls.unchanged, *cls.result_checks}:
             method = vars(cls).get(name)
             if inspect.isfunction(method):
-                setattr(cls, name, _checked_in_place(method))
+                check = cls.result_checks.get(name, _refuse_lost)
+                setattr(cls, name, _guarded(method, cls.unchanged.get(name, ()), check))
         for method, others in cls.shortcuts.items():
             redefined = _definitions(cls, method)[0]
             for name in others:
@@ -76,15 +89,32 @@ class Component(Checked):
         super().make_numbers_plain()
 
 
-def _checked_in_place(method: Callable[..., Any]) -> Callable[..., None]:
-    """Return a method that raises TypeError if it returns anything but None or an argument."""
+def _refuse_lost(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    refuse_lost(result, arguments, name)
+
+
+def _guarded(
+    method: Callable[..., Any], unchanged: tuple[int, ...], check: ResultCheck
+) -> Callable[..., Any]:
+    """Return a method that cannot write to some arguments, and whose results are checked."""
 
     @wraps(method)
-    def checked(self: Any, *arguments: Any, **keywords: Any) -> None:
-        result = method(self, *arguments, **keywords)
-        refuse_lost(result, (*arguments, *keywords.values()), method.__qualname__)
+    def guarded(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        given = [_read_only(x) if i in unchanged else x for i, x in enumerate(arguments)]
+        result = method(self, *given, **keywords)
+        check(method.__qualname__, result, (*given, *keywords.values()))
+        return result
 
-    return checked
+    return guarded
+
+
+def _read_only(x: Any) -> Any:
+    """Return a view of an array that cannot be written to; anything else as it is."""
+    if not isinstance(x, np.ndarray):
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def _definitions(cls: type, name: str) -> list[int]:

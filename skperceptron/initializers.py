@@ -8,7 +8,7 @@ the *gain* of the activation that follows: the factor that undoes its effect on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -99,6 +99,26 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
     return float(np.ldexp(1 / np.sqrt(power), -exponent))
 
 
+def _check_layer(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    """Raise ValueError if weights or biases have the wrong shape; some would be broadcast."""
+    layer = arguments[0]
+    expected = [(layer.fan_in, layer.units), (layer.units,)]
+    found = [np.shape(x) for x in result] if isinstance(result, tuple | list) else np.shape(result)
+    if found != expected:
+        raise ValueError(
+            f"{name} must return weights and biases, of shapes {expected[0]} and {expected[1]}"
+            f" here: (layer.fan_in, layer.units) and (layer.units,). Got {found}."
+        )
+
+
+def _check_table(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    """Raise ValueError if a table of category vectors has the wrong shape."""
+    if np.shape(result) != arguments[0]:
+        raise ValueError(
+            f"{name} must return an array of shape {arguments[0]}, got {np.shape(result)}."
+        )
+
+
 class Initializer(Component):
     """Base of all initialisers.
 
@@ -111,6 +131,7 @@ class Initializer(Component):
     """
 
     shortcuts = {"draw": ("looks_at_inputs",)}
+    result_checks = {"draw": _check_layer, "draw_table": _check_table}
 
     n_rows: int = 0
     coefs_init: Any = None

@@ -17,7 +17,7 @@ outputs then add whole vectors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
@@ -37,6 +37,16 @@ LOG_VARIANCES = (-20.0, 20.0)
 #: Rows of a softmax that are computed at a time. With ten classes, this takes half the time of all
 #: rows at once.
 LINKED_ROWS = 2**13
+
+
+def _check_losses(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    """Raise ValueError unless there is one loss for each row; others might be broadcast."""
+    expected, found = np.shape(arguments[0])[:-1], np.shape(result)
+    if found != expected:
+        raise ValueError(
+            f"{name} must return the loss of each row, an array of shape {expected}, got shape"
+            f" {found}. Sum over the outputs only: .sum(axis=-1)."
+        )
 
 
 class Loss(Component):
@@ -87,6 +97,9 @@ class Loss(Component):
     target_interval: ClassVar[Interval] = Interval()
     n_notes: ClassVar[int] = 0
     in_place = ("inverse_link", "link_all", "gradient")
+    # A change of y would last: steps and reports read the same arrays.
+    unchanged = {"losses": (0, 1), "gradient": (1,)}
+    result_checks = {"losses": _check_losses}
     shortcuts = {
         "gradient": ("gradient_calls", "n_notes", "means"),
         "gradient_calls": ("n_notes",),
@@ -196,17 +209,6 @@ class Loss(Component):
         """
         raise NotImplementedError
 
-    def losses_of_rows(self, raw: Floats, y: Floats) -> Floats:
-        """Return what ``losses`` does; raises ValueError if that is not a number for each row."""
-        found = self.losses(raw, y)
-        if np.shape(found) != raw.shape[:-1]:
-            raise ValueError(
-                f"{type(self).__name__}.losses must return one loss for each row, of the shape"
-                f" {raw.shape[:-1]} for raw predictions of the shape {raw.shape}, got the shape"
-                f" {np.shape(found)}."
-            )
-        return found
-
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         """Write the gradient of each row's loss with respect to ``raw`` into ``out``.
 
@@ -215,7 +217,7 @@ class Loss(Component):
         raw : ndarray of shape (K, B, C)
             Raw predictions; may be overwritten.
         y : ndarray of shape (K, B, T)
-            Targets.
+            Targets; not changed.
         out : ndarray of shape (K, B, C)
             Receives the gradient.
         scratch : ndarray of shape (K, B, C)
@@ -300,7 +302,7 @@ class Loss(Component):
         if gradient is not None:
             scratch = raw.copy()
             self.gradient(scratch, y, gradient, np.empty_like(raw))
-        means = np.average(self.losses_of_rows(raw, y), axis=1, weights=sample_weight)
+        means = np.average(self.losses(raw, y), axis=1, weights=sample_weight)
         return means / raw.shape[2] if self.averages_outputs else means
 
 

@@ -11,16 +11,16 @@ To add one, write one class in this module: its string names and its place in te
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Arrays, Call, Floats, Integers
 from .engine.compiled import fused
-from .options import COUNT, Flag, Rules
+from .options import COUNT, Flag, Rules, shown
 
 __all__ = [
     "LBFGS",
@@ -41,6 +41,16 @@ Scalars = tuple[float | Floats, ...]
 _BELOW_ONE = Interval(0, 1, low_closed=True)
 _NOT_NEGATIVE = Interval(0, low_closed=True)
 _POSITIVE = Interval(0)
+
+
+def _check_coefficients(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    """Raise TypeError unless the coefficients are numbers, or have one number for each step."""
+    allowed = {(), *map(np.shape, arguments)}
+    if not isinstance(result, tuple | list) or not allowed.issuperset(map(np.shape, result)):
+        raise TypeError(
+            f"{name} must return a tuple, each element a number or an array with one number per"
+            f" step, as in (learning_rate,), got {shown(result)}."
+        )
 
 
 class Optimizer(Component):
@@ -70,6 +80,7 @@ class Optimizer(Component):
     is_scale_free: ClassVar[bool] = False
     weight_decay: float = 0.0
     in_place = ("update",)
+    result_checks = {"coefficients": _check_coefficients}
     shortcuts = {"update": ("update_calls", "fused_calls"), "update_calls": ("fused_calls",)}
 
     @property

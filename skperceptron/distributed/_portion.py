@@ -110,5 +110,5 @@ class _Portion:
             self._bound.announce(0)
         for call in self._calls:
             call()
-        losses = self._loss.losses_of_rows(window.raw[0, :n_rows], window.y[0, :n_rows])
+        losses = self._loss.losses(window.raw[0, :n_rows], window.y[0, :n_rows])
         return float(np.dot(losses, factor))

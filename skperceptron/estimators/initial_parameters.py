@@ -83,7 +83,7 @@ def drawn_vector(
                 inputs = _inputs_of(network, position, learned, rows)
             fan_in, units = views[0].shape[1] // block.n_layers, views[0].shape[2]
             layer = Layer(fan_in, units, follows, factor, inputs)
-            drawn = [_drawn(initializer, layer, rng) for _ in range(block.n_layers)]
+            drawn = [initializer.draw(layer, rng) for _ in range(block.n_layers)]
             starts = [np.concatenate(arrays) for arrays in zip(*drawn, strict=True)]
         else:
             shown = _some_rows(data, block.n_start_rows, rng, seen)
@@ -96,20 +96,6 @@ def drawn_vector(
         for view, start in zip(views, starts, strict=True):
             view[0] = start
     return vector
-
-
-def _drawn(
-    initializer: Initializer, layer: Layer, rng: np.random.RandomState
-) -> tuple[Floats, Floats]:
-    """Draw a layer; a result of another shape would be copied to all units, or fail later."""
-    found = initializer.draw(layer, rng)
-    asked, shapes = ((layer.fan_in, layer.units), (layer.units,)), tuple(map(np.shape, found))
-    if shapes != asked:
-        raise ValueError(
-            f"{type(initializer).__name__}.draw must return weights and biases of the shapes"
-            f" {asked[0]} and {asked[1]}, got arrays of the shapes {', '.join(map(str, shapes))}."
-        )
-    return found
 
 
 def _some_rows(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, as_slice, grouped, in_range
-from ..optimizers import Optimizer
+from ..options import shown
 from ..schedules import Schedule, TimeSchedule
 from .groups import Groups
 from .member import Member
@@ -77,7 +77,7 @@ class Scalars:
         self._members = members
         self._plan = plan
         self._rate_factors = groups.rate_factors
-        n_coefficients = _n_coefficients(members[0].recipe.optimizer)
+        n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
@@ -190,29 +190,20 @@ class Scalars:
         )
 
 
-def _n_coefficients(optimizer: Optimizer) -> int:
-    """Return how many scalars an optimiser uses in a step."""
-    found = optimizer.coefficients(1.0, 1)
-    if not isinstance(found, tuple):
-        raise TypeError(
-            f"{type(optimizer).__name__}.coefficients must return a tuple of numbers, got"
-            f" {found!r}."
-        )
-    return len(found)
-
-
 def _rates(
     schedule: Schedule, present: tuple[float, float], times: Floats, n_epochs: int
 ) -> float | Floats:
-    """Return the rates of some steps; below zero, training would go uphill.
+    """Return the rates of some steps, or raise ValueError if some are negative or NaN.
 
-    Those after the last epoch are computed ahead, too, but not used.
+    Those after the last epoch are computed ahead, too, but not used. Infinity is left to the check
+    for divergence, which ends the training of one member only.
     """
     rates = schedule.rates(*present, times, n_epochs)
-    if not np.all(np.greater_equal(rates, 0) | (times >= n_epochs)):
+    found = np.asarray(rates)
+    if found.dtype.kind not in "fiu" or not ((found >= 0) | (times >= n_epochs)).all():
         raise ValueError(
-            f"The learning rates and factors of a schedule must be numbers >= 0, but"
-            f" {schedule!r} gives {np.min(rates)}."
+            f"{type(schedule).__name__} must return learning rates or factors >= 0, got"
+            f" {shown(rates)}."
         )
     return rates
 

@@ -137,10 +137,7 @@ class Step:
         window, place = self._window, (self._batch.members, self._batch.rows)
         factor = self.bound.mean if window.factor is None else window.factor[place]
         notes = None if window.notes is None else window.notes[place]
-        y = window.y[place]
-        # The losses are computed later: a user's loss must not change the targets.
-        y.flags.writeable = False
-        return self.bound.gradient_calls(y, window.raw[place], factor, notes)
+        return self.bound.gradient_calls(window.y[place], window.raw[place], factor, notes)
 
     def gather(self) -> None:
         """Put the rows of X into the workspace."""

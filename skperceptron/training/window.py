@@ -97,7 +97,7 @@ class Window:
             if self.notes is not None and loss.n_notes:
                 losses[k] = loss.noted_losses(raw, y, self.notes[k, :n_rows, : loss.n_notes])
             else:
-                losses[k] = loss.losses_of_rows(raw, y)
+                losses[k] = loss.losses(raw, y)
         self._weights.leave_out(losses, shares)
         return np.einsum("kn,kn->k", losses, shares)
 

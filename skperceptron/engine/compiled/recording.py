@@ -59,8 +59,8 @@ class Tape:
         return self._append(call, out)
 
     def _append(self, call: Call, out: Any) -> Recorder:
-        if not isinstance(out, Recorder):
-            # Later operations on this array might not be recorded.
+        if not isinstance(out, Recorder) or not out.flags.writeable:
+            # Later operations on a plain array might not be recorded.
             raise NotRecordable
         self.calls.append(call)
         return out
