@@ -25,6 +25,7 @@ from ..estimators import (
 )
 from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
+from ..estimators.fitted import fitted_network
 from ..estimators.parameters import is_lbfgs
 from ._sending import ProcessCache, Sender
 from ._spreading import Workers
@@ -142,7 +143,7 @@ class FittedMember:
             forget_steps(network)
         predicted = getattr(estimator, method)(X)
         if isinstance(network, BaseMultilayerPerceptron):
-            network._fitted.predictors.clear()
+            fitted_network(network).predictors.clear()
         return cls(estimator, predicted, predicted)
 
 
