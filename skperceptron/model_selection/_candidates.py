@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pickle import dumps, loads
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
 from ..estimators.fitted import fitted_network
 from ..estimators.parameters import is_lbfgs
-from ._sending import ProcessCache, Sender
+from ._sending import ProcessCache, Sender, as_sent, with_traceback
 from ._spreading import Workers
 from ._stacking import Common, Fit, token
 
@@ -100,13 +99,10 @@ class Transformed:
     error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what workers send back: errors that could not be loaded only as texts."""
-        state = vars(self).copy()
-        try:
-            loads(dumps(self.error))
-        except Exception:
-            state["error"] = RuntimeError(f"{type(self.error).__name__}: {self.error}")
-        return state
+        """Return what workers send back."""
+        if self.error is None:
+            return vars(self)
+        return vars(self) | {"error": as_sent(with_traceback(self.error))}
 
 
 @dataclass(frozen=True)

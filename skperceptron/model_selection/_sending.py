@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from pickle import dumps, loads
 from threading import Lock
+from traceback import format_exception
 from typing import Any, TypeVar
 
+from joblib import wrap_non_picklable_objects
 from joblib.parallel import get_active_backend
 
 Item = TypeVar("Item")
+
+
+def as_sent(error: Exception) -> Any:
+    """Return what any pickler turns into the error, even if its class is one of a notebook."""
+    return wrap_non_picklable_objects(error, keep_wrapper=False)
+
+
+def sendable(error: Exception) -> Exception:
+    """Return a copy of an error that another process can read: its text if the error cannot be.
+
+    Such an error would break joblib's workers, or leave a pool of processes waiting for ever.
+    """
+    try:
+        copy: Exception = loads(dumps(as_sent(error)))
+    except Exception:
+        copy = RuntimeError(f"{type(error).__name__}: {error}")
+    return copy
+
+
+def with_traceback(error: Exception) -> Exception:
+    """Return such a copy with its traceback, which cannot be sent, as a note."""
+    copy = sendable(error)
+    if error.__traceback__ is not None:
+        copy.add_note("In the process that raised it:\n" + "".join(format_exception(error)))
+    return copy
 
 
 class ProcessCache:

@@ -22,6 +22,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
+from ._sending import sendable
 from ._threads import blas_limited_to
 
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
@@ -112,7 +113,7 @@ class Workers:
         """
         line = users_line()
         delay = _delayed_in_thread if self._uses_threads() else delayed
-        waiting = (delay(at_line)(line, _numbered, n, *task) for n, task in enumerate(tasks))
+        waiting = (delay(at_line)(line, _Numbered(n), *task) for n, task in enumerate(tasks))
         self.n_here = n_tasks if self.count == 1 else 0
         if self.have_to_start():
             saved = 1 - 1 / self.count
@@ -173,8 +174,23 @@ def _delayed_in_thread(function: Callable[..., Any]) -> Callable[..., tuple[Any,
     return lambda *arguments: (_InThread(function), arguments, {})
 
 
-def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
-    return number, function(*arguments)
+class _Numbered:
+    """Runs a task and returns its number, too; what a copy raises can be sent back."""
+
+    def __init__(self, number: int, is_copy: bool = False) -> None:
+        self._number, self._is_copy = number, is_copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Numbered, (self._number, True)
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
+        try:
+            return self._number, function(*arguments)
+        except Exception as error:
+            copy = sendable(error)
+            if not self._is_copy or type(copy) is type(error):
+                raise
+            raise copy from error
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:

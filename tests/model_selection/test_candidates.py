@@ -21,3 +21,18 @@ def test_errors_of_transformers_come_back_from_workers_at_least_as_texts():
         (OddError, "age: negative"),
     ]
     assert (type(usual), str(usual)) == (ValueError, "age")
+
+
+def test_errors_of_transformers_keep_a_class_of_a_notebook_and_their_traceback():
+    class OwnError(ValueError):
+        pass
+
+    try:
+        raise OwnError("age")
+    except OwnError as error:
+        sent = pickle.dumps(Transformed(error=error))
+    # The same error is sent on: it gets no second note.
+    back = pickle.loads(pickle.dumps(pickle.loads(sent))).error
+    assert (type(back), str(back)) == (OwnError, "age")
+    (note,) = back.__notes__
+    assert 'raise OwnError("age")' in note

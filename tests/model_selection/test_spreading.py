@@ -105,6 +105,26 @@ def test_warnings_of_tasks_point_at_the_line_that_started_them(prefer):
     assert {line.module for _, line in lines} == {__name__}
 
 
+class OddError(ValueError):
+    """Can be pickled, but not loaded."""
+
+    def __init__(self, column, reason):
+        super().__init__(f"{column}: {reason}")
+
+
+def refuse():
+    raise OddError("age", "negative")
+
+
+def test_errors_that_cannot_be_loaded_come_back_from_processes_as_texts():
+    # joblib would end its workers, and a pool of "multiprocessing" would wait for ever.
+    with pytest.raises(RuntimeError, match="OddError: age: negative") as caught:
+        list(Workers(2, "processes").spread([(refuse,)] * 2, 2, expected=1e3))
+    assert 'raise OddError("age", "negative")' in str(caught.value.__cause__)
+    with pytest.raises(OddError):
+        list(Workers(2, "threads").spread([(refuse,)] * 2, 2, expected=1e3))
+
+
 def test_filters_of_warnings_that_threads_change_for_a_while_are_restored():
     is_ignoring, has_begun, is_restored = Event(), Event(), Event()
 
