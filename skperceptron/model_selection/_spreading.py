@@ -9,9 +9,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from functools import partial
 from itertools import pairwise
 from multiprocessing import active_children
 from numbers import Integral
+from threading import Event, local
 from typing import Any
 
 import joblib
@@ -112,7 +114,8 @@ class Workers:
         process, too.
         """
         line = users_line()
-        delay = _delayed_in_thread if self._uses_threads() else delayed
+        has_ended = Event()
+        delay = partial(_delayed_in_thread, has_ended) if self._uses_threads() else delayed
         waiting = (delay(at_line)(line, _Numbered(n), *task) for n, task in enumerate(tasks))
         self.n_here = n_tasks if self.count == 1 else 0
         if self.have_to_start():
@@ -133,7 +136,11 @@ class Workers:
         # The filters of warnings are those of the whole process: threads that begin and end in
         # another order would leave behind what one of them has changed for a while.
         with warnings.catch_warnings(), self._shared_blas():
-            yield from self._parallel(waiting)
+            try:
+                yield from self._parallel(waiting)
+            finally:
+                # After an error or an interruption, threads are still at work.
+                has_ended.set()
 
     def _shared_blas(self) -> AbstractContextManager[Any]:
         """Leave each thread its share of the processors, as joblib does for processes."""
@@ -146,6 +153,20 @@ class Workers:
         return self.count > 1 and bool(getattr(backend, "uses_threads", False))
 
 
+class _Abandoned(BaseException):
+    """Ends a task of a thread whose result nobody waits for. No handler of errors catches it."""
+
+
+_THREAD = local()
+
+
+def end_if_abandoned() -> None:
+    """End the task of this thread if the call that has started it has ended meanwhile."""
+    has_ended = getattr(_THREAD, "has_ended", None)
+    if has_ended is not None and has_ended.is_set():
+        raise _Abandoned
+
+
 class _InThread:
     """A task of a thread, with scikit-learn's configuration of the thread that started it.
 
@@ -153,8 +174,8 @@ class _InThread:
     task that outlives an error would put those back that held during the call.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, has_ended: Event, function: Callable[..., Any]) -> None:
+        self._has_ended, self._function = has_ended, function
 
     def with_config(self, config: dict[str, Any]) -> _InThread:
         """Receive the configuration from ``Parallel`` of scikit-learn 1.6."""
@@ -166,12 +187,21 @@ class _InThread:
         return self.with_config(config)
 
     def __call__(self, *arguments: Any) -> Any:
-        with config_context(**self._config):
-            return self._function(*arguments)
+        before = getattr(_THREAD, "has_ended", None)
+        _THREAD.has_ended = self._has_ended
+        try:
+            with config_context(**self._config):
+                return self._function(*arguments)
+        except _Abandoned:
+            return None
+        finally:
+            _THREAD.has_ended = before
 
 
-def _delayed_in_thread(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any, Any]]:
-    return lambda *arguments: (_InThread(function), arguments, {})
+def _delayed_in_thread(
+    has_ended: Event, function: Callable[..., Any]
+) -> Callable[..., tuple[Any, Any, Any]]:
+    return lambda *arguments: (_InThread(has_ended, function), arguments, {})
 
 
 class _Numbered:

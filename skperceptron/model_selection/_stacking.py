@@ -34,6 +34,7 @@ from ..options import Checked, is_immutable
 from ..training import Member, Stack, epochs
 from ..usercall import first_in_call, has_happened, interrupted
 from ._progress import StackProgress
+from ._spreading import end_if_abandoned
 
 Item = TypeVar("Item")
 
@@ -465,7 +466,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     stack = _stack_of(ordered, common)
     try:
         with suited_threads(stack.largest_product):
-            for reports in epochs(stack, tells_all=progress is not None):
+            for reports in epochs(stack, tells_all=progress is not None, check=end_if_abandoned):
                 if progress is not None:
                     progress.epoch(reports)
                     _retire_failed(stack, ordered)

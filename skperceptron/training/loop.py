@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from time import monotonic
 from typing import NamedTuple
@@ -31,25 +31,32 @@ class EpochReport(NamedTuple):
     verdict: Verdict
 
 
-def epochs(stack: Stack, tells_all: bool = True) -> Iterator[list[EpochReport]]:
+def epochs(
+    stack: Stack, tells_all: bool = True, check: Callable[[], None] | None = None
+) -> Iterator[list[EpochReport]]:
     """Train a stack until every member has stopped; yield a report for each that was in training.
 
     Members that stop leave the stack; each then holds its trained parameters. Those of a brief
     stack have no limits of epochs and time, which the caller of single epochs (``partial_fit``)
     counts itself. Without ``tells_all``, the reports of epochs that only change losses and
-    parameters are skipped, which saves time; members get these losses at a later epoch.
+    parameters are skipped, which saves time; members get these losses at a later epoch. ``check``
+    is called before epochs, and may end training by raising an exception.
     """
     quiet = None if tells_all else QuietEpochs(stack)
     try:
-        yield from _epochs(stack, quiet)
+        yield from _epochs(stack, quiet, check)
     finally:
         if quiet is not None:
             quiet.settle()
 
 
-def _epochs(stack: Stack, quiet: QuietEpochs | None) -> Iterator[list[EpochReport]]:
+def _epochs(
+    stack: Stack, quiet: QuietEpochs | None, check: Callable[[], None] | None
+) -> Iterator[list[EpochReport]]:
     began = monotonic()
     while stack.members:
+        if check is not None:
+            check()
         losses = stack.run_epoch() if quiet is None else quiet.run()
         # The losses were computed before the last step of the epoch, after which parameters may
         # be infinite.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from _thread import interrupt_main
 from threading import Event, Semaphore
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 from numpy.testing import assert_array_equal
 from sklearn import config_context, get_config
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -27,6 +29,8 @@ from skperceptron.model_selection import (
 )
 from skperceptron.model_selection import _spreading as spreading
 from skperceptron.model_selection._spreading import Workers, least_seconds, n_hidden_units
+from skperceptron.training import Stack
+from skperceptron.training.quiet_epochs import FEW_EPOCHS
 from skperceptron.usercall import users_line
 from tests.interrupting import interrupt_at
 
@@ -179,6 +183,29 @@ def test_threads_that_outlive_an_error_leave_the_filters_of_warnings_alone():
     for thread in set(threading.enumerate()) - others:
         thread.join(10)
     assert warnings.filters == before
+
+
+def test_threads_end_soon_after_the_user_has_ended_the_search(monkeypatch):
+    network = clone(NETWORK).set_params(max_iter=500, n_iter_no_change=500, tol=0)
+    run_epoch, is_first = Stack.run_epoch, Semaphore(1)
+    others, has_ended, n_since = set(threading.enumerate()), Event(), Semaphore(0)
+
+    def interrupting(stack):
+        if is_first.acquire(blocking=False):
+            interrupt_main()
+        has_ended.wait(10)
+        n_since.release()
+        return run_epoch(stack)
+
+    monkeypatch.setattr(Stack, "run_epoch", interrupting)
+    with parallel_config("threading"), pytest.raises(KeyboardInterrupt):
+        StackedGridSearchCV(network, {"alpha": np.arange(40)}, cv=2, n_jobs=2).fit(X, Y)
+    has_ended.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join(60)
+    n_epochs = sum(iter(lambda: n_since.acquire(blocking=False), False))
+    # Each of the two threads may end the epochs without a look at them that it has begun.
+    assert n_epochs <= 2 * (FEW_EPOCHS + 1)
 
 
 @pytest.mark.usefixtures("none_running")
