@@ -79,7 +79,8 @@ class Limits:
         if self._limits:
             _limit_all(min(self._limits))
         else:
-            self._first.restore_original_limits()
+            with _by_any_thread():
+                self._first.restore_original_limits()
 
 
 class Limit:
@@ -97,7 +98,29 @@ class Limit:
 
 def _limit_all(n: int | None) -> Any:
     """Set the number of threads of each BLAS, unless None is given; return what restores it."""
-    return controller().limit(limits=n, user_api="blas")
+    with _by_any_thread():
+        return controller().limit(limits=n, user_api="blas")
+
+
+@contextmanager
+def _by_any_thread() -> Iterator[None]:
+    """Let this thread set the number of threads, whichever thread has set it before.
+
+    From version 3.8 on, threadpoolctl ignores all threads but the first one that sets the number of
+    OpenBLAS, as long as that one lives. ``LIMITS`` already sees to it that threads do not disagree.
+    """
+    _end_control()
+    try:
+        yield
+    finally:
+        _end_control()
+
+
+def _end_control() -> None:
+    for library in controller().lib_controllers:
+        end = getattr(library, "clear_controlling_thread", None)
+        if end is not None:
+            end(force=True)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -97,6 +98,24 @@ def test_the_least_of_overlapping_limits_holds_and_all_end():
             limit.__exit__()
             found.append(n_threads())
     assert found == [{3}, {2}, {1}, {1}, {2}, {4}]
+
+
+def in_thread(function):
+    """Return what a function returns in a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_a_limit_may_be_set_and_ended_by_any_thread():
+    def within():
+        with ONE_THREAD:
+            return n_threads()
+
+    # The main thread has set the number before.
+    assert in_thread(within) == {1} and n_threads() == {2}
+    ONE_THREAD.__enter__()
+    in_thread(ONE_THREAD.__exit__)
+    assert n_threads() == {2}
 
 
 @pytest.mark.parametrize("call", [1, 2, 3])
