@@ -27,6 +27,9 @@ MISSING = "_missing"
 #: The int64 that stands for a missing date.
 MISSING_DATE = int(np.datetime64("NaT", "us").astype(np.int64))
 
+#: The text that stands for a missing one in an exported model: it is no level of a column.
+MISSING_TEXT = "\ufffd"
+
 #: Days of 400 years, after which the calendar repeats itself.
 DAYS_OF_ERA = 146_097
 
@@ -216,7 +219,8 @@ class Levels(Categories):
     max_one_hot : int or None
         A column of more levels than this becomes :class:`Codes` instead.
     min_frequency : int
-        Number of rows that a level needs to get a code. Without such a level, there are no codes.
+        Number of rows that a level needs to get a code, and gaps beside rarer levels. Without such
+        a level or such gaps, there are no codes.
     """
 
     def __init__(
@@ -236,15 +240,19 @@ class Levels(Categories):
             counts = Counter(as_keys(content))
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
+        n_gaps = sum(n for level, n in counts.items() if is_missing(level))
         counts = Counter({level: n for level, n in counts.items() if not is_missing(level)})
         levels = _in_order(list(counts))
         coded = [level for level in levels if counts[level] >= self.min_frequency]
-        if self.max_one_hot is not None and len(levels) > self.max_one_hot and coded:
+        # Otherwise rare levels could not be told from gaps: whether there is a value would be lost.
+        has_gaps = len(coded) < len(levels) and n_gaps >= self.min_frequency
+        are_many = self.max_one_hot is not None and len(levels) > self.max_one_hot
+        if are_many and (coded or has_gaps):
             # The most frequent level gets the largest code. Any part of the rows is likely to have
             # it, and so shows how many codes there are.
             coded.sort(key=counts.__getitem__)
             has_others = sum(counts[level] for level in coded) < len(content)
-            return Codes(self.position, coded, has_others=has_others)
+            return Codes(self.position, coded, has_others=has_others, has_gaps=has_gaps)
         if self.max_categories is not None:
             # The sort is stable: of equally frequent levels, the first ones are kept.
             frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
@@ -276,24 +284,47 @@ class Codes(Categories):
     """Codes of the levels, from 0 on, for a network that embeds them.
 
     Levels are given in the order of their codes. If some rows in ``fit`` had none of them
-    (``has_others``), such rows get the code 0, and levels those from 1 on.
+    (``has_others``), such rows get the code 0, and levels those from 1 on. If these rows are both
+    rare levels and gaps (``has_gaps``), gaps get the code 1, and levels those from 2 on.
     """
 
-    def __init__(self, position: int, levels: list[Any], *, has_others: bool) -> None:
+    #: For files and pickles of earlier versions, which lack the attribute.
+    has_gaps = False
+
+    def __init__(
+        self, position: int, levels: list[Any], *, has_others: bool, has_gaps: bool = False
+    ) -> None:
         super().__init__(position)
         self.levels = levels
         self.has_others = has_others
+        self.has_gaps = has_gaps
         self.suffixes = [""]
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
+        codes = self._codes_of(content, name)
+        others = np.flatnonzero(codes < 0)
+        out[:, 0] = codes + self.has_others + self.has_gaps
         # If `fit` has seen no other rows, they get -1, which means no category.
-        out[:, 0] = self._codes_of(content, name) + self.has_others
+        out[others, 0] = self.has_others - 1
+        if self.has_gaps:
+            out[[row for row in others if is_missing(content[row])], 0] = 1
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        is_level = graph.as_numbers(self._levels_to_onnx(graph, column, name))
+        known = [_gaps_to_onnx(graph, column)] if self.has_gaps else []
+        if self.levels or not known:
+            known.append(graph.as_numbers(self._levels_to_onnx(graph, column, name)))
         # The product is 0 for a row without a known level.
-        codes = np.arange(1.0, len(self.levels) + 1)[:, np.newaxis]
-        return is_level @ codes - (1 - self.has_others)
+        codes = np.arange(1.0, self.has_gaps + len(self.levels) + 1)[:, np.newaxis]
+        return graph.concatenate(known) @ codes - (1 - self.has_others)
+
+
+def _gaps_to_onnx(graph: OperatorGraph, column: Value) -> Value:
+    """Return 1 where a category is missing, 0 elsewhere, (rows, 1), as ONNX operators."""
+    if column.dtype == "str":
+        is_gap = graph.op("Equal", graph.coded(column, [MISSING_TEXT]), graph.whole(0))
+    else:
+        is_gap = graph.op("IsNaN", graph.cast(column, graph.dtype.name))
+    return graph.as_numbers(is_gap)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:

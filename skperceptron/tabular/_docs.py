@@ -22,10 +22,11 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
 
     Columns of more than eight categories are embedded, except with "realmlp-td-s" and "tabm": each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
-    categories and gaps share another one, which is zero if `fit` has seen none of them. If one of
-    your `arms` has an `ensemble_size`, these columns become zeros and ones for all arms instead.
-    In the published networks, numeric embeddings are for numbers only: columns of categories and
-    marks of missing values bypass them.
+    categories and gaps share another one, which is zero if `fit` has seen none of them; beside
+    rarer categories, five gaps or more have their own. If one of your `arms` has an
+    `ensemble_size`, these columns become zeros and ones for all arms instead. In the published
+    networks, numeric embeddings are for numbers only: columns of categories and marks of missing
+    values bypass them.
 
 n_folds : int, cross-validation splitter or iterable, default=None
     Number of folds, >= 2; each is held out by one network of each arm. Folds are drawn with

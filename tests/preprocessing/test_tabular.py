@@ -163,6 +163,22 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     assert TabularPreprocessor(max_one_hot=1).fit(sparse.csr_array(np.eye(3))).code_columns_ == []
 
 
+def test_gaps_have_a_code_of_their_own_beside_rare_levels():
+    preprocessor = TabularPreprocessor(max_one_hot=2, min_frequency=2)
+    rare = objects(["a", "b", None, "c", None, "a"], [None, "u", "v", "w", None, None])
+    found = preprocessor.fit_transform(rare)
+    assert_array_equal(found[:, 0], [2, 0, 1, 0, 1, 2])
+    # Levels are all rare here: what is left is whether there is one.
+    assert_array_equal(found[:, 1], [1, 0, 0, 0, 1, 1])
+    assert preprocessor.categories_ == {0: ["a"], 1: []}
+    assert_array_equal(preprocessor.transform(objects(["?"], [np.nan])), [[0, 1]])
+    # One gap only is rare itself; without rare levels, gaps need no other code.
+    few = objects(["a", "b", None, "c", "a"], ["u", "v", "w", "u", None])
+    assert_array_equal(preprocessor.fit_transform(few)[:, 0], [1, 0, 0, 0, 1])
+    none_rare = objects([*"abcabc", None, None])
+    assert_array_equal(preprocessor.fit_transform(none_rare)[:, 0], [1, 2, 3, 1, 2, 3, 0, 0])
+
+
 def test_constant_and_empty_columns_become_zero_or_nothing():
     table = objects([None] * 4, [7] * 4, ["one"] * 4, [None, "a", "b", "a"])
     preprocessor = TabularPreprocessor().fit(table)

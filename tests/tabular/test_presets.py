@@ -296,7 +296,7 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
     model = cls("realmlp-td", hidden_layer_sizes=(32,), max_epochs=60, random_state=0).fit(X, y)
     ((network,),) = model.ensemble_.estimators_
     # Gaps are a level, too.
-    assert [table.shape for table in network.embeddings_] == [(11, 8)]
+    assert [table.shape for table in network.embeddings_] == [(12, 8)]
     # Eight levels, a number embedded in four, and a vector of eight.
     assert network.coefs_[0].shape == (8 + 4 + 8, 32)
     assert model.score(X, y) > 0.9
@@ -408,8 +408,8 @@ def test_columns_of_many_levels_are_embedded_where_levels_have_rows(cls, preset)
     assert model.preprocessor_.code_columns_ == [8 + 1 + 50]
     assert sorted(model.preprocessor_.categories_["town"]) == list("abcdefghij")
     for network, _ in model.ensemble_.estimators_:
-        # Gaps and rare towns share a vector.
-        assert [table.shape for table in network.embeddings_] == [(11, 8)]
+        # One vector for rare towns, and another for gaps.
+        assert [table.shape for table in network.embeddings_] == [(12, 8)]
 
 
 @BOTH

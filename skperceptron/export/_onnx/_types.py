@@ -25,15 +25,13 @@ from ...preprocessing._columns import (
     kind_of,
     names_of,
 )
+from ...preprocessing._parts import MISSING_TEXT
 
 #: The name of an array that is the only input.
 ONLY = "X"
 
 #: Names of the outputs that a model may have.
 OUTPUTS = "label|probabilities|std|variable"
-
-#: The text that stands for a missing one: it is not among the levels of a column.
-UNKNOWN = "\ufffd"
 
 #: Dtypes of the inputs, as ONNX Runtime calls them.
 _OF_SESSIONS = {
@@ -124,7 +122,7 @@ def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
         return array
     are_numbers = array.dtype.kind in "biuf"
     if are_numbers and dtype.kind == "O" and np.isnan(array).all():
-        return np.full(array.shape, UNKNOWN, dtype=object)
+        return np.full(array.shape, MISSING_TEXT, dtype=object)
     if are_numbers and dtype.kind != "O":
         with np.errstate(over="ignore", invalid="ignore"):
             found = array.astype(dtype)
@@ -184,7 +182,7 @@ def stored(content: Any, name: str) -> Any:
     values = content.tolist()
     known = [value for value in values if not is_missing(value)]
     if all(isinstance(value, str) for value in known):
-        return np.array([UNKNOWN if is_missing(v) else v for v in values], dtype=object)
+        return np.array([MISSING_TEXT if is_missing(v) else v for v in values], dtype=object)
     if any(isinstance(value, str) for value in known):
         raise ValueError(
             f"Column {name!r} holds texts beside other values: an input of an exported model is of"
