@@ -149,6 +149,8 @@ def test_places_in_bins_are_the_formula():
     slopes, shifts = model.numeric_embeddings_
     places = np.clip(X[:, :, np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
     assert_predicts(model, X, np.hstack([places, X]))
+    # Few rows take other calls.
+    assert_predicts(model, X[:3], np.hstack([places, X])[:3])
     assert slopes.shape == shifts.shape == (3, 5)
 
 
