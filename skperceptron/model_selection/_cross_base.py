@@ -294,19 +294,16 @@ class BaseCrossEnsemble(BaseEnsemble):
         workers = n_threads(
             plain(self.n_jobs), sum(_n_weights(one) for one in networks) * num_samples(X)
         )
+        found = (self._tempered(*task) for task in tasks)
         if workers > 1:
             # NumPy releases the GIL, so threads suffice, and they need no copies.
             with blas_limited_to(1):
                 parallel = Parallel(n_jobs=workers, require="sharedmem")
                 found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
-        else:
-            found = (self._tempered_alone(*task) for task in tasks)
         for weight, _, arm in arms:
-            yield weight, list(islice(found, len(arm)))
-
-    def _tempered_alone(self, *task: Any) -> Floats:
-        with blas_limited_to(1):
-            return self._tempered(*task)
+            with blas_limited_to(1):
+                members = list(islice(found, len(arm)))
+            yield weight, members
 
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
         """Return a member's predictions at its arm's temperature."""
