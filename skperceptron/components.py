@@ -14,7 +14,7 @@ import numpy as np
 from .engine.calls import refuse_lost
 from .options import Checked, Interval, did_you_mean, plain
 
-__all__ = ["Component", "Interval", "by_name", "find", "key_of", "public_classes"]
+__all__ = ["Component", "Interval", "by_name", "find", "is_built_in", "key_of", "public_classes"]
 
 ResultCheck = Callable[[str, Any, Sequence[Any]], None]
 
@@ -61,7 +61,7 @@ class Component(Checked):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        is_ours = cls.__module__.startswith("skperceptron.")
+        is_ours = is_built_in(cls)
         cls.records = vars(cls).get("records", is_ours)
         if is_ours:
             return
@@ -120,6 +120,11 @@ def _read_only(x: Any) -> Any:
 def _definitions(cls: type, name: str) -> list[int]:
     """Return the places in the method resolution order that define an attribute, nearest first."""
     return [place for place, base in enumerate(cls.__mro__) if name in vars(base)]
+
+
+def is_built_in(cls: type) -> bool:
+    """Tell whether a class is one of this package's, not one from elsewhere."""
+    return cls.__module__.startswith("skperceptron.")
 
 
 def key_of(item: object) -> Hashable:

@@ -10,6 +10,7 @@ To add one, write one class in this module: its string names and its place in te
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, by_name, find, is_built_in, key_of
 from .engine.arrays import Arrays, Call, Floats, Integers
 from .engine.compiled import fused
 from .options import COUNT, Flag, Rules, shown
@@ -85,8 +86,13 @@ class Optimizer(Component):
 
     @property
     def operations(self) -> tuple[object, ...]:
-        """A key for the operations of ``update``; it must be equal for all members of a stack."""
-        return (type(self),)
+        """A key for the operations of ``update``; it must be equal for all members of a stack.
+
+        ``update`` of a class from elsewhere may read all parameters. If it reads none of them, the
+        class can return ``(type(self),)``: networks that differ in them are then trained together.
+        """
+        kind = type(self)
+        return (kind,) if is_built_in(kind) else (kind, key_of(self))
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         """Return the scalars of one member's steps.
@@ -139,6 +145,35 @@ class Optimizer(Component):
         return self.update_calls(parameters, gradient, state, coefficients)
 
 
+def depends_on_slicing(optimizer: Optimizer, *, of_members: bool) -> bool:
+    """Tell whether a step gives other numbers for two parts of the vectors than for both at once.
+
+    It takes a few steps to find out. The two parts are two members, or halves of one. False if a
+    second step like the first gives other numbers, too, or if the method cannot be tried.
+    """
+    trial, points = copy.deepcopy(optimizer), np.linspace(0.5, 2.0, 8)
+    n_vectors = len(trial.state_names) + trial.n_scratch
+
+    def stepped(shape: tuple[int, ...], first: int = 0) -> Floats:
+        size = math.prod(shape)
+        parameters, gradient = (points[first : first + size].reshape(shape) * f for f in (1, -0.7))
+        state = [np.zeros(shape) for _ in range(n_vectors)]
+        width = (shape[0], 1) if len(shape) == 2 else ()
+        scalars = [np.full(width, c) for c in trial.coefficients(0.1, 1)]
+        trial.update(parameters, gradient, state, scalars)
+        return parameters.ravel()
+
+    whole = (2, 4) if of_members else (8,)
+    try:
+        with np.errstate(all="ignore"):
+            at_once, again = stepped(whole), stepped(whole)
+            in_parts = np.concatenate([stepped((4,)), stepped((4,), 4)])
+    except Exception:
+        # If this is an error, training raises it, too.
+        return False
+    return np.array_equal(at_once, again) and not np.allclose(at_once, in_parts, equal_nan=True)
+
+
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983).
 
@@ -161,7 +196,7 @@ class SGD(Optimizer):
 
     @property
     def operations(self) -> tuple[object, ...]:
-        return type(self), self.nesterov
+        return *super().operations, self.nesterov
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         return learning_rate, self.momentum
@@ -315,7 +350,7 @@ class Adam(Optimizer):
 
     @property
     def operations(self) -> tuple[object, ...]:
-        return type(self), self.amsgrad
+        return *super().operations, self.amsgrad
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         first, second = 1 - self.beta_1, 1 - self.beta_2

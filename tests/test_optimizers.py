@@ -1,13 +1,18 @@
 """Every optimiser follows its published formula, in place, in chunks of any size."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 
 from skperceptron import MLPRegressor, optimizers
+from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.optimizers import (
     LBFGS,
     SGD,
@@ -505,3 +510,110 @@ def test_nadam_computes_no_more_in_late_epochs_than_in_early_ones(monkeypatch):
     for start in (1, 1000, 10**6):
         NAdam().coefficients(0.1, np.arange(start, start + 5))
     assert max(lengths) < 500
+
+
+class ReadsItself(Optimizer):
+    """Momentum whose parameter is read in ``update``, not passed by ``coefficients``."""
+
+    state_names = ("velocity",)
+
+    def __init__(self, momentum=0.9):
+        self.momentum = momentum
+
+    def coefficients(self, learning_rate, steps):
+        return (learning_rate,)
+
+    def update(self, parameters, gradient, state, coefficients):
+        (velocity,) = state
+        velocity *= self.momentum
+        velocity += gradient
+        parameters -= coefficients[0] * velocity
+
+
+class WithFactor(SGD):
+    """A built-in optimiser with a parameter more, which only ``update`` reads."""
+
+    def __init__(self, momentum=0.9, nesterov=True, factor=1.0):
+        super().__init__(momentum, nesterov)
+        self.factor = factor
+
+    def update(self, parameters, gradient, state, coefficients):
+        gradient *= self.factor
+        super().update(parameters, gradient, state, coefficients)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "grid"),
+    [
+        (ReadsItself(), {"solver__momentum": [0.1, 0.5, 0.95]}),
+        (WithFactor(), {"solver__factor": [0.1, 1.0]}),
+    ],
+    ids=["own", "derived"],
+)
+def test_networks_trained_together_have_their_own_parameters_in_update(optimizer, grid):
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    model = MLPRegressor(
+        hidden_layer_sizes=(4,), solver=optimizer, max_iter=10, batch_size=20, random_state=0
+    )
+    alone, together = (
+        search(model, grid, cv=2).fit(X, X[:, 0]).cv_results_["mean_test_score"]
+        for search in (GridSearchCV, StackedGridSearchCV)
+    )
+    assert_allclose(together, alone, rtol=1e-6)
+
+
+class Normed(Optimizer):
+    """Divides the gradient by its length."""
+
+    def coefficients(self, learning_rate, steps):
+        return (learning_rate,)
+
+    def update(self, parameters, gradient, state, coefficients):
+        parameters -= coefficients[0] * gradient / np.linalg.norm(gradient)
+
+
+class NormedByMember(Normed):
+    """Does so for each network, which needs all of its parameters at once."""
+
+    def update(self, parameters, gradient, state, coefficients):
+        lengths = np.linalg.norm(gradient, axis=-1, keepdims=True)
+        parameters -= coefficients[0] * gradient / lengths
+
+
+class Noisy(Normed):
+    """Two steps are never equal."""
+
+    def update(self, parameters, gradient, state, coefficients):
+        parameters -= coefficients[0] * np.random.normal(size=gradient.shape)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "members", "parts"),
+    [
+        (Normed(), True, True),
+        (NormedByMember(), False, True),
+        (Noisy(), False, False),
+        (ReadsItself(), False, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Optimizer) else "",
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_step_that_mixes_parameters_is_reported_where_it_matters(
+    optimizer, members, parts, monkeypatch
+):
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    model = MLPRegressor(hidden_layer_sizes=(4,), solver=optimizer, max_iter=2, random_state=0)
+    monkeypatch.setattr("skperceptron.training.update.CHUNK", 1_000)
+    message = f"{type(optimizer).__name__}.update gives other numbers .* but "
+
+    def is_reported(reason, action):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            action()
+        return any(re.match(message + reason, str(one.message)) for one in caught)
+
+    search = StackedGridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2)
+    assert is_reported("several networks", lambda: search.fit(X, X[:, 0])) == members
+    assert not is_reported("", lambda: model.fit(X, X[:, 0]))
+    monkeypatch.setattr("skperceptron.training.update.CHUNK", 10)
+    assert is_reported("here it gets them", lambda: model.fit(X, X[:, 0])) == parts

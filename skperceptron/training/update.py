@@ -12,9 +12,12 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from ..components import is_built_in
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
 from ..engine.calls import number, squared_lengths_calls
+from ..optimizers import depends_on_slicing
+from ..usercall import warn
 from .groups import Groups
 from .member import Recipe
 from .scalars import DECAY, L1, L2, OWN_SCALARS
@@ -24,6 +27,10 @@ from .vectors import Vectors
 #: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
 #: cache of 512 KB: 16,384 elements 424 us, 65,536 elements 328 us, for 200,704 parameters).
 CHUNK = 65_536
+
+#: Reasons why the results of an optimiser may depend on how the vectors are cut.
+_OF_MEMBERS = "several networks are trained together here"
+_CUT = "here it gets them part by part"
 
 
 class Update:
@@ -68,6 +75,21 @@ class Update:
         n_scratch = recipes[0].optimizer.n_scratch
         self._scratch = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._make_scalars(len(groups.rate_factors))
+        self._warn_of_slicing()
+
+    def _warn_of_slicing(self) -> None:
+        """Warn if the results depend on how the vectors are cut into chunks."""
+        optimizer, n_members = self._recipes[0].optimizer, len(self._recipes)
+        if is_built_in(type(optimizer)):
+            return
+        is_cut = len(self._parts) > 1 or self._vectors[0].shape[-1] > self._chunk_length
+        for reason, applies in ((_OF_MEMBERS, n_members > 1), (_CUT, is_cut)):
+            if applies and depends_on_slicing(optimizer, of_members=reason is _OF_MEMBERS):
+                warn(
+                    f"{type(optimizer).__name__}.update gives other numbers for a part of the"
+                    f" parameters than for all at once, but {reason}. It should treat each number"
+                    " by itself, without sums or norms."
+                )
 
     def _make_scalars(self, n_factors: int) -> None:
         """Make the table of factors of each member, and views of its columns, (K, 1) or 0-d.
