@@ -10,7 +10,6 @@ To add one, write one class in this module: its string names and its place in te
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -143,35 +142,6 @@ class Optimizer(Component):
     ) -> list[Call]:
         """Bind ``update`` in the form that compiled steps run fastest."""
         return self.update_calls(parameters, gradient, state, coefficients)
-
-
-def depends_on_slicing(optimizer: Optimizer, *, of_members: bool) -> bool:
-    """Tell whether a step gives other numbers for two parts of the vectors than for both at once.
-
-    It takes a few steps to find out. The two parts are two members, or halves of one. False if a
-    second step like the first gives other numbers, too, or if the method cannot be tried.
-    """
-    trial, points = copy.deepcopy(optimizer), np.linspace(0.5, 2.0, 8)
-    n_vectors = len(trial.state_names) + trial.n_scratch
-
-    def stepped(shape: tuple[int, ...], first: int = 0) -> Floats:
-        size = math.prod(shape)
-        parameters, gradient = (points[first : first + size].reshape(shape) * f for f in (1, -0.7))
-        state = [np.zeros(shape) for _ in range(n_vectors)]
-        width = (shape[0], 1) if len(shape) == 2 else ()
-        scalars = [np.full(width, c) for c in trial.coefficients(0.1, 1)]
-        trial.update(parameters, gradient, state, scalars)
-        return parameters.ravel()
-
-    whole = (2, 4) if of_members else (8,)
-    try:
-        with np.errstate(all="ignore"):
-            at_once, again = stepped(whole), stepped(whole)
-            in_parts = np.concatenate([stepped((4,)), stepped((4,), 4)])
-    except Exception:
-        # If this is an error, training raises it, too.
-        return False
-    return np.array_equal(at_once, again) and not np.allclose(at_once, in_parts, equal_nan=True)
 
 
 class SGD(Optimizer):

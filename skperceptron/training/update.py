@@ -7,6 +7,8 @@ parameter groups say otherwise.
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
@@ -16,7 +18,7 @@ from ..components import is_built_in
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
 from ..engine.calls import number, squared_lengths_calls
-from ..optimizers import depends_on_slicing
+from ..optimizers import Optimizer
 from ..usercall import warn
 from .groups import Groups
 from .member import Recipe
@@ -84,7 +86,7 @@ class Update:
             return
         is_cut = len(self._parts) > 1 or self._vectors[0].shape[-1] > self._chunk_length
         for reason, applies in ((_OF_MEMBERS, n_members > 1), (_CUT, is_cut)):
-            if applies and depends_on_slicing(optimizer, of_members=reason is _OF_MEMBERS):
+            if applies and _depends_on_slicing(optimizer, of_members=reason is _OF_MEMBERS):
                 warn(
                     f"{type(optimizer).__name__}.update gives other numbers for a part of the"
                     f" parameters than for all at once, but {reason}. It should treat each number"
@@ -177,6 +179,35 @@ class Update:
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""
         return vectors[..., start : min(start + self._chunk_length, max(self._n_penalized, start))]
+
+
+def _depends_on_slicing(optimizer: Optimizer, *, of_members: bool) -> bool:
+    """Tell whether a step gives other numbers for two parts of the vectors than for both at once.
+
+    It takes a few steps to find out. The two parts are two members, or halves of one. False if a
+    second step like the first gives other numbers, too, or if the method cannot be tried.
+    """
+    trial, points = copy.deepcopy(optimizer), np.linspace(0.5, 2.0, 8)
+    n_vectors = len(trial.state_names) + trial.n_scratch
+
+    def stepped(shape: tuple[int, ...], first: int = 0) -> Floats:
+        size = math.prod(shape)
+        parameters, gradient = (points[first : first + size].reshape(shape) * f for f in (1, -0.7))
+        state = [np.zeros(shape) for _ in range(n_vectors)]
+        width = (shape[0], 1) if len(shape) == 2 else ()
+        scalars = [np.full(width, c) for c in trial.coefficients(0.1, 1)]
+        trial.update(parameters, gradient, state, scalars)
+        return parameters.ravel()
+
+    whole = (2, 4) if of_members else (8,)
+    try:
+        with np.errstate(all="ignore"):
+            at_once, again = stepped(whole), stepped(whole)
+            in_parts = np.concatenate([stepped((4,)), stepped((4,), 4)])
+    except Exception:
+        # If this is an error, training raises it, too.
+        return False
+    return np.array_equal(at_once, again) and not np.allclose(at_once, in_parts, equal_nan=True)
 
 
 def _reaching(
