@@ -163,15 +163,17 @@ def test_several_targets_have_their_outputs_side_by_side(loss):
     assert_allclose(per_target[1] / per_target[0], 1e4, rtol=0.3)
 
 
-@EVERY_REGRESSION
-def test_weights_equal_repeated_rows(loss):
-    X, y = diabetes()
+def assert_weights_equal_repeated_rows(model, X, y):
     times = np.random.RandomState(0).randint(0, 4, size=len(X))
-    model = MLPRegressor(loss, **SMALL, batch_size=2000)
     weighted = clone(model).fit(X, y, sample_weight=times)
     repeated = clone(model).fit(X.repeat(times, axis=0), y.repeat(times))
     assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-6, atol=1e-8)
     assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-6)
+
+
+@EVERY_REGRESSION
+def test_weights_equal_repeated_rows(loss):
+    assert_weights_equal_repeated_rows(MLPRegressor(loss, **SMALL, batch_size=2000), *diabetes())
 
 
 @EVERY_REGRESSION
@@ -366,13 +368,8 @@ def test_strings_mean_the_defaults_and_focal_without_gamma_is_the_log_loss(cls):
 
 @EVERY_CLASSIFICATION
 def test_weights_equal_repeated_rows_in_classification(cls, loss):
-    X, y = data_for(cls)
-    times = np.random.RandomState(0).randint(0, 4, size=len(X))
     model = cls(**SMALL, loss=loss, batch_size=2000)
-    weighted = clone(model).fit(X, y, sample_weight=times)
-    repeated = clone(model).fit(X.repeat(times, axis=0), y.repeat(times))
-    assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-6, atol=1e-8)
-    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-6)
+    assert_weights_equal_repeated_rows(model, *data_for(cls))
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)
@@ -422,11 +419,8 @@ def test_class_weights_are_weights_of_rows_and_multiply_them(cls, solver, class_
 @pytest.mark.parametrize("cls", CLASSIFIERS)
 def test_balanced_counts_a_weight_as_repeated_rows(cls):
     X, y = imbalanced(200)
-    times = np.random.RandomState(0).randint(0, 4, size=len(X))
     model = cls(**SMALL, class_weight="balanced", batch_size=2000)
-    weighted = clone(model).fit(X, y, sample_weight=times)
-    repeated = clone(model).fit(X.repeat(times, axis=0), y.repeat(times))
-    assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-6, atol=1e-8)
+    assert_weights_equal_repeated_rows(model, X, y)
     nothing = np.where(y == 1, 0, 1)
     only_zeros = clone(model).set_params(solver="lbfgs").fit(X, y, sample_weight=nothing)
     assert (only_zeros.predict(X) == 0).all()

@@ -61,19 +61,23 @@ def make_member(network, loss, weighted=False, **options):
     return member_of(loss=loss, **(defaults | options))
 
 
+def assert_same(found, expected):
+    """Check the value and the gradient of an objective."""
+    assert found[0] == pytest.approx(expected[0], rel=1e-12)
+    assert_allclose(found[1], expected[1], rtol=1e-10, atol=1e-13)
+
+
 @WEIGHTS
 @EVERY_LOSS
 @pytest.mark.parametrize("rows_per_block", [1, 7, 25, 49, 50])
 def test_blocks_of_any_size_give_the_same_objective(monkeypatch, rows_per_block, loss, weighted):
     network = network_with()
     member = make_member(network, loss, weighted)
-    value, gradient = Objective(network, member, make_data())(member.parameters)
+    expected = Objective(network, member, make_data())(member.parameters)
     monkeypatch.setattr(lbfgs, "BLOCK", rows_per_block * D)
     blocked = Objective(network, member, make_data())
     for _ in range(2):
-        found, found_gradient = blocked(member.parameters)
-        assert found == pytest.approx(value, rel=1e-12)
-        assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
+        assert_same(blocked(member.parameters), expected)
 
 
 SMOOTH = [
@@ -142,11 +146,9 @@ def test_objective_depends_on_the_vector_alone(loss, weighted):
 def test_any_storage_gives_the_same_objective(monkeypatch, skip_connections, store):
     network = network_with(skip_connections=skip_connections)
     member = make_member(network, SquaredError())
-    value, gradient = Objective(network, member, make_data())(member.parameters)
+    expected = Objective(network, member, make_data())(member.parameters)
     monkeypatch.setattr(lbfgs, "BLOCK", 7 * D)
-    found, found_gradient = Objective(network, member, make_data(store=store))(member.parameters)
-    assert found == pytest.approx(value, rel=1e-12)
-    assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
+    assert_same(Objective(network, member, make_data(store=store))(member.parameters), expected)
 
 
 @EVERY_LOSS
@@ -158,10 +160,10 @@ def test_rows_without_weight_do_not_count(monkeypatch, loss):
     rows = np.arange(N)
     weighted = make_member(network, loss, rows=rows, sample_weight=weight)
     chosen = make_member(network, loss, rows=rows[10:20])
-    value, gradient = Objective(network, weighted, make_data())(weighted.parameters)
-    expected, expected_gradient = Objective(network, chosen, make_data())(chosen.parameters)
-    assert value == pytest.approx(expected, rel=1e-12)
-    assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-13)
+    found, expected = (
+        Objective(network, member, make_data())(member.parameters) for member in (weighted, chosen)
+    )
+    assert_same(found, expected)
 
 
 @EVERY_LOSS
@@ -170,10 +172,11 @@ def test_integer_weights_equal_repeated_rows(loss):
     times = np.random.RandomState(0).randint(4, size=N)
     weighted = make_member(network, loss, rows=np.arange(N), sample_weight=times.astype(float))
     repeated = make_member(network, loss, rows=np.arange(N).repeat(times))
-    value, gradient = Objective(network, weighted, make_data())(weighted.parameters)
-    expected, expected_gradient = Objective(network, repeated, make_data())(repeated.parameters)
-    assert value == pytest.approx(expected, rel=1e-12)
-    assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-13)
+    found, expected = (
+        Objective(network, member, make_data())(member.parameters)
+        for member in (weighted, repeated)
+    )
+    assert_same(found, expected)
 
 
 @WEIGHTS
