@@ -24,8 +24,10 @@ def log_curves_of(search: Any) -> None:
             return
         # MLflow has ended the run if it has also started it.
         parent = mlflow.active_run() or mlflow.last_active_run()
-        if parent is not None:
-            _log_all(mlflow, search, parent)
+        # A search within another fit is not logged. MLflow's own patches open the same sessions.
+        with mlflow.sklearn._SklearnTrainingSession(search, allow_children=False) as session:
+            if parent is not None and session.should_log():
+                _log_all(mlflow, search, parent)
 
 
 def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
@@ -44,7 +46,10 @@ def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
             for name, curve in curves.items()
         }
         log_curves(mlflow, run, of_splits)
-    if found:
+    # What is active is not up to date.
+    tags = mlflow.get_run(parent.info.run_id).data.tags
+    # Not a run of the user that MLflow leaves alone.
+    if tags.get("estimator_name") == type(search).__name__:
         refitted = curves_of(getattr(search, "best_estimator_", None))
         log_curves(mlflow, parent, {f"refit_{name}": curve for name, curve in refitted.items()})
 

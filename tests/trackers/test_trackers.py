@@ -25,6 +25,7 @@ from skperceptron.model_selection import (
     StackedHalvingGridSearchCV,
     stacked_cross_val_score,
 )
+from skperceptron.model_selection._candidates import curves_of
 from skperceptron.stopping import EarlyStopping
 from skperceptron.tabular import TabularMLPClassifier
 from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
@@ -303,6 +304,27 @@ def test_child_runs_of_autologging_have_the_curves_of_all_splits(autologging, ha
         values = [one.value for one in history[-5:]]
         assert values == search.best_estimator_[-1].loss_curve_
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("has_own_run", [True, False])
+def test_autologging_has_the_curves_of_the_final_fit_of_searches_without_child_runs(
+    autologging, has_own_run
+):
+    mlflow = autologging
+    if has_own_run:
+        mlflow.start_run()
+    search = StackedHalvingGridSearchCV(network(), {"alpha": [1e-4, 1.0]}, cv=2).fit(X, Y)
+    (run,) = runs_of(mlflow)
+    curves = curves_of(search.best_estimator_)
+    expected = {f"refit_{name}": curve for name, curve in curves.items()}
+    assert curves_in(mlflow, run) == epochs_of(**expected)
+
+
+def test_autologging_has_no_curves_of_searches_within_a_search(autologging):
+    inner = StackedHalvingGridSearchCV(network(), {"alpha": [1e-4, 1.0]}, cv=2)
+    StackedHalvingGridSearchCV(inner, {"factor": [2, 3]}, cv=2).fit(X, Y)
+    (run,) = runs_of(autologging)
+    assert not curves_in(autologging, run)
 
 
 def runs_of(mlflow):
