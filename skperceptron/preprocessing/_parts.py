@@ -220,8 +220,11 @@ class Levels(Categories):
         A column of more levels than this becomes :class:`Codes` instead.
     min_frequency : int
         Number of rows that a level needs to get a code, and gaps beside rarer levels. Without such
-        a level or such gaps, there are no codes.
+        a level there are no codes, but a last column marks so many gaps.
     """
+
+    #: For files and pickles of earlier versions, which lack the attribute.
+    marks_gaps = False
 
     def __init__(
         self,
@@ -247,7 +250,7 @@ class Levels(Categories):
         # Otherwise rare levels could not be told from gaps: whether there is a value would be lost.
         has_gaps = len(coded) < len(levels) and n_gaps >= self.min_frequency
         are_many = self.max_one_hot is not None and len(levels) > self.max_one_hot
-        if are_many and (coded or has_gaps):
+        if are_many and coded:
             # The most frequent level gets the largest code. Any part of the rows is likely to have
             # it, and so shows how many codes there are.
             coded.sort(key=counts.__getitem__)
@@ -263,20 +266,29 @@ class Levels(Categories):
         self.is_signed = len(levels) == len(self.levels) == 2
         named = self.levels[1:] if self.is_signed else self.levels
         self.suffixes = [f"_{level}" for level in named]
+        self.marks_gaps = are_many and has_gaps
+        if self.marks_gaps:
+            self.suffixes.append(MISSING)
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
         codes = self._codes_of(content, name)
-        if self.is_signed:
-            out[:, 0] = np.where(codes < 0, 0, 2 * codes - 1)
-            return
         out[:] = 0
         known = np.flatnonzero(codes >= 0)
-        out[known, codes[known]] = 1
+        if self.is_signed:
+            out[known, 0] = 2 * codes[known] - 1
+        else:
+            out[known, codes[known]] = 1
+        if self.marks_gaps:
+            out[_gaps_among(content, codes), -1] = 1
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        one_hot = graph.as_numbers(self._levels_to_onnx(graph, column, name))
-        return one_hot @ np.array([[-1.0], [1.0]]) if self.is_signed else one_hot
+        found = graph.as_numbers(self._levels_to_onnx(graph, column, name))
+        if self.is_signed:
+            found = found @ np.array([[-1.0], [1.0]])
+        if not self.marks_gaps:
+            return found
+        return graph.concatenate([found, _gaps_to_onnx(graph, column)])
 
 
 @kept_as("column of codes")
@@ -302,20 +314,24 @@ class Codes(Categories):
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
         codes = self._codes_of(content, name)
-        others = np.flatnonzero(codes < 0)
         out[:, 0] = codes + self.has_others + self.has_gaps
         # If `fit` has seen no other rows, they get -1, which means no category.
-        out[others, 0] = self.has_others - 1
+        out[codes < 0, 0] = self.has_others - 1
         if self.has_gaps:
-            out[[row for row in others if is_missing(content[row])], 0] = 1
+            out[_gaps_among(content, codes), 0] = 1
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        known = [_gaps_to_onnx(graph, column)] if self.has_gaps else []
-        if self.levels or not known:
-            known.append(graph.as_numbers(self._levels_to_onnx(graph, column, name)))
+        known = [graph.as_numbers(self._levels_to_onnx(graph, column, name))]
+        if self.has_gaps:
+            known.insert(0, _gaps_to_onnx(graph, column))
         # The product is 0 for a row without a known level.
         codes = np.arange(1.0, self.has_gaps + len(self.levels) + 1)[:, np.newaxis]
         return graph.concatenate(known) @ codes - (1 - self.has_others)
+
+
+def _gaps_among(content: Any, codes: Integers) -> list[int]:
+    """Return the rows in which a category is missing; their codes are -1."""
+    return [row for row in np.flatnonzero(codes < 0).tolist() if is_missing(content[row])]
 
 
 def _gaps_to_onnx(graph: OperatorGraph, column: Value) -> Value:

@@ -95,7 +95,8 @@ class TabularPreprocessor(
         Number of rows that a level needs to get a code of its own, >= 1. Rarer levels, unknown ones
         and gaps share the code 0 if ``fit`` has seen any of them; otherwise they get -1, which
         means no category. But if there are rarer levels and so many gaps, gaps get the code 1. A
-        column without such gaps or a level of so many rows does not become codes.
+        column without a level of so many rows does not become codes; instead, a further column,
+        "_missing", marks so many gaps.
 
     max_abs : float, default=3.0
         Limit that absolute values approach, > 0. With None, outliers are not pulled in.

@@ -165,18 +165,30 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
 
 def test_gaps_have_a_code_of_their_own_beside_rare_levels():
     preprocessor = TabularPreprocessor(max_one_hot=2, min_frequency=2)
-    rare = objects(["a", "b", None, "c", None, "a"], [None, "u", "v", "w", None, None])
-    found = preprocessor.fit_transform(rare)
-    assert_array_equal(found[:, 0], [2, 0, 1, 0, 1, 2])
-    # Levels are all rare here: what is left is whether there is one.
-    assert_array_equal(found[:, 1], [1, 0, 0, 0, 1, 1])
-    assert preprocessor.categories_ == {0: ["a"], 1: []}
-    assert_array_equal(preprocessor.transform(objects(["?"], [np.nan])), [[0, 1]])
+    rare = objects(["a", "b", None, "c", None, "a"])
+    assert_array_equal(preprocessor.fit_transform(rare)[:, 0], [2, 0, 1, 0, 1, 2])
+    assert preprocessor.categories_ == {0: ["a"]}
+    assert_array_equal(preprocessor.transform(objects(["?", np.nan])), [[0], [1]])
     # One gap only is rare itself; without rare levels, gaps need no other code.
     few = objects(["a", "b", None, "c", "a"], ["u", "v", "w", "u", None])
     assert_array_equal(preprocessor.fit_transform(few)[:, 0], [1, 0, 0, 0, 1])
     none_rare = objects([*"abcabc", None, None])
     assert_array_equal(preprocessor.fit_transform(none_rare)[:, 0], [1, 2, 3, 1, 2, 3, 0, 0])
+
+
+def test_gaps_are_marked_where_all_of_many_levels_are_rare():
+    rare = objects([None, "u", "v", "w", None, None])
+    for levels, least, names in (
+        (2, 2, ["x0_u", "x0_v", "x0_w", "x0_missing"]),
+        (2, 4, ["x0_u", "x0_v", "x0_w"]),
+        (3, 2, ["x0_u", "x0_v", "x0_w"]),
+    ):
+        preprocessor = TabularPreprocessor(max_one_hot=levels, min_frequency=least).fit(rare)
+        assert list(preprocessor.get_feature_names_out()) == names
+    preprocessor.set_params(max_one_hot=1, min_frequency=2, max_abs=None)
+    found = preprocessor.fit(objects(["u", "v", None, None])).transform(objects(["u", None, "?"]))
+    assert_array_equal(found, [[-2, -0.5], [0, 0.5], [0, -0.5]])
+    assert preprocessor.number_columns_ == []
 
 
 def test_constant_and_empty_columns_become_zero_or_nothing():
