@@ -229,8 +229,9 @@ class Predictors:
         self._resting: dict[np.dtype, list[tuple[Sequence[Any], Predictor]]] = {}
 
     def clear(self) -> None:
-        """Drop the predictors with their buffers: the next prediction makes another."""
-        self._resting.clear()
+        """Drop predictors, with their buffers, that no other model shares."""
+        if not self._are_shared:
+            self._resting.clear()
 
     def __reduce__(self) -> tuple[type[Predictors], tuple[bool]]:
         return Predictors, (self._are_shared,)

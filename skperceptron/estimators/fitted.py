@@ -191,6 +191,11 @@ def fitted_network(estimator: Any) -> FittedNetwork:
     return fitted
 
 
+def drop_buffers(estimator: Any) -> None:
+    """Drop the buffers of a network's own predictions: the next prediction makes others."""
+    estimator._fitted.predictors.clear()
+
+
 def share_predictors(estimator: Any, predictors: Predictors) -> None:
     """Let a network that predicts in turn with others use their predictors."""
     estimator._store_fitted(replace(estimator._fitted, predictors=predictors))

@@ -24,7 +24,7 @@ from ..estimators import (
 )
 from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
-from ..estimators.fitted import fitted_network
+from ..estimators.fitted import drop_buffers
 from ..estimators.parameters import is_lbfgs
 from ._sending import ProcessCache, Sender, as_sent, with_traceback
 from ._spreading import Workers
@@ -139,7 +139,7 @@ class FittedMember:
             forget_steps(network)
         predicted = getattr(estimator, method)(X)
         if isinstance(network, BaseMultilayerPerceptron):
-            fitted_network(network).predictors.clear()
+            drop_buffers(network)
         return cls(estimator, predicted, predicted)
 
 
