@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, schedules
+from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.schedules import (
     Adaptive,
     Constant,
@@ -429,3 +430,23 @@ def test_largest_number_of_cosine_cycles_gives_finite_rates():
 @EVERY_SCHEDULE
 def test_what_heeds_plateaus_says_so(schedule):
     assert schedule.heeds_plateaus == (schedule.after_plateau(0.1) is not None)
+
+
+class Counting(Schedule):
+    """Counts the epochs, which the package does not ask for."""
+
+    def after_epoch(self, initial, current, rows_seen):
+        self.n_epochs = getattr(self, "n_epochs", 0) + 1
+        return initial / self.n_epochs
+
+
+def test_a_schedule_that_counts_has_its_own_count_for_each_network_of_a_stack():
+    X = np.random.RandomState(0).normal(size=(40, 3))
+    model = MLPRegressor(
+        hidden_layer_sizes=(4,), learning_rate=Counting(), solver="sgd", max_iter=9, random_state=0
+    )
+    alone, together = (
+        search(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, X[:, 0]).cv_results_["mean_test_score"]
+        for search in (GridSearchCV, StackedGridSearchCV)
+    )
+    assert_allclose(together, alone, rtol=1e-6)

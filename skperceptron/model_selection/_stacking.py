@@ -20,7 +20,7 @@ from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS, Extras
 from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import Listener
-from ..components import key_of
+from ..components import is_built_in, key_of
 from ..engine import Network
 from ..engine.arrays import Integers
 from ..engine.compiled import Way, way
@@ -31,6 +31,7 @@ from ..estimators.fitting import Cache, Run, make_ready, uncached
 from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
 from ..options import Checked, is_immutable
+from ..schedules import Schedule
 from ..training import Member, Stack, epochs
 from ..usercall import first_in_call, has_happened, interrupted
 from ._progress import StackProgress
@@ -238,8 +239,12 @@ class Common:
         return self.objects.setdefault(key_of(item), item)
 
     def shared(self, value: Any) -> Any:
-        """Return one component for all equal ones, since clones are different objects."""
-        return self.unify(value) if isinstance(value, Checked) else value
+        """Return one component for all equal ones, since clones are different objects.
+
+        A schedule from elsewhere is left to its network: it may count that network's epochs.
+        """
+        may_count = isinstance(value, Schedule) and not is_built_in(type(value))
+        return self.unify(value) if isinstance(value, Checked) and not may_count else value
 
     def check_parameters(self, network: BaseMultilayerPerceptron) -> Settings | None:
         """Check the parameters of a network, unless all values have passed the check before.
