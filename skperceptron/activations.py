@@ -13,6 +13,7 @@ an activation that keeps its input may replace z by what ``backward`` will need.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -21,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import erfc, expit
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, by_name, find, undefined
 from .engine.arrays import Call, Floats
 from .engine.calls import number, sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
@@ -103,7 +104,7 @@ class Activation(Component):
         *learned : ndarray of shape (K, 1, H)
             The learned parameters, if there are any.
         """
-        raise NotImplementedError
+        raise undefined(self, "forward")
 
     def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Do what ``forward`` does, with the same bits as scikit-learn if it has this activation.
@@ -130,7 +131,7 @@ class Activation(Component):
         *learned : ndarray of shape (K, 1, H)
             The learned parameters and the array that receives their gradient, if any.
         """
-        raise NotImplementedError
+        raise undefined(self, "backward")
 
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
         """Bind ``forward`` to the arrays of a training step, for all steps to come.
@@ -185,6 +186,44 @@ class Activation(Component):
     def derivative(self, z: Any) -> Floats:
         """Return f'(z) as a new array of z's shape."""
         return self._evaluate(z)[1]
+
+    def refuse_lost_input(self) -> None:
+        """Raise ValueError if ``backward`` needs z, which only ``keeps_input`` keeps.
+
+        That is so if the derivative is right with z, and wrong with the output in its place. A
+        derivative that is wrong in both cases may be meant as it is.
+        """
+        if self.keeps_input or self.n_parameters(1):
+            return
+        step, z = 1e-6, np.linspace(-2.03, 2.11, 30).reshape(1, -1, 1)
+        trial = copy.deepcopy(self)
+
+        def value(z: Floats) -> Floats:
+            out = z.copy()
+            trial.forward(out, out)
+            return out
+
+        def is_right(z: Floats, a: Floats) -> bool:
+            grad = np.ones_like(a)
+            trial.backward(z, a, grad)
+            # Points beside a kink do not count.
+            return bool(np.mean(np.abs(grad - slope) < 1e-4) > 0.9)
+
+        try:
+            with np.errstate(all="ignore"):
+                a = value(z)
+                slope = (value(z + step) - value(z - step)) / (2 * step)
+                given = a.copy()
+                needs_input = not is_right(given, given) and is_right(z, a)
+        except Exception:
+            # If this is an error, training raises it, too.
+            return
+        if needs_input:
+            name = type(self).__name__
+            raise ValueError(
+                f"{name}.backward computes the derivative from z, which forward has overwritten"
+                f" with f(z). Set keeps_input = True in {name}, or compute it from a alone."
+            )
 
     def _evaluate(self, z: Any) -> tuple[Floats, Floats]:
         self.check_parameters()

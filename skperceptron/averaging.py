@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .components import Component, Interval, find
+from .components import Component, Interval, find, undefined
 from .engine.arrays import Floats, Integers
 
 __all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
@@ -37,7 +37,7 @@ class Averaging(Component):
         ndarray of shape (n_steps,)
             1 replaces the average by the weights, 0 leaves the average unchanged.
         """
-        raise NotImplementedError
+        raise undefined(self, "shares")
 
 
 class EMA(Averaging):

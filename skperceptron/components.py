@@ -14,7 +14,16 @@ import numpy as np
 from .engine.calls import refuse_lost
 from .options import Checked, Interval, did_you_mean, plain
 
-__all__ = ["Component", "Interval", "by_name", "find", "is_built_in", "key_of", "public_classes"]
+__all__ = [
+    "Component",
+    "Interval",
+    "by_name",
+    "find",
+    "is_built_in",
+    "key_of",
+    "public_classes",
+    "undefined",
+]
 
 ResultCheck = Callable[[str, Any, Sequence[Any]], None]
 
@@ -120,6 +129,11 @@ def _read_only(x: Any) -> Any:
 def _definitions(cls: type, name: str) -> list[int]:
     """Return the places in the method resolution order that define an attribute, nearest first."""
     return [place for place, base in enumerate(cls.__mro__) if name in vars(base)]
+
+
+def undefined(part: object, method: str) -> NotImplementedError:
+    """Return the error for a method that each class of a kind has to define."""
+    return NotImplementedError(f"{type(part).__name__} must define the method {method}.")
 
 
 def is_built_in(cls: type) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, by_name, find, undefined
 from .engine.blocks import Block
 from .engine.blocks import Periodic as PeriodicBlock
 from .engine.blocks import PeriodicLinear as PeriodicLinearBlock
@@ -40,7 +40,7 @@ class NumericEmbedding(Component):
 
     def block(self, n_features: int) -> Block:
         """Return the block for the given number of features."""
-        raise NotImplementedError
+        raise undefined(self, "block")
 
 
 class Periodic(NumericEmbedding):

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, by_name, find, undefined
 from .engine.arrays import Floats
 from .options import COUNT, Flag, HasMethods, Instance, Listing, Name
 
@@ -161,7 +161,7 @@ class Initializer(Component):
         weight : ndarray of shape (fan_in, units), float64
         bias : ndarray of shape (units,), float64
         """
-        raise NotImplementedError
+        raise undefined(self, "draw")
 
     def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
         """Draw a table of category vectors: uniform numbers, each row with a length of about 0.6.

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, xlogy
 
-from .components import Component, Interval, find, public_classes
+from .components import Component, Interval, find, public_classes, undefined
 from .engine.arrays import Booleans, Call, Floats, mean_of_rows
 from .engine.calls import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
@@ -160,7 +160,7 @@ class Loss(Component):
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         """Write the predicted values into ``out``, which may be ``raw`` itself; both are (N, C)."""
-        raise NotImplementedError
+        raise undefined(self, "inverse_link")
 
     def link_all(self, raw: Floats, out: Floats) -> None:
         """Do what ``inverse_link`` does, for rows of several networks.
@@ -207,7 +207,7 @@ class Loss(Component):
         -------
         ndarray of shape (...)
         """
-        raise NotImplementedError
+        raise undefined(self, "losses")
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         """Write the gradient of each row's loss with respect to ``raw`` into ``out``.
@@ -223,7 +223,7 @@ class Loss(Component):
         scratch : ndarray of shape (K, B, C)
             Temporary array with arbitrary content.
         """
-        raise NotImplementedError
+        raise undefined(self, "gradient")
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
         """Bind ``gradient`` to the arrays of a training step, for all steps to come.

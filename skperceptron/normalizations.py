@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .components import Component, Interval, find
+from .components import Component, Interval, find, undefined
 from .engine.blocks import BatchNormalize, Block, LayerNormalize
 
 __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "get_normalization"]
@@ -13,7 +13,7 @@ class Normalization(Component):
 
     def block(self, units: int) -> Block:
         """Return the block for a layer of the given width."""
-        raise NotImplementedError
+        raise undefined(self, "block")
 
     @property
     def mixes_rows(self) -> bool:

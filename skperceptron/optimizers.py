@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .components import Component, Interval, by_name, find, is_built_in, key_of
+from .components import Component, Interval, by_name, find, is_built_in, key_of, undefined
 from .engine.arrays import Arrays, Call, Floats, Integers
 from .engine.compiled import fused
 from .options import COUNT, Flag, Rules, shown
@@ -108,7 +108,7 @@ class Optimizer(Component):
         tuple
             Each a number, or an array with one number per step.
         """
-        raise NotImplementedError
+        raise undefined(self, "coefficients")
 
     def update(
         self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
@@ -129,7 +129,7 @@ class Optimizer(Component):
         coefficients : sequence of ndarray of shape (K, 1) or ()
             What ``coefficients`` returned, member by member.
         """
-        raise NotImplementedError
+        raise undefined(self, "update")
 
     def update_calls(
         self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays

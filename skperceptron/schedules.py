@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, by_name, find, undefined
 from .engine.arrays import Floats
 from .options import COUNT, Function, shown
 
@@ -167,7 +167,7 @@ class TimeSchedule(Schedule):
         -------
         ndarray of shape (n_steps,)
         """
-        raise NotImplementedError
+        raise undefined(self, "factor")
 
     def rates(self, initial: float, current: float, times: Floats, n_epochs: int) -> float | Floats:
         return initial * self.factor(times, n_epochs)

@@ -813,3 +813,40 @@ def test_what_is_computed_in_portions_is_computed_everywhere(name, dtype):
     activation.forward(wide + step, above)
     activation.forward(wide - step, below)
     assert_allclose(slope, (above - below) / (2 * step), atol=1e-5)
+
+
+class ReadsInput(activations.Activation):
+    """A sine, whose derivative needs z."""
+
+    def forward(self, z, out, *learned):
+        np.sin(z, out=out)
+
+    def backward(self, z, a, grad, *learned):
+        grad *= np.cos(z)
+
+
+class KeepsInput(ReadsInput):
+    keeps_input = True
+
+
+class Surrogate(ReadsInput):
+    """Has another derivative than its own, on purpose."""
+
+    def backward(self, z, a, grad, *learned):
+        grad *= 1 - a * a
+
+
+def test_a_derivative_that_needs_the_overwritten_input_is_refused():
+    X = np.random.RandomState(0).normal(size=(30, 2))
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+    with pytest.raises(ValueError, match="Set keeps_input = True in ReadsInput"):
+        model.set_params(activation=["tanh", ReadsInput()], hidden_layer_sizes=(3, 3)).fit(
+            X, X[:, 0]
+        )
+    for activation in (KeepsInput(), Surrogate()):
+        model.set_params(activation=activation).fit(X, X[:, 0])
+
+
+def test_every_activation_declares_whether_it_needs_its_input():
+    for name in activations.list_activations():
+        activations.get_activation(name).refuse_lost_input()

@@ -14,8 +14,11 @@ from skperceptron import (
     MLPSoftmaxClassifier,
 )
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
+from skperceptron.averaging import Averaging
+from skperceptron.embeddings import NumericEmbedding
 from skperceptron.initializers import Initializer
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
+from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import Adam, Optimizer
 from skperceptron.schedules import Schedule, TimeSchedule
 from tests.public import CLASSES
@@ -317,3 +320,22 @@ def test_a_recorded_schedule_may_fall_below_zero_after_the_last_epoch():
             return 1 - times / n_epochs
 
     assert MLPRegressor(learning_rate=ToZero(), **SETTINGS).fit(X, X[:, 0]).n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "base", "method"),
+    [
+        ("activation", Activation, "forward"),
+        ("loss", Loss, "gradient"),
+        ("solver", Optimizer, "coefficients"),
+        ("learning_rate", TimeSchedule, "factor"),
+        ("initializer", Initializer, "draw"),
+        ("normalization", Normalization, "block"),
+        ("numeric_embedding", NumericEmbedding, "block"),
+        ("averaging", Averaging, "shares"),
+    ],
+)
+def test_the_error_for_a_missing_method_names_class_and_method(option, base, method):
+    part = type("Nothing", (base,), {})()
+    with pytest.raises(NotImplementedError, match=f"^Nothing must define the method {method}\\.$"):
+        MLPRegressor(**SETTINGS | {option: part}).fit(X, X[:, 0])

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
+from ..components import is_built_in
 from ..embeddings import NumericEmbedding, get_numeric_embedding
 from ..engine import InputBlocks, Network, multilayer_perceptron
 from ..groups import ParameterGroups
@@ -325,7 +326,11 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
     else:
         chosen = list(given)
         _check_one_per_layer("activation", chosen, n_hidden)
-    return tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
+    activations = tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
+    for one in activations:
+        if not is_built_in(type(one)):
+            one.refuse_lost_input()
+    return activations
 
 
 def _normalization(given: Any, solver: Any) -> Normalization | None:
