@@ -847,6 +847,58 @@ def test_a_derivative_that_needs_the_overwritten_input_is_refused():
         model.set_params(activation=activation).fit(X, X[:, 0])
 
 
-def test_every_activation_declares_whether_it_needs_its_input():
+class HalfWritten(KeepsInput):
+    """Leaves ``out`` as it was where z is negative."""
+
+    def forward(self, z, out, *learned):
+        np.sin(z, out=out, where=z > 0)
+
+
+class Learned(KeepsInput):
+    """Has a learned factor."""
+
+    def n_parameters(self, units):
+        return units
+
+    def initial_parameters(self, units):
+        return np.ones(units)
+
+    def forward(self, z, out, factor):
+        np.multiply(z, factor, out=out)
+
+    def backward(self, z, a, grad, factor, factor_grad):
+        factor_grad[...] = (grad * z).sum(axis=1, keepdims=True)
+        grad *= factor
+
+
+class NoGradient(Learned):
+    def backward(self, z, a, grad, factor, factor_grad):
+        grad *= factor
+
+
+class AddsGradient(Learned):
+    def backward(self, z, a, grad, factor, factor_grad):
+        factor_grad += (grad * z).sum(axis=1, keepdims=True)
+        grad *= factor
+
+
+class Noisy(Surrogate):
+    """Gives other values at each call."""
+
+    def forward(self, z, out, *learned):
+        np.tanh(z + np.random.normal(size=z.shape), out=out)
+
+
+def test_an_activation_that_leaves_results_unwritten_is_refused():
+    with pytest.raises(ValueError, match=r"HalfWritten\.forward must write all .* of `out`"):
+        HalfWritten().refuse_faults()
+    for activation in (NoGradient(), AddsGradient()):
+        with pytest.raises(ValueError, match=r"Gradient\.backward must write all .* learned"):
+            activation.refuse_faults()
+    for activation in (Learned(), Noisy()):
+        activation.refuse_faults()
+
+
+def test_every_activation_passes_the_trial():
     for name in activations.list_activations():
-        activations.get_activation(name).refuse_lost_input()
+        activations.get_activation(name).refuse_faults()

@@ -329,7 +329,7 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
     activations = tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
     for one in activations:
         if not is_built_in(type(one)):
-            one.refuse_lost_input()
+            one.refuse_faults()
     return activations
 
 

@@ -187,13 +187,12 @@ def _depends_on_slicing(optimizer: Optimizer, *, of_members: bool) -> bool:
     It takes a few steps to find out. The two parts are two members, or halves of one. False if a
     second step like the first gives other numbers, too, or if the method cannot be tried.
     """
-    trial, points = copy.deepcopy(optimizer), np.linspace(0.5, 2.0, 8)
-    n_vectors = len(trial.state_names) + trial.n_scratch
+    points = np.linspace(0.5, 2.0, 8)
 
     def stepped(shape: tuple[int, ...], first: int = 0) -> Floats:
         size = math.prod(shape)
         parameters, gradient = (points[first : first + size].reshape(shape) * f for f in (1, -0.7))
-        state = [np.zeros(shape) for _ in range(n_vectors)]
+        state = [np.zeros(shape) for _ in range(len(trial.state_names) + trial.n_scratch)]
         width = (shape[0], 1) if len(shape) == 2 else ()
         scalars = [np.full(width, c) for c in trial.coefficients(0.1, 1)]
         trial.update(parameters, gradient, state, scalars)
@@ -201,6 +200,7 @@ def _depends_on_slicing(optimizer: Optimizer, *, of_members: bool) -> bool:
 
     whole = (2, 4) if of_members else (8,)
     try:
+        trial = copy.deepcopy(optimizer)
         with np.errstate(all="ignore"):
             at_once, again = stepped(whole), stepped(whole)
             in_parts = np.concatenate([stepped((4,)), stepped((4,), 4)])
