@@ -73,6 +73,8 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     """
     loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)
+    if not is_built_in(type(loss)):
+        loss.refuse_unwritten(n_targets)
     return loss
 
 
