@@ -524,15 +524,6 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
                 read.add(name)
                 return super().__getattribute__(name)
 
-            def __sklearn_tags__(self):
-                # The tags read these only to say whether there is a transform, and whether X may be
-                # sparse, which other checks refuse.
-                before = set(read)
-                tags = super().__sklearn_tags__()
-                shape = {"hidden_layer_sizes", "ensemble_size", "numeric_embedding"}
-                read.difference_update(shape - before)
-                return tags
-
         return Spy
 
     for kind, target in (

@@ -221,16 +221,16 @@ def test_diverged_parameters_are_never_scored():
     asked = []
 
     def score(parameters):
-        asked.append(parameters.copy())
-        return 0.0
+        asked.append(parameters)
+        return 0.0, 0.0
 
     options = {"learning_rate": 1e308, "optimizer": SGD(momentum=1.0), "max_iter": 5}
-    stack, member = real_stack(validate=lambda p: (score(p), 0.0), **options)
+    stack, member = real_stack(validate=score, **options)
     stack.vectors.parameters *= 100
     with np.errstate(all="ignore"):
         list(epochs(stack))
     assert member.diverged
-    assert all(np.isfinite(parameters).all() for parameters in asked)
+    assert not asked
 
 
 def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
