@@ -6,16 +6,32 @@ below compute. Training itself continues from the weights, not from the average.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from .components import Component, Interval, find, undefined
 from .engine.arrays import Floats, Integers
+from .options import shown
 
 __all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
 
 
+def _check_shares(name: str, result: Any, arguments: Sequence[Any]) -> None:
+    """Raise ValueError unless there is one share in [0, 1] for each step, or one for all."""
+    found = np.asarray(result)
+    fits = found.shape in ((), np.shape(arguments[0])) and found.dtype.kind in "fiub"
+    if not (fits and ((found >= 0) & (found <= 1)).all()):
+        raise ValueError(
+            f"{name} must return one share in [0, 1] for each step, got {shown(result)}."
+        )
+
+
 class Averaging(Component):
     """Base of all averages."""
+
+    result_checks = {"shares": _check_shares}
 
     #: Whether it needs the number of epochs, which ``partial_fit`` does not know.
     needs_max_iter = False

@@ -275,6 +275,13 @@ class Forgetful(Schedule):
         self.unused = initial
 
 
+class TooLarge(Averaging):
+    """Leaves the weights behind, on the other side."""
+
+    def shares(self, steps, epoch, max_iter):
+        return np.full(len(steps), 1.5)
+
+
 class Column(Initializer):
     """Returns one column for all units, which broadcasts."""
 
@@ -300,6 +307,7 @@ class NoBias(Initializer):
         ({"learning_rate": Forgetful()}, r"Forgetful must return .* >= 0, got None"),
         ({"decay_schedule": Uphill(), "solver": "adamw"}, "Uphill must return .* >= 0"),
         ({"dropout_schedule": Uphill(), "dropout": 0.1}, "Uphill must return .* >= 0"),
+        ({"averaging": TooLarge()}, r"TooLarge\.shares must return .* in \[0, 1\] .* got"),
         ({"initializer": Column()}, r"Column\.draw must .* \(3, 4\) .* Got \[\(3, 1\), \(4,\)\]"),
         ({"initializer": NoBias()}, r"NoBias\.draw must .* Got \(3, 4\)"),
     ],
