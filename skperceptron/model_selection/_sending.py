@@ -32,6 +32,29 @@ def sendable(error: Exception) -> Exception:
     return copy
 
 
+class _OnItsWay(Exception):
+    """Stands for an error that a worker raises. Any pickler turns it into that error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self._error = error
+
+    def __reduce__(self) -> Any:
+        return as_sent(self._error).__reduce__()
+
+
+def as_raised(error: Exception) -> Exception:
+    """Return what a worker raises for an error: the error itself if any pickler can send it.
+
+    joblib's "multiprocessing" backend cannot send errors of classes that are defined in a notebook.
+    """
+    try:
+        loads(dumps(error))
+    except Exception:
+        return _OnItsWay(sendable(error))
+    return error
+
+
 def with_traceback(error: Exception) -> Exception:
     """Return such a copy with its traceback, which cannot be sent, as a note."""
     copy = sendable(error)

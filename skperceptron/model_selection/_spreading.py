@@ -24,7 +24,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
-from ._sending import sendable
+from ._sending import as_raised
 from ._threads import blas_limited_to
 
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
@@ -217,10 +217,10 @@ class _Numbered:
         try:
             return self._number, function(*arguments)
         except Exception as error:
-            copy = sendable(error)
-            if not self._is_copy or type(copy) is type(error):
+            raised = as_raised(error) if self._is_copy else error
+            if raised is error:
                 raise
-            raise copy from error
+            raise raised from error
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import parallel_config, wrap_non_picklable_objects
 from joblib.parallel import get_active_backend
 from numpy.testing import assert_array_equal
 from sklearn import config_context, get_config
@@ -118,6 +118,21 @@ class OddError(ValueError):
 
 def refuse():
     raise OddError("age", "negative")
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_errors_keep_a_class_that_is_defined_in_a_notebook(backend):
+    class OwnError(ValueError):
+        pass
+
+    def refuse_own():
+        raise OwnError("negative")
+
+    task = wrap_non_picklable_objects(refuse_own, keep_wrapper=False)
+    with parallel_config(backend), pytest.raises(ValueError, match="negative") as caught:
+        list(Workers(2).spread([(task,)] * 2, 2, expected=1e3))
+    assert caught.type.__name__ == "OwnError"
+    assert "in refuse_own" in str(caught.value.__cause__)
 
 
 def test_errors_that_cannot_be_loaded_come_back_from_processes_as_texts():
