@@ -63,14 +63,17 @@ def tolerated(estimator: Any) -> Iterator[None]:
         tell(f"MLflow has not logged all of the fit of this {type(estimator).__name__}: {error}")
 
 
+def session_of(mlflow: Any, estimator: Any) -> Any:
+    """Return a session, such as MLflow's own patches open; it knows the fits that it is part of."""
+    return mlflow.sklearn._SklearnTrainingSession(estimator, allow_children=False)
+
+
 def _begin(estimator: Any, stack: ExitStack) -> Any:
     """Log the parameters of an estimator; return its session, or None if its fit is not logged."""
     mlflow = autologging()
     if mlflow is None:
         return None
-    # MLflow's own patches open the same sessions.
-    session = mlflow.sklearn._SklearnTrainingSession(estimator, allow_children=False)
-    stack.enter_context(session)
+    session = stack.enter_context(session_of(mlflow, estimator))
     outer = session._parent
     if outer is not None and outer.should_log() and last_step(outer.estimator) is estimator:
         return session

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ..callbacks.autologging import autologging, log_curves, tolerated
+from ..callbacks.autologging import autologging, log_curves, session_of, tolerated
 from ._candidates import curves_of
 
 #: Figures by which a child run is known: no two candidates take the same times.
@@ -24,8 +24,8 @@ def log_curves_of(search: Any) -> None:
             return
         # MLflow has ended the run if it has also started it.
         parent = mlflow.active_run() or mlflow.last_active_run()
-        # A search within another fit is not logged. MLflow's own patches open the same sessions.
-        with mlflow.sklearn._SklearnTrainingSession(search, allow_children=False) as session:
+        # A search within another fit is not logged.
+        with session_of(mlflow, search) as session:
             if parent is not None and session.should_log():
                 _log_all(mlflow, search, parent)
 
