@@ -16,7 +16,6 @@ outputs then add whole vectors.
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
@@ -225,26 +224,6 @@ class Loss(Component):
             Temporary array with arbitrary content.
         """
         raise undefined(self, "gradient")
-
-    def refuse_unwritten(self, n_targets: int) -> None:
-        """Raise ValueError if the gradient depends on what its array, or scratch, held before."""
-        raw = np.linspace(-1.9, 2.1, 6 * n_targets * self.outputs_per_target).reshape(1, 6, -1)
-        try:
-            trial, found = copy.deepcopy(self), []
-            for filling in (0.0, 0.0, 1.0):
-                out, scratch = np.full_like(raw, filling), np.full_like(raw, filling)
-                with np.errstate(all="ignore"):
-                    trial.gradient(raw.copy(), np.ones((1, 6, n_targets)), out, scratch)
-                found.append(out)
-        except Exception:
-            # If this is an error, training raises it, too.
-            return
-        repeats, agrees = (np.array_equal(found[0], x, equal_nan=True) for x in found[1:])
-        if repeats and not agrees:
-            raise ValueError(
-                f"{type(self).__name__}.gradient must write all elements of `out`, whatever `out`"
-                " and `scratch` hold before: it leaves some as they were, or adds to them."
-            )
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
         """Bind ``gradient`` to the arrays of a training step, for all steps to come.

@@ -35,6 +35,7 @@ from ..stopping import EarlyStopping
 from ..usercall import warn
 from .categories import CategoryColumns
 from .parameters import MONITOR, is_lbfgs
+from .trials import refuse_faulty_activation, refuse_faulty_loss
 
 Own = TypeVar("Own", bound=Checked)
 
@@ -74,7 +75,7 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)
     if not is_built_in(type(loss)):
-        loss.refuse_unwritten(n_targets)
+        refuse_faulty_loss(loss, n_targets)
     return loss
 
 
@@ -331,7 +332,7 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
     activations = tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
     for one in activations:
         if not is_built_in(type(one)):
-            one.refuse_faults()
+            refuse_faulty_activation(one)
     return activations
 
 

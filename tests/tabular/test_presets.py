@@ -296,7 +296,7 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
     model = cls("realmlp-td", hidden_layer_sizes=(32,), max_epochs=60, random_state=0).fit(X, y)
     ((network,),) = model.ensemble_.estimators_
     # Gaps are a level, too.
-    assert [table.shape for table in network.embeddings_] == [(12, 8)]
+    assert [table.shape for table in network.embeddings_] == [(11, 8)]
     # Eight levels, a number embedded in four, and a vector of eight.
     assert network.coefs_[0].shape == (8 + 4 + 8, 32)
     assert model.score(X, y) > 0.9

@@ -1,0 +1,110 @@
+"""Trials of a user's parts on a few numbers: faults that would train on wrong numbers are refused.
+
+Whether a formula is right cannot be known; ``inspection.gradient_check`` compares derivatives.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from ..activations import Activation
+from ..engine.arrays import Floats
+from ..losses import Loss
+
+#: What arrays hold before a method is tried: results that depend on it were not written.
+FILLINGS = (0.0, 0.0, 1.0)
+
+
+def refuse_faulty_activation(activation: Activation) -> None:
+    """Raise ValueError if its methods leave results unwritten, or read what is not kept."""
+    try:
+        trial = copy.deepcopy(activation)
+        with np.errstate(all="ignore"):
+            first, again, other = (_results(trial, filling) for filling in FILLINGS)
+            needs_input = _needs_lost_input(trial)
+    except Exception:
+        # If this is an error, training raises it, too.
+        return
+    name = type(activation).__name__
+    repeats, agrees = (
+        [np.array_equal(x, y, equal_nan=True) for x, y in zip(first, results, strict=True)]
+        for results in (again, other)
+    )
+    if all(repeats) and not all(agrees):
+        method, what = "backward", "the gradient of the learned parameters"
+        if not agrees[0]:
+            method, what = "forward", "`out`"
+        raise ValueError(
+            f"{name}.{method} must write all elements of {what}: it leaves some as they were,"
+            " or adds to them."
+        )
+    if needs_input:
+        raise ValueError(
+            f"{name}.backward computes the derivative from z, which forward has overwritten"
+            f" with f(z). Set keeps_input = True in {name}, or compute it from a alone."
+        )
+
+
+def _points() -> Floats:
+    return np.linspace(-2.03, 2.11, 30).reshape(1, -1, 1)
+
+
+def _results(activation: Activation, filling: float) -> list[Floats]:
+    """Return f(z) and the gradient of what is learned; before, these arrays hold ``filling``."""
+    z = _points()
+    learned: list[Floats] = []
+    if activation.n_parameters(1):
+        learned.append(activation.initial_parameters(1).reshape(1, 1, 1))
+    out = np.full_like(z, filling) if activation.keeps_input else z
+    activation.forward(z, out, *learned)
+    value = out.copy()
+    gradients = [np.full_like(array, filling) for array in learned]
+    activation.backward(z, out, np.ones_like(out), *learned, *gradients)
+    return [value, *gradients]
+
+
+def _needs_lost_input(activation: Activation) -> bool:
+    """Tell whether the derivative is right with z, and wrong with the output in its place.
+
+    A derivative that is wrong in both cases may be meant as it is.
+    """
+    if activation.keeps_input or activation.n_parameters(1):
+        return False
+    step, z = 1e-6, _points()
+    a, above, below = (z + shift for shift in (0, step, -step))
+    for array in (a, above, below):
+        activation.forward(array, array)
+    slope = (above - below) / (2 * step)
+
+    def is_right(z: Floats, a: Floats) -> bool:
+        grad = np.ones_like(a)
+        activation.backward(z, a, grad)
+        # Points beside a kink do not count.
+        return bool(np.mean(np.abs(grad - slope) < 1e-4) > 0.9)
+
+    given = a.copy()
+    return not is_right(given, given) and is_right(z, a)
+
+
+def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:
+    """Raise ValueError if the gradient depends on what its array, or scratch, held before."""
+    raw = np.linspace(-1.9, 2.1, 6 * n_targets * loss.outputs_per_target).reshape(1, 6, -1)
+    found = []
+    try:
+        trial = copy.deepcopy(loss)
+        for filling in FILLINGS:
+            out, scratch = np.full_like(raw, filling), np.full_like(raw, filling)
+            with np.errstate(all="ignore"):
+                trial.gradient(raw.copy(), np.ones((1, 6, n_targets)), out, scratch)
+            found.append(out)
+    except Exception:
+        # If this is an error, training raises it, too.
+        return
+    repeats, agrees = (np.array_equal(found[0], x, equal_nan=True) for x in found[1:])
+    if repeats and not agrees:
+        raise ValueError(
+            f"{type(loss).__name__}.gradient must write all elements of `out`, whatever `out`"
+            " and `scratch` hold before: it leaves some as they were, or adds to them."
+        )

@@ -1,0 +1,127 @@
+"""Trials of a user's activations and losses on a few numbers find what is left unwritten."""
+
+import numpy as np
+import pytest
+
+from skperceptron import MLPRegressor
+from skperceptron.activations import Activation, get_activation, list_activations
+from skperceptron.estimators.trials import refuse_faulty_activation
+from skperceptron.losses import SquaredError
+
+X = np.random.RandomState(0).normal(size=(30, 2))
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+class ReadsInput(Activation):
+    """A sine, whose derivative needs z."""
+
+    def forward(self, z, out, *learned):
+        np.sin(z, out=out)
+
+    def backward(self, z, a, grad, *learned):
+        grad *= np.cos(z)
+
+
+class KeepsInput(ReadsInput):
+    keeps_input = True
+
+
+class Surrogate(ReadsInput):
+    """Has another derivative than its own, on purpose."""
+
+    def backward(self, z, a, grad, *learned):
+        grad *= 1 - a * a
+
+
+def test_a_derivative_that_needs_the_overwritten_input_is_refused():
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+    with pytest.raises(ValueError, match="Set keeps_input = True in ReadsInput"):
+        model.set_params(activation=["tanh", ReadsInput()], hidden_layer_sizes=(3, 3)).fit(
+            X, X[:, 0]
+        )
+    for activation in (KeepsInput(), Surrogate()):
+        model.set_params(activation=activation).fit(X, X[:, 0])
+
+
+class HalfWritten(KeepsInput):
+    """Leaves ``out`` as it was where z is negative."""
+
+    def forward(self, z, out, *learned):
+        np.sin(z, out=out, where=z > 0)
+
+
+class Learned(KeepsInput):
+    """Has a learned factor."""
+
+    def n_parameters(self, units):
+        return units
+
+    def initial_parameters(self, units):
+        return np.ones(units)
+
+    def forward(self, z, out, factor):
+        np.multiply(z, factor, out=out)
+
+    def backward(self, z, a, grad, factor, factor_grad):
+        factor_grad[...] = (grad * z).sum(axis=1, keepdims=True)
+        grad *= factor
+
+
+class NoGradient(Learned):
+    def backward(self, z, a, grad, factor, factor_grad):
+        grad *= factor
+
+
+class AddsGradient(Learned):
+    def backward(self, z, a, grad, factor, factor_grad):
+        factor_grad += (grad * z).sum(axis=1, keepdims=True)
+        grad *= factor
+
+
+class Noisy(Surrogate):
+    """Gives other values at each call."""
+
+    def forward(self, z, out, *learned):
+        np.tanh(z + np.random.normal(size=z.shape), out=out)
+
+
+def test_an_activation_that_leaves_results_unwritten_is_refused():
+    with pytest.raises(ValueError, match=r"HalfWritten\.forward must write all .* of `out`"):
+        refuse_faulty_activation(HalfWritten())
+    for activation in (NoGradient(), AddsGradient()):
+        with pytest.raises(ValueError, match=r"Gradient\.backward must write all .* learned"):
+            refuse_faulty_activation(activation)
+    for activation in (Learned(), Noisy()):
+        refuse_faulty_activation(activation)
+
+
+def test_every_activation_passes_the_trial():
+    for name in list_activations():
+        refuse_faulty_activation(get_activation(name))
+
+
+class AddsToGradient(SquaredError):
+    def gradient(self, raw, y, out, scratch):
+        out += raw - y
+
+
+class PartlyWritten(SquaredError):
+    """Leaves ``out`` as it was where the prediction is too low."""
+
+    def gradient(self, raw, y, out, scratch):
+        np.subtract(raw, y, out=out, where=raw > y)
+
+
+class RandomGradient(SquaredError):
+    """Gives other values at each call, which is allowed."""
+
+    def gradient(self, raw, y, out, scratch):
+        np.add(raw - y, 0.01 * np.random.normal(size=out.shape), out=out)
+
+
+@pytest.mark.parametrize("loss", [AddsToGradient(), PartlyWritten()], ids=["adds", "part"])
+def test_a_loss_that_leaves_its_gradient_unwritten_is_refused(loss):
+    with pytest.raises(ValueError, match=r"\.gradient must write all elements of `out`"):
+        MLPRegressor(loss, max_iter=2, random_state=0).fit(X, X[:, 0])
+    MLPRegressor(RandomGradient(), max_iter=2, random_state=0).fit(X, X[:, 0])
