@@ -220,7 +220,9 @@ class _Numbered:
             raised = as_raised(error) if self._is_copy else error
             if raised is error:
                 raise
-            raise raised from error
+            raised = raised.with_traceback(error.__traceback__)
+        # Not in the handler: with Dask imported, pickle sends the context of an error, too.
+        raise raised
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:

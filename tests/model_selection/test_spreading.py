@@ -7,6 +7,8 @@ import sys
 import threading
 import warnings
 from _thread import interrupt_main
+from contextlib import suppress
+from importlib import import_module
 from threading import Event, Semaphore
 from types import SimpleNamespace
 
@@ -122,6 +124,10 @@ def refuse():
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_errors_keep_a_class_that_is_defined_in_a_notebook(backend):
+    # Once imported, it lets pickle send the cause and the context of errors, too.
+    with suppress(ImportError):
+        import_module("distributed")
+
     class OwnError(ValueError):
         pass
 
