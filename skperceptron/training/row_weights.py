@@ -54,6 +54,7 @@ class RowWeights:
                 self._factors[k, : plan.counts[k]] = of_row
         self.of_batches = self._divided()
         self._all_count = min(plan.counts) == plan.counts[0]
+        self._window: slice | None = None
 
     def renew(self, order: Integers) -> None:
         """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
@@ -85,11 +86,14 @@ class RowWeights:
         """Return the factors by which some rows' losses count in the epoch's sum, (K, n)."""
         if self.in_batch is not None:
             return self._factors[:, rows] * self.in_batch[:, rows]
-        n_rows = rows.stop - rows.start
-        if n_rows > self._factors.shape[1]:
-            self._factors = np.ones((len(self._factors), n_rows))
-        shares = self._factors[:, :n_rows]
         if self._all_count:
-            return shares
-        last = np.array(self._plan.counts)[:, np.newaxis]
-        return shares * (np.arange(rows.start, rows.stop) < last)
+            n_rows = rows.stop - rows.start
+            if n_rows > self._factors.shape[1]:
+                self._factors = np.ones((len(self._factors), n_rows))
+            return self._factors[:, :n_rows]
+        if rows != self._window:
+            # Few rows are one window, whose factors are made once.
+            last = np.array(self._plan.counts)[:, np.newaxis]
+            self._window = rows
+            self._factors = (np.arange(rows.start, rows.stop) < last).astype(np.float64)
+        return self._factors
