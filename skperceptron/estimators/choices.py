@@ -13,7 +13,6 @@ from sklearn.base import clone
 
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
-from ..components import is_built_in
 from ..embeddings import NumericEmbedding, get_numeric_embedding
 from ..engine import InputBlocks, Network, multilayer_perceptron
 from ..groups import ParameterGroups
@@ -35,7 +34,6 @@ from ..stopping import EarlyStopping
 from ..usercall import warn
 from .categories import CategoryColumns
 from .parameters import MONITOR, is_lbfgs
-from .trials import refuse_faulty_activation, refuse_faulty_loss
 
 Own = TypeVar("Own", bound=Checked)
 
@@ -74,8 +72,6 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     """
     loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)
-    if not is_built_in(type(loss)):
-        refuse_faulty_loss(loss, n_targets)
     return loss
 
 
@@ -329,11 +325,7 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
     else:
         chosen = list(given)
         _check_one_per_layer("activation", chosen, n_hidden)
-    activations = tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
-    for one in activations:
-        if not is_built_in(type(one)):
-            refuse_faulty_activation(one)
-    return activations
+    return tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
 
 
 def _normalization(given: Any, solver: Any) -> Normalization | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -209,6 +210,8 @@ class Shortcut:
 
     def __init__(self) -> None:
         self.stack = ReusableStack()
+        #: Keys of the user's own parts that have been tried.
+        self.tried: set[Hashable] = set()
         #: The options of the choices that are kept.
         self.options: tuple[Any, ...] | None = None
         self._choices: Choices | None = None

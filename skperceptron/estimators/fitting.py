@@ -47,6 +47,7 @@ from .initial_parameters import initial_parameters
 from .reporting import refuse_diverged, warn_unconverged, was_planned
 from .resumption import Start, facts_of
 from .targets import Target
+from .trials import refuse_faulty_parts
 
 Found = TypeVar("Found")
 
@@ -231,6 +232,9 @@ def make_ready(
         request = replace(request, cached=uncached)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
+    # What an earlier ``partial_fit`` has tried need not be tried again.
+    tried = shortcut_of(estimator).tried if mode.incremental else set()
+    refuse_faulty_parts(choices.wiring.activations, target.loss, data.targets.n_outputs, tried)
     network = _network_for(request, choices)
     draw = partial(initial_parameters, network, choices, checked, extras)
     # None if it is drawn below: after the listener, which may restore the generator.

@@ -6,15 +6,33 @@ Whether a formula is right cannot be known; ``inspection.gradient_check`` compar
 from __future__ import annotations
 
 import copy
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from ..activations import Activation
+from ..components import is_built_in, key_of
 from ..engine.arrays import Floats
 from ..losses import Loss
 
 #: What arrays hold before a method is tried: results that depend on it were not written.
 FILLINGS = (0.0, 0.0, 1.0)
+
+
+def refuse_faulty_parts(
+    activations: Sequence[Activation], loss: Loss, n_targets: int, tried: set[Hashable]
+) -> None:
+    """Try the parts of a user's own, and note their keys; those that are noted are left out."""
+    for part in (*activations, loss):
+        if is_built_in(type(part)) or (key := key_of(part)) in tried:
+            continue
+        if isinstance(part, Activation):
+            refuse_faulty_activation(part)
+        else:
+            refuse_faulty_loss(part, n_targets)
+        # A number is the id of a part that may be replaced by another one with the same id.
+        if not isinstance(key, int):
+            tried.add(key)
 
 
 def refuse_faulty_activation(activation: Activation) -> None:

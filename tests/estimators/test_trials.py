@@ -125,3 +125,30 @@ def test_a_loss_that_leaves_its_gradient_unwritten_is_refused(loss):
     with pytest.raises(ValueError, match=r"\.gradient must write all elements of `out`"):
         MLPRegressor(loss, max_iter=2, random_state=0).fit(X, X[:, 0])
     MLPRegressor(RandomGradient(), max_iter=2, random_state=0).fit(X, X[:, 0])
+
+
+def test_a_part_is_tried_once_in_many_calls_and_again_after_a_change():
+    calls = []
+
+    class Watched(KeepsInput):
+        def __init__(self, share=1.0):
+            self.share = share
+
+        def forward(self, z, out, *learned):
+            calls.append(z.shape)
+            super().forward(z, out, *learned)
+
+    def n_tried():
+        found = calls.count((1, 30, 1))
+        calls.clear()
+        return found
+
+    model = MLPRegressor(hidden_layer_sizes=(3, 3), activation=Watched(), random_state=0)
+    model.partial_fit(X[:20], X[:20, 0])
+    assert n_tried() == 3
+    model.partial_fit(X[:20], X[:20, 0])
+    assert n_tried() == 0
+    model.set_params(activation__share=0.5).partial_fit(X[:20], X[:20, 0])
+    assert n_tried() == 3
+    with pytest.raises(ValueError, match="HalfWritten"):
+        model.set_params(activation=HalfWritten()).partial_fit(X[:20], X[:20, 0])
