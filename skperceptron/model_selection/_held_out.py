@@ -154,7 +154,9 @@ def combined(
     weight = weight / weight[weight > 0].mean()
     if len(held.known) < n_rows:
         truth = truth[held.known]
-    temperatures, blend, blended, honest = _learned(output, members, held, truth, weight, rules)
+    temperatures, blend, blended, honest = _learned(
+        _Known(output, held, truth, weight, rules), members
+    )
     score, loss = output.judged(blended, truth, weight)
 
     def of_all_rows(known: Floats) -> Floats:
@@ -170,41 +172,43 @@ def combined(
     return Combination(temperatures, blend, of_all_rows(blended), of_all_rows(honest), score, loss)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """The rows that were held out, with their truth, (N, ...), and weights, (N,), and the rules."""
+
+    output: Output
+    held: HeldOutRows
+    truth: Any
+    weight: Floats
+    rules: BlendRules
+
+
 def _learned(
-    output: Output,
-    members: list[Sequence[FittedMember]],
-    held: HeldOutRows,
-    truth: Any,
-    weight: Floats,
-    rules: BlendRules,
+    known: _Known, members: list[Sequence[FittedMember]]
 ) -> tuple[Floats, Blend, Floats, Floats]:
     """Return the temperatures of the arms, (A,), the blend, and predictions of the known rows.
 
     These are blended without the own fold of a row, (N, ...), and those of each arm, (A, N, ...),
     made at epochs that were chosen on other rows.
     """
-    predictions, honest, temperatures = _judged(output, members, held, truth, weight, rules)
+    predictions, honest, temperatures = _judged(known, members)
+    truth, weight = known.truth, known.weight
 
     def learn(rows: Booleans | slice) -> Blend:
-        return output.learn(predictions[:, rows], truth[rows], weight[rows], rules=rules)
+        chosen = predictions[:, rows], truth[rows], weight[rows]
+        return known.output.learn(*chosen, rules=known.rules)
 
-    blended = blended_without_own_fold(learn, honest, weight, held.groups)
+    blended = blended_without_own_fold(learn, honest, weight, known.held.groups)
     return temperatures, learn(slice(None)), blended, honest
 
 
-def _judged(
-    output: Output,
-    members: list[Sequence[FittedMember]],
-    held: HeldOutRows,
-    truth: Any,
-    weight: Floats,
-    rules: BlendRules,
-) -> tuple[Floats, Floats, Floats]:
+def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Floats, Floats, Floats]:
     """Return predictions of the known rows, (A, N, ...), and the temperatures of the arms, (A,).
 
     All predictions are at the temperature of their arm. The second ones are made at epochs that
     were chosen on other rows. Raises ValueError if one of the first is not finite.
     """
+    output, held = known.output, known.held
     found: list[Floats] = []
     temperatures = np.ones(len(members))
 
@@ -217,8 +221,8 @@ def _judged(
 
     for arm, of_arm in enumerate(members):
         values = _joined(output, of_arm, [member.held_out for member in of_arm])
-        if rules.calibrate:
-            true, shares = held.of_predictions(truth), held.shares(weight)
+        if known.rules.calibrate:
+            true, shares = held.of_predictions(known.truth), held.shares(known.weight)
             temperatures[arm] = output.temperature(values, true, shares)
             del true, shares
         keep(values, arm, 0)
