@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
+from sklearn.utils import gen_even_slices
 
 from ..engine.arrays import Floats, Integers
 from ..estimators.targets.units import Moments
@@ -49,9 +49,7 @@ def blocks_of(n_rows: int, width: int) -> list[slice]:
     Intermediate results of a block stay in the cache. No block has a single row, of which NumPy
     adds the numbers in another order, unless it is the only one.
     """
-    n_blocks = max(1, min(n_rows // 2, n_rows * width // BLOCK))
-    ends = [i * n_rows // n_blocks for i in range(n_blocks + 1)]
-    return [slice(start, end) for start, end in pairwise(ends)]
+    return list(gen_even_slices(n_rows, max(1, min(n_rows // 2, n_rows * width // BLOCK))))
 
 
 def log_of(probabilities: Floats) -> Floats:
