@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,6 @@ class CheckedData:
         What each row counts, class weights included.
     fold : Fold or None
         Which rows are for training and for validation; None if the fit draws them, or takes all.
-    held_out : HeldOut or None
-        The validation rows of the fold.
     splits : SplitCache
         The rows that networks have held out of this data so far.
     """
@@ -73,8 +72,14 @@ class CheckedData:
     sample_weight: Floats | None
     weight: Floats | None
     fold: Fold | None = None
-    held_out: HeldOut | None = None
     splits: SplitCache = field(default_factory=SplitCache)
+
+    @cached_property
+    def held_out(self) -> HeldOut | None:
+        """The validation rows of the fold, one object for all networks."""
+        if self.fold is None:
+            return None
+        return HeldOut(self.data, self.y, self.weight, self.given, self.fold.held_out)
 
 
 def n_rows_of(X: Any) -> int:
@@ -141,8 +146,7 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
         weight = np.zeros(X.shape[0])
         weight[fold.train], weight[fold.held_out] = train_weight, held_out_weight
     data = TrainingSet(X, of_split(train, held_out, places))
-    validated_on = HeldOut(data, y, weight, given, fold.held_out)
-    return CheckedData(data, target, y, given, sample_weight, weight, fold, validated_on)
+    return CheckedData(data, target, y, given, sample_weight, weight, fold)
 
 
 def has_validation_data(extras: Extras, solver: Any) -> bool:
