@@ -12,7 +12,7 @@ from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitting import Run
 from ..options import COUNT, check_option
-from ._evaluate import evaluate_training, prepare
+from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table
 from ._unwrap import unwrapped_with_rows
 
@@ -112,7 +112,7 @@ def _rows(run: Run, n_checked: int, rng: np.random.RandomState) -> Iterator[dict
     found = evaluate_training(run)
     # Views of these parameters, in the order of their gradients.
     learned = network.views(parameters[np.newaxis])
-    least = LEAST * max(1.0, abs(_loss(run)))
+    least = LEAST * max(1.0, abs(_summed(run, found)))
     for node, gradients, arrays in zip(
         network.nodes, found.parameter_gradients, learned, strict=True
     ):
@@ -143,14 +143,13 @@ def _finite_difference(run: Run, flat: Floats, i: int) -> float:
     losses = []
     for moved in (value + step, value - step):
         flat[i] = moved
-        losses.append(_loss(run))
+        losses.append(_summed(run, evaluate_training(run)))
     flat[i] = value
     return (losses[0] - losses[1]) / (2 * step)
 
 
-def _loss(run: Run) -> float:
-    loss = evaluate_training(run).loss
-    assert loss is not None
-    # Gradients are those of the sum over the outputs.
-    times = run.model.network.n_outputs if run.member.recipe.loss.averages_outputs else 1
-    return float(loss) * times
+def _summed(run: Run, found: Evaluation) -> float:
+    """Return the loss of which gradients are computed: a sum over the outputs."""
+    assert found.loss is not None
+    averages = run.member.recipe.loss.averages_outputs
+    return found.loss * (run.model.network.n_outputs if averages else 1)
