@@ -38,7 +38,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._held_out import Split
-from ._pieces import MANY_UNITS, labels_of, pieces_of
+from ._pieces import MANY_UNITS, labels_of, pieces_for
 from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Fit, Order, train
@@ -211,7 +211,8 @@ def fit_members(
     with workers, sending.released_on_failure():
         cache = sending.shared(ProcessCache())
         sources = _transformed(jobs, parts, workers, sending, cache)
-        pieces = pieces_of(jobs, workers.count, side_by_side=sending.is_remote)
+        expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
+        pieces = pieces_for(workers, jobs, expected, side_by_side=sending.is_remote)
         # Pieces can share results only if they run one after another in one process.
         common = Common() if workers.begins_here() else None
 
@@ -223,7 +224,6 @@ def fit_members(
             return sending.task(_fit_together, mine, of_mine, found, cache, order, common)
 
         tasks = map(task, pieces, labels_of(pieces))
-        expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
         by_number = dict(workers.spread(tasks, len(pieces), expected))
     outcomes = [by_number[n] for n in range(len(pieces))]
     _tell_of_interruptions([n for _, n in outcomes], workers.n_here, len(jobs))

@@ -39,7 +39,7 @@ from ._candidates import (
     transformed_once,
     transformers_token,
 )
-from ._pieces import labels_of, pieces_of
+from ._pieces import labels_of, pieces_for
 from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
@@ -177,8 +177,8 @@ class StackedParallel:
             for call in calls:
                 call.task = self._new_task()
         self._record.splits += [call.rows for call in calls]
-        pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
         expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
+        pieces = pieces_for(self._workers, calls, expected, side_by_side=self._sender.is_remote)
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
         with self._sender.released_on_failure():

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 from ..estimators.base import BaseMultilayerPerceptron
+from ._spreading import Workers
 
 #: Bounds of the number of members that a worker gets at a time. Smaller stacks are slower per
 #: member: from 15 members on hardly, from 45 on not measurably.
@@ -17,6 +18,10 @@ FEWEST, MOST = 15, 60
 #: members of ensembles are trained in threads. (With 128, an arm of 100 units kept a table's
 #: networks in processes: a fit of 3,000 x 15 numbers took 13 s instead of 6 on two cores.)
 MANY_UNITS = 100
+
+#: Seconds of all work, below which each worker gets its pieces at once. It would wait about .01 s
+#: for each further piece, and .07 s if loky collects garbage first, which it does once a second.
+BRIEF = 1.0
 
 
 class Task(Protocol):
@@ -42,6 +47,31 @@ class Task(Protocol):
     def source(self) -> Hashable: ...
 
 
+def pieces_for(
+    workers: Workers, tasks: Sequence[Task], expected: float, side_by_side: bool = False
+) -> list[list[int]]:
+    """Divide tasks as ``pieces_of`` does, or into one piece for each worker if all are brief.
+
+    ``expected`` is a rough estimate of the seconds that all networks take.
+    """
+    pieces = pieces_of(tasks, workers.count, side_by_side)
+    # Nothing is known of the time that other estimators take.
+    are_brief = expected < BRIEF and all(task.network is not None for task in tasks)
+    if not are_brief or workers.begins_here():
+        return pieces
+    return shares_of(pieces, tasks, workers.count)
+
+
+def shares_of(
+    pieces: Sequence[list[int]], tasks: Sequence[Task], n_workers: int
+) -> list[list[int]]:
+    """Put pieces together: one for each worker, of about the same work."""
+    shares: list[list[int]] = [[] for _ in range(min(n_workers, len(pieces)))]
+    for piece in pieces:
+        min(shares, key=lambda share: _work_of(share, tasks)).extend(piece)
+    return shares
+
+
 def pieces_of(tasks: Sequence[Task], n_workers: int, side_by_side: bool = False) -> list[list[int]]:
     """Divide tasks into pieces for workers; return their positions, the longest piece first.
 
@@ -56,7 +86,7 @@ def pieces_of(tasks: Sequence[Task], n_workers: int, side_by_side: bool = False)
         alike.setdefault(_kind(tasks[i], i), []).append(i)
 
     def work_of(piece: Sequence[int]) -> int:
-        return sum(1 + tasks[i].n_units for i in piece)
+        return _work_of(piece, tasks)
 
     def cut(size: int) -> list[list[int]]:
         pieces = [
@@ -79,6 +109,10 @@ def labels_of(pieces: Sequence[Any]) -> list[str]:
     if len(pieces) == 1:
         return ["stack"]
     return [f"part {i} of {len(pieces)}, stack" for i in range(1, len(pieces) + 1)]
+
+
+def _work_of(piece: Sequence[int], tasks: Sequence[Task]) -> int:
+    return sum(1 + tasks[i].n_units for i in piece)
 
 
 def _longest(works: Sequence[int], n_workers: int) -> int:

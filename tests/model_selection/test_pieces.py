@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from skperceptron import MLPRegressor
-from skperceptron.model_selection._pieces import FEWEST, pieces_of
+from skperceptron.model_selection._pieces import FEWEST, pieces_for, pieces_of, shares_of
 
 
 def tasks(n_arms, n_folds, units):
@@ -65,3 +65,26 @@ def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
     assert pieces([4], 45, 2) == [(4, 23), (4, 22)]
     assert pieces([4], 20, 8) == [(4, 15), (4, 5)]
     assert pieces([4], 150, 1) == [(4, 60), (4, 60), (4, 30)]
+
+
+def test_shares_hold_whole_pieces_of_about_the_same_work():
+    found = [one for size in (4, 8, 16, 32) for one in tasks(1, 45, size)]
+    shares = shares_of(pieces_of(found, 2), found, 2)
+    sizes = [[found[i].n_units for i in share] for share in shares]
+    assert sizes == [[32] * 45, [16] * 45 + [8] * 45 + [4] * 45]
+    assert shares_of([[0], [1]], found, 4) == [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("expected", "begins_here", "without_network", "n_pieces"),
+    [(0.5, False, False, 2), (5.0, False, False, 4), (0.5, True, False, 4), (0.5, False, True, 5)],
+    ids=["brief", "long", "workers have to start", "of unknown length"],
+)
+def test_workers_get_brief_work_at_once(expected, begins_here, without_network, n_pieces):
+    found = [one for size in (4, 8, 16, 32) for one in tasks(1, 45, size)]
+    if without_network:
+        found.append(SimpleNamespace(network=None, n_units=0))
+    workers = SimpleNamespace(count=2, begins_here=lambda: begins_here)
+    pieces = pieces_for(workers, found, expected)
+    assert len(pieces) == n_pieces
+    assert sorted(i for piece in pieces for i in piece) == list(range(len(found)))
