@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..training import Member
 from ..training.member import Progress
 from ..training.stack import ReusableStack
 from .choices import Choices
-from .fitted import FittedNetwork, Outputs, unfolded
+from .fitted import FittedNetwork, unfolded
 
 #: Epochs of earlier calls whose figures are kept, so that a model does not grow with every call.
 KEPT_EPOCHS = 1000
@@ -111,7 +112,7 @@ class Continuation:
         )
 
     def in_units_of(self, target: Any, earlier: Any, network: Network) -> Continuation:
-        """Return this converted to other units of y; predictions stay the same."""
+        """Return this converted to other units of y."""
         if target.key_of_units == earlier.key_of_units:
             return self
 
@@ -125,14 +126,14 @@ class Continuation:
             weight, bias = (
                 a.reshape(*a.shape[1:-1], -1, network.n_outputs) for a in (weight, bias)
             )
-            weight[:], bias[:] = target.unfold(*earlier.fold(weight, bias))
+            weight[:], bias[:] = target.taken_over(*earlier.fold(weight, bias), earlier)
             return vector
 
         return replace(
             self, raw_parameters=changed(self.raw_parameters), average=changed(self.average)
         )
 
-    def parameters(self, fitted: FittedNetwork, target: Outputs, network: Network) -> Floats:
+    def parameters(self, fitted: FittedNetwork, target: Any, network: Network) -> Floats:
         """Return the parameters to continue from as one new vector, in a target's units.
 
         ``fitted`` is of the earlier call, target and network are of this one.
@@ -140,7 +141,8 @@ class Continuation:
         if self.raw_parameters is not None:
             return self.raw_parameters.astype(np.float64)
         vector = np.empty((1, network.n_parameters))
-        learned = network.from_attributes(unfolded(fitted.learned, target))
+        taken_over = partial(target.taken_over, earlier=fitted.target)
+        learned = network.from_attributes(unfolded(fitted.learned, taken_over))
         for places, arrays in zip(network.views(vector), learned, strict=True):
             for place, array in zip(places, arrays, strict=True):
                 place[:] = array

@@ -119,7 +119,7 @@ class FittedNetwork:
         """
         kept = self.learned
         if not folded:
-            kept = unfolded(kept, self.target)
+            kept = unfolded(kept, self.target.unfold)
         learned = self.network.from_attributes(kept)
         if dtype is None:
             return learned
@@ -167,10 +167,13 @@ def blocks_of_rows(n_rows: int, n_outputs: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, n_rows, size)]
 
 
-def unfolded(learned: Mapping[str, list[Floats]], target: Outputs) -> Mapping[str, list[Floats]]:
-    """Return learned arrays converted from units of y to a target's units."""
+def unfolded(
+    learned: Mapping[str, list[Floats]],
+    unfold: Callable[[Floats, Floats], tuple[Floats, Floats]],
+) -> Mapping[str, list[Floats]]:
+    """Return learned arrays converted from units of y to the network's, by a target's method."""
     coefs, intercepts = list(learned["coefs_"]), list(learned["intercepts_"])
-    coefs[-1], intercepts[-1] = target.unfold(coefs[-1], intercepts[-1])
+    coefs[-1], intercepts[-1] = unfold(coefs[-1], intercepts[-1])
     return {**learned, "coefs_": coefs, "intercepts_": intercepts}
 
 

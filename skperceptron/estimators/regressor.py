@@ -170,7 +170,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         """Train for one epoch on the given rows.
 
         The units of a standardised target are settled by its first 32 rows, which may come in
-        several calls. Until then they change with the rows, but predictions do not.
+        several calls. Until then they change with the rows. Predictions do not, except where the
+        first rows were too alike to show that the unit is small: they are then closer to the mean.
 
         Parameters
         ----------

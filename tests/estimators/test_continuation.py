@@ -39,7 +39,7 @@ def test_other_units_leave_predictions_as_they_are(ensemble_size):
     model = streamed(y, **options)
     fitted, later = model._fitted, model._later
     other = pickle.loads(pickle.dumps(fitted.target))
-    other.units = Units(np.array([3.0, -1.0]), np.array([0.25, 4.0]))
+    other.units = Units(np.array([3.0, -1.0]), np.array([4.0, 4.0]))
     changed = later.in_units_of(other, fitted.target, fitted.network)
 
     def last_layers(vector, target):

@@ -350,6 +350,39 @@ def test_many_rows_of_one_value_do_not_settle_the_unit_of_a_stream():
     assert 300 < fitted_network(model).target.units.scale[0] < 3000
 
 
+@pytest.mark.parametrize(
+    ("first", "y", "options"),
+    [
+        (20, lambda t: 1e-6 * t, {}),
+        (1, lambda t: 1e-3 * t, {"solver": "sgd", "learning_rate_init": 0.02}),
+        (1, lambda t: 100 + 1e-3 * t, {}),
+        (20, lambda t: 1e-6 * np.exp(t), {"loss": "poisson"}),
+        (20, lambda t: 1e-6 * t, {"averaging": "ema"}),
+        (20, lambda t: np.column_stack([1e-6 * t, 5 * t]), {}),
+    ],
+    ids=["tiny", "small, SGD", "far from zero", "counts", "averaged", "beside another"],
+)
+def test_a_stream_in_a_small_unit_is_learned_whatever_its_first_rows(first, y, options):
+    X = np.random.RandomState(0).normal(size=(600, 2))
+    y = y(X[:, 0])
+    options = {"learning_rate_init": 0.01, "dtype": "float64"} | options
+    model = MLPRegressor(hidden_layer_sizes=(20,), random_state=0, **options)
+    model.partial_fit(X[:first], y[:first])
+    for _ in range(6):
+        for start in range(0, 600, 60):
+            model.partial_fit(X[start : start + 60], y[start : start + 60])
+    assert model.score(X, y) > 0.8
+
+
+def test_a_learned_function_survives_other_units():
+    X = np.random.RandomState(0).normal(size=(80, 2))
+    y = 100 + X[:, 0]
+    model = MLPRegressor(hidden_layer_sizes=(5,), tol=1e-2, dtype="float64", random_state=0)
+    before = model.fit(X[:20], y[:20]).predict(X)
+    model.set_params(learning_rate_init=1e-12).partial_fit(X[20:], y[20:])
+    assert_allclose(model.predict(X), before, rtol=1e-6)
+
+
 def test_range_is_that_of_rows_that_count_and_grows_with_a_stream():
     X, y = np.eye(6, 3), np.arange(6.0)
     weight = [1, 1, 1, 1, 1, 0]

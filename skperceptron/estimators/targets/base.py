@@ -117,6 +117,10 @@ class Target(ABC):
         """Undo ``fold``."""
         return weight, bias
 
+    def taken_over(self, weight: Floats, bias: Floats, earlier: Target) -> tuple[Floats, Floats]:
+        """Return the output layer of an earlier call, in units of y, in the network's units."""
+        return weight, bias
+
     @property
     def needs_float64(self) -> bool:
         """Whether float32 is not enough for predictions: they are then float64 for any X."""

@@ -27,6 +27,10 @@ from .base import Target
 from .metrics import Metric, in_common_units, negative_error, not_infinite, r2
 from .units import Units
 
+#: Weights larger than this, in the network's units, and units that are so many times too large,
+#: show that an output was learned in a wrong unit. (Biases, where the link is exponential.)
+LARGE = 4.0
+
 
 @kept_as("asked")
 @dataclass(frozen=True)
@@ -268,6 +272,24 @@ class RegressionTarget(Target):
         with np.errstate(over="ignore", invalid="ignore"):
             return weight / factor, (bias - offset) / factor
 
+    def taken_over(self, weight: Floats, bias: Floats, earlier: Any) -> tuple[Floats, Floats]:
+        """Return the output layer of an earlier call, in units of y, in the network's units.
+
+        Predictions stay the same, except where the earlier unit of a column was far too large:
+        training cannot bring down random weights that this unit has made huge. Such outputs keep
+        the weights that they have in the network.
+        """
+        now = self.unfold(weight, bias)
+        n = self.loss.outputs_per_target
+        has_shrunk = np.repeat(self.units.scale < earlier.units.scale / LARGE, n)
+        if not has_shrunk.any():
+            return now
+        before = earlier.unfold(weight, bias)
+        is_divided = self._output_units()[1] != earlier._output_units()[1]
+        largest = np.where(is_divided, _largest(now[0]), _largest(now[1]))
+        keeps = has_shrunk & (largest > LARGE)
+        return np.where(keeps, before[0], now[0]), np.where(keeps, before[1], now[1])
+
     def _output_units(self) -> tuple[Floats, Floats]:
         """Return offset and factor that convert raw predictions to units of y."""
         return self.loss.output_units(self.units.shift, self.units.scale)
@@ -293,6 +315,11 @@ def _checked_numbers(y: Any) -> Floats:
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return np.asarray(y.reshape(len(y), -1))
+
+
+def _largest(array: Floats) -> Floats:
+    """Return the largest size of each output, (C,), in an array (..., C)."""
+    return np.asarray(np.abs(array).reshape(-1, array.shape[-1]).max(axis=0))
 
 
 def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
