@@ -23,6 +23,7 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find, undefined
 from .engine.arrays import Call, Floats
+from .engine.blocks.activate import learned_at_first, value_and_slopes
 from .engine.calls import number, sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .options import Name
@@ -189,16 +190,9 @@ class Activation(Component):
     def _evaluate(self, z: Any) -> tuple[Floats, Floats]:
         self.check_parameters()
         z = np.array(z, dtype=np.result_type(np.asarray(z).dtype, np.float32))
-        shape = z.shape
-        z = z.reshape(1, -1, 1)
-        learned: list[Floats] = []
-        if self.n_parameters(1):
-            learned.append(self.initial_parameters(1).astype(z.dtype).reshape(1, 1, 1))
-        out = np.empty_like(z) if self.keeps_input else z
-        self.forward(z, out, *learned)
-        value, grad = out.copy(), np.ones_like(out)
-        self.backward(z, out, grad, *learned, *learned)
-        return value.reshape(shape), grad.reshape(shape)
+        learned = learned_at_first(self, z.dtype)
+        value, slopes, *_ = value_and_slopes(self, z.reshape(1, -1, 1), learned)
+        return value.reshape(z.shape), slopes.reshape(z.shape)
 
 
 # The identity, and smooth functions that are bounded on both sides.

@@ -13,6 +13,7 @@ import numpy as np
 from ..activations import Activation
 from ..components import is_built_in, key_of
 from ..engine.arrays import Floats
+from ..engine.blocks.activate import learned_at_first, value_and_slopes
 from ..losses import Loss
 
 #: What arrays hold before a method is tried: results that depend on it were not written.
@@ -71,15 +72,9 @@ def _points() -> Floats:
 
 def _results(activation: Activation, filling: float) -> list[Floats]:
     """Return f(z) and the gradient of what is learned; before, these arrays hold ``filling``."""
-    z = _points()
-    learned: list[Floats] = []
-    if activation.n_parameters(1):
-        learned.append(activation.initial_parameters(1).reshape(1, 1, 1))
-    out = np.full_like(z, filling) if activation.keeps_input else z
-    activation.forward(z, out, *learned)
-    value = out.copy()
-    gradients = [np.full_like(array, filling) for array in learned]
-    activation.backward(z, out, np.ones_like(out), *learned, *gradients)
+    value, _, *gradients = value_and_slopes(
+        activation, _points(), learned_at_first(activation), filling
+    )
     return [value, *gradients]
 
 

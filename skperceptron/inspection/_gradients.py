@@ -9,6 +9,7 @@ import numpy as np
 from ..callbacks import Callback
 from ..engine import Network
 from ..engine.arrays import Floats
+from ..engine.blocks.activate import value_and_slopes
 from ..engine.description import describe
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron
@@ -142,9 +143,9 @@ def gradient_rows(
             rows[-1]["signal"] = _signal(found.gradients[position], weights)
         elif activation is not None:
             z = found.values[node.sources[0]]
-            slopes = derivative_at(activation, z, learned[position])
+            _, slopes, *_ = value_and_slopes(activation, z[np.newaxis], learned[position])
             rows[-1]["activation"] = nodes[position + 1].function
-            rows[-1].update(_of_units(activation, slopes, weights, saturation_bound))
+            rows[-1].update(_of_units(activation, slopes[0], weights, saturation_bound))
     return rows
 
 
@@ -186,16 +187,6 @@ def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
     stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)
     stack.run_epoch()
     return network.views((stack.parameters[0] - before)[np.newaxis])
-
-
-def derivative_at(activation: Any, z: Floats, learned: tuple[Floats, ...]) -> Floats:
-    """Return f'(z), (B, units), of an activation with its learned parameters."""
-    z = z[np.newaxis].copy()
-    out = np.empty_like(z) if activation.keeps_input else z
-    activation.forward(z, out, *learned)
-    slopes = np.ones_like(z)
-    activation.backward(z, out, slopes, *learned, *(np.empty_like(theta) for theta in learned))
-    return slopes[0]
 
 
 class GradientRecorder(Callback):

@@ -102,3 +102,26 @@ class Activate(Block):
             arrays = (z[k], a[k], grad[k], *(theta[k] for theta in thetas))
             yield from of_members(activation.backward_calls(*arrays), k, len(a))
         yield from work.send_gradient(grad, source)
+
+
+def learned_at_first(activation: ActivationFunction, dtype: Any = np.float64) -> Arrays:
+    """Return the initial values of what one unit learns, (1, 1, 1), if it learns anything."""
+    if not activation.n_parameters(1):
+        return ()
+    return (activation.initial_parameters(1).astype(dtype).reshape(1, 1, 1),)
+
+
+def value_and_slopes(
+    activation: ActivationFunction, z: Floats, learned: Arrays, filling: float = 0.0
+) -> Arrays:
+    """Return f(z), f'(z) and the gradient of what is learned; z, (K, B, H), stays as it is.
+
+    ``filling`` is what the arrays of f(z) and of this gradient hold before.
+    """
+    z = z.copy()
+    out = np.full_like(z, filling) if activation.keeps_input else z
+    activation.forward(z, out, *learned)
+    value, slopes = out.copy(), np.ones_like(out)
+    gradients = [np.full_like(array, filling) for array in learned]
+    activation.backward(z, out, slopes, *learned, *gradients)
+    return value, slopes, *gradients
