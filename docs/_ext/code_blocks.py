@@ -9,9 +9,13 @@ import builtins
 import re
 import textwrap
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 
 #: Pages whose code is no code for readers to paste: references, scripts, recipes with places.
 ELSEWHERE = ("api/", "gallery/", "extending/")
+
+#: The first line of a directive that holds code, after its indentation.
+DIRECTIVE = re.compile(r"^(\s*)\.\. (plot::|code-block:: python)")
 
 
 @dataclass(frozen=True)
@@ -55,40 +59,37 @@ def without_prompts(text):
 def blocks(page):
     """Return the blocks of a page's source: doctests, and Python of directives."""
     found, lines = [], page.splitlines()
-    directive = re.compile(r"^(\s*)\.\. (plot::|code-block:: python)")
     number = 0
     while number < len(lines):
-        line = lines[number]
-        opened = directive.match(line)
+        end = number + 1
+        opened = DIRECTIVE.match(lines[number])
         if opened:
-            end = number + 1
-            inner = len(opened[1]) + 3
-            while end < len(lines) and (
-                not lines[end].strip() or lines[end].startswith(" " * inner)
-            ):
-                end += 1
-            body = [text[inner:] for text in lines[number + 1 : end]]
-            if any(text.startswith(":caption:") for text in body):
+            inside = indented(lines[end:], len(opened[1]) + 3)
+            code = list(dropwhile(is_option, inside))
+            text = "\n".join(code).strip()
+            if any(line.startswith(":caption:") for line in inside):
                 # A file's code, or a sketch: nothing to paste.
-                number = end
-                continue
-            while body and (body[0].startswith(":") or not body[0].strip() or body[0][0] == " "):
-                body.pop(0)
-            text = "\n".join(body).strip()
-            if text and not text.startswith(">>>"):
-                found.append(Block(end - len(body) + 1, text))
-                number = end
-                continue
-        if line.lstrip().startswith(">>>"):
-            end = number
-            while end < len(lines) and lines[end].strip():
-                end += 1
-            text = textwrap.dedent("\n".join(lines[number:end]))
-            found.append(Block(number + 1, text))
-            number = end
-            continue
-        number += 1
+                end += len(inside)
+            elif text and not text.startswith(">>>"):
+                end += len(inside)
+                found.append(Block(end - len(code) + 1, text))
+        elif lines[number].lstrip().startswith(">>>"):
+            doctest = list(takewhile(str.strip, lines[number:]))
+            end = number + len(doctest)
+            found.append(Block(number + 1, textwrap.dedent("\n".join(doctest))))
+        number = end
     return found
+
+
+def indented(lines, width):
+    """Return the first lines that are blank or indented by a width, without it."""
+    inside = takewhile(lambda line: not line.strip() or line.startswith(" " * width), lines)
+    return [line[width:] for line in inside]
+
+
+def is_option(line):
+    """Tell whether a line of a directive stands before its code, or goes on an option."""
+    return line[:1] in ("", ":", " ")
 
 
 class Names(ast.NodeVisitor):
