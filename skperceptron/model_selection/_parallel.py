@@ -264,10 +264,10 @@ def _of_split(call: Call, n_users: int) -> Transformed:
 
 def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:
     """Return the results of all calls; those that the user has cancelled score NaN."""
-    ended = [result for result in found.values() if not result.pop("was_ended", False)]
+    ended = {i: result for i, result in found.items() if not result.pop("was_ended", False)}
     if len(ended) == n_calls:
-        return [found[i] for i in range(n_calls)]
-    whole = next((result for result in ended if result["fit_error"] is None), None)
+        return [ended[i] for i in range(n_calls)]
+    whole = next((result for result in ended.values() if result["fit_error"] is None), None)
     if whole is None:
         raise KeyboardInterrupt
     tell(
@@ -275,9 +275,7 @@ def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str,
         " cv_results_, and the best candidate is chosen among those that were fitted on all splits."
     )
     missing = _without_scores(whole)
-    kept = {id(result) for result in ended}
-    results = [found.get(i) for i in range(n_calls)]
-    return [r if r is not None and id(r) in kept else deepcopy(missing) for r in results]
+    return [ended[i] if i in ended else deepcopy(missing) for i in range(n_calls)]
 
 
 def _without_scores(result: dict[str, Any]) -> dict[str, Any]:
