@@ -158,7 +158,7 @@ def test_what_readers_search_for_is_written_somewhere(words):
 
 
 @pytest.mark.parametrize("name", ["losses", "optimizers", "schedules", "initializers"])
-def test_table_of_a_page_has_a_row_for_every_name(name, monkeypatch):
+def test_table_of_a_page_has_a_row_for_every_name(name):
     pytest.importorskip("docutils")
     assert f".. component-table:: {name}" in (DOCS / f"{name}.rst").read_text(encoding="utf-8")
     rows = runpy.run_path(str(DOCS / "_ext" / "component_table.py"))["rows"]

@@ -213,7 +213,7 @@ def options_of(classes):
 
 
 @pytest.mark.parametrize(("cls", "name"), options_of(ESTIMATORS))
-def test_an_estimator_refuses_what_an_option_cannot_be(cls, name, capsys):
+def test_an_estimator_refuses_what_an_option_cannot_be(cls, name):
     for value in BAD_VALUES:
         model = small(cls, **{name: value})
         assert_right_or_refused(lambda model=model: run(clone(model)), name)
@@ -246,7 +246,7 @@ def make_tool(cls, **options):
 
 
 @pytest.mark.parametrize(("cls", "name"), options_of([*ENSEMBLES, *SEARCHES]))
-def test_a_tool_refuses_what_an_option_cannot_be(cls, name, capsys):
+def test_a_tool_refuses_what_an_option_cannot_be(cls, name):
     for value in BAD_VALUES:
         if name == "n_jobs" and isinstance(value, int) and value == -1:
             continue

@@ -143,7 +143,7 @@ CASES = [
     Case(BatchNormalize(H, 0.1, 0.5), (H,), lambda x, learned: normalized(x[0], learned[0], 0)),
     Case(Blend(H), (H, H), lambda x, learned: x[0] + learned[0] * (x[1] - x[0])),
     Case(Concatenate((H, 2)), (H, 2), lambda x, _: np.hstack(x)),
-    # Without a source of noise, as in inspection; ``test_blocks.py`` tests it with one.
+    # Without a source of noise, as in inspection; ``test_dropout_and_normalization.py`` has one.
     Case(Dropout([0.5], H), (H,), lambda x, _: x[0]),
     Case(EmbedColumns((0, 2), (1, 2), (3, 1)), (H,), looked_up),
     Case(LayerNormalize(H, 0.1), (H,), lambda x, learned: normalized(x[0], learned[0], 1)),

@@ -159,7 +159,7 @@ def test_bars_of_a_search_reach_the_end(capsys, monkeypatch, n_jobs):
     assert all("100%" in line for line in lines if "StackedGridSearchCV - " in line)
 
 
-def test_results_are_the_same_with_and_without_progress(capsys):
+def test_results_are_the_same_with_and_without_progress():
     quiet = StackedGridSearchCV(NETWORK, GRID, cv=2).fit(X, Y)
     loud = StackedGridSearchCV(NETWORK, GRID, cv=2, verbose=2).fit(X, Y)
     for name in ("mean_test_score", "split1_test_score"):
