@@ -540,7 +540,7 @@ class RosenblattPerceptron(
         constant, n_units = float(self.fit_intercept), int(self.n_associative)
         if not n_units:
             return GivenInputs(X, constant)
-        hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
+        hidden, views = self._network.hidden_part(), self._associative_views()
         if X.shape[0] * n_units <= KEPT_NUMBERS:
             associative = np.ascontiguousarray(predict_raw(hidden, views, X))
             return GivenInputs(associative, constant)
@@ -655,10 +655,11 @@ class RosenblattPerceptron(
         target = Threshold(self._network.n_outputs, self.response_slope_)
         return FittedNetwork(self._network, target, learned)
 
-    def _associative_views(self, dtype: Any) -> Learned:
-        thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]
-        joined = self.associative_weights_[np.newaxis]
-        return [(joined.astype(dtype, copy=False), -thresholds.astype(dtype, copy=False)), ()]
+    def _associative_views(self) -> Learned:
+        """Return what the associative units have drawn, as their blocks read it, in float64."""
+        weights = np.asarray(self.associative_weights_, np.float64)
+        thresholds = np.asarray(self.associative_thresholds_, np.float64)
+        return [(weights[np.newaxis], -thresholds[np.newaxis, np.newaxis]), ()]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
