@@ -96,8 +96,8 @@ def answered_rows(request, make_answered_rows):
 
 
 @pytest.fixture(params=[False, True], ids=["unweighted", "weighted"])
-def steps(request, answered_rows):
-    """Weights of the rows."""
+def row_weights(request, answered_rows):
+    """Return ones, or weights of the answered rows."""
     n_rows = len(answered_rows[0])
     return np.random.RandomState(1).uniform(0.1, 3, n_rows) if request.param else np.ones(n_rows)
 

@@ -545,6 +545,20 @@ def test_a_rate_that_falls_beyond_the_smallest_float_is_zero(options):
     assert InverseScaling(400.0).after_epoch(0.1, 0.1, 10**6) == 0
 
 
+class Named(MLPRegressor):
+    def __init__(self, mine=1):
+        self.mine = mine
+
+
+def test_each_class_has_the_option_names_of_its_own():
+    names = MLPRegressor().get_params().keys()
+    assert {"alpha", "random_state"} <= names
+    assert Named().get_params() == {"mine": 1}
+    # A caller may change the returned list without an effect on later calls.
+    MLPRegressor._get_param_names().clear()
+    assert MLPRegressor().get_params().keys() == names
+
+
 # The lists of classes above.
 
 

@@ -1,10 +1,9 @@
-"""Checks that all estimators share, and their agreement with scikit-learn."""
+"""Generators of random numbers from a `random_state`, as scikit-learn makes them."""
 
 import numpy as np
 import pytest
 from sklearn.utils import check_random_state
 
-from skperceptron import MLPRegressor
 from skperceptron._sklearn.generators import generator_of
 
 
@@ -25,17 +24,3 @@ def test_generator_of_the_user_is_used_itself():
 def test_impossible_seed_is_refused(seed):
     with pytest.raises(ValueError, match="Seed must be between 0 and"):
         generator_of(seed)
-
-
-class Named(MLPRegressor):
-    def __init__(self, mine=1):
-        self.mine = mine
-
-
-def test_each_class_has_the_parameter_names_of_its_own():
-    names = MLPRegressor().get_params().keys()
-    assert {"alpha", "random_state"} <= names
-    assert Named().get_params() == {"mine": 1}
-    # A caller may change the returned list without an effect on later calls.
-    MLPRegressor._get_param_names().clear()
-    assert MLPRegressor().get_params().keys() == names

@@ -19,10 +19,10 @@ from tests.perceptron.sharing import (
 
 @EVERY_SOLVER
 def test_weights_and_mistakes_are_those_of_the_sequential_rule_bit_for_bit(
-    answered_rows, steps, solver
+    answered_rows, row_weights, solver
 ):
     features, signs = answered_rows
-    amounts, start = signs * steps[:, np.newaxis], np.zeros((signs.shape[1], 7))
+    amounts, start = signs * row_weights[:, np.newaxis], np.zeros((signs.shape[1], 7))
     history, wrong = row_after_row(with_constant(features), amounts, start)
     units = Units(solver, start)
     assert units.present(features, amounts) == [wrong.sum()]
@@ -119,14 +119,14 @@ def test_sparse_rows_give_what_dense_rows_give(answered_rows, solver):
 @pytest.mark.parametrize("n_units", [1, 3])
 def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units, make_answered_rows, solver):
     features, signs = make_answered_rows(n_units)
-    steps = np.random.RandomState(1).uniform(0.1, 3, len(features))
-    amounts, start = signs * steps[:, np.newaxis], np.ones((n_units, 7))
+    row_weights = np.random.RandomState(1).uniform(0.1, 3, len(features))
+    amounts, start = signs * row_weights[:, np.newaxis], np.ones((n_units, 7))
     history, _ = row_after_row(with_constant(features), amounts, start)
     units = Units(solver, start, "averaged")
     # In two windows, over which the average goes on.
     units.present(features, amounts, slice(100))
     units.present(features, amounts, slice(100, None))
-    expected = np.average(history, axis=0, weights=steps)
+    expected = np.average(history, axis=0, weights=row_weights)
     assert_allclose(units.kept, expected, rtol=1e-10)
 
 

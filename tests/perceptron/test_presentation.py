@@ -39,9 +39,9 @@ def in_place(X, rows=None, constant=1.0):
 
 
 @EVERY_MEMORY
-def test_mistakes_and_weights_are_those_of_the_other_way(answered_rows, steps, memory):
+def test_mistakes_and_weights_are_those_of_the_other_way(answered_rows, row_weights, memory):
     features, signs = answered_rows
-    amounts, start = signs * steps[:, np.newaxis], np.zeros((signs.shape[1], 7))
+    amounts, start = signs * row_weights[:, np.newaxis], np.zeros((signs.shape[1], 7))
     both = [Units(solver, start, memory) for solver in ("compiled", "library")]
     for units in both:
         units.correction.memory.begin(lambda weight, unit: float(weight[0]))
