@@ -11,6 +11,7 @@ further than average?
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.datasets import load_diabetes
 from sklearn.dummy import DummyClassifier
@@ -42,14 +43,19 @@ models = {
     "share of the class": DummyClassifier(),
 }
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
-probabilities = {}
-print(f"{'':<22}{'log loss':>10}{'Brier score':>13}{'accuracy':>10}")
-for name, model in models.items():
-    predicted = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
-    probabilities[name] = predicted
-    accuracy = np.mean((predicted > 0.5) == y)
-    loss, brier = log_loss(y, predicted), brier_score_loss(y, predicted)
-    print(f"{name:<22}{loss:>10.3f}{brier:>13.3f}{accuracy:>10.3f}")
+probabilities = {
+    name: cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
+    for name, model in models.items()
+}
+rows = {
+    name: {
+        "log loss": log_loss(y, predicted),
+        "Brier score": brier_score_loss(y, predicted),
+        "accuracy": np.mean((predicted > 0.5) == y),
+    }
+    for name, predicted in probabilities.items()
+}
+print(pd.DataFrame(rows).T.round(3))
 
 # %%
 # By log loss, boosting with its defaults is worse than the model that ignores the columns, although

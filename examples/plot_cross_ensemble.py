@@ -10,6 +10,7 @@ penalty are one *arm* of several, and the rows that each fold holds out determin
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_moons
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -84,18 +85,17 @@ plt.show()
 # %%
 # The same results in numbers.
 
-print(f"{'':<15}{'weights':<22}{'temperatures':<22}{'expected':>9}{'true':>7}{'best network':>14}")
+rows = {}
 for name, (ensemble, X_test, y_test) in results.items():
-    weights, temperatures = (
-        " ".join(f"{value:5.2f}" for value in values)
-        for values in (ensemble.weights_, ensemble.temperatures_)
-    )
-    true = log_loss(y_test, ensemble.predict_proba(X_test))
-    best = min(log_loss(y_test, m) for arm in ensemble.predict_members(X_test) for m in arm)
-    print(
-        f"{name:<15}{weights:<22}{temperatures:<22}{ensemble.oof_loss_:>9.3f}{true:>7.3f}"
-        f"{best:>14.3f}"
-    )
+    members = ensemble.predict_members(X_test)
+    rows[name] = {
+        "weights": ensemble.weights_.round(2),
+        "temperatures": ensemble.temperatures_.round(2),
+        "expected": ensemble.oof_loss_,
+        "true": log_loss(y_test, ensemble.predict_proba(X_test)),
+        "best network": min(log_loss(y_test, member) for arm in members for member in arm),
+    }
+print(pd.DataFrame.from_dict(rows, orient="index").round(3).to_string())
 
 # %%
 # "Best network" is the network with the smallest loss on these same test rows; nobody knows it

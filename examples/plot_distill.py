@@ -13,6 +13,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -81,10 +82,11 @@ axes.set(ylabel="log loss on unseen rows", xlim=(-0.5, len(losses) - 0.5))
 axes.legend()
 plt.show()
 
-print(f"{'':<16}{'log loss':>10}{'accuracy':>10}")
-print(f"{'teacher':<16}{teacher_loss:>10.3f}{teacher.score(X_test, y_test):>10.3f}")
-for name in lessons:
-    print(f"{name:<16}{np.mean(losses[name]):>10.3f}{np.mean(accuracies[name]):>10.3f}")
+table = pd.DataFrame(
+    {"log loss": pd.DataFrame(losses).mean(), "accuracy": pd.DataFrame(accuracies).mean()}
+)
+table.loc["the teacher itself"] = teacher_loss, teacher.score(X_test, y_test)
+print(table.round(3))
 
 # %%
 # In log loss, the small network that was trained by the teacher comes close to it: it makes up for

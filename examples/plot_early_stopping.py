@@ -16,6 +16,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -67,10 +68,15 @@ plt.show()
 # rows, the standard error of an accuracy is about 0.01.
 
 print(f"{len(y_test)} test rows")
-print(f"{'':<22}{'epochs':>8}{'test accuracy':>16}{'test log loss':>16}")
-for name, network in {"stopped early": stopped, "trained on and on": on_and_on}.items():
-    loss = log_loss(y_test, network.predict_proba(X_test))
-    print(f"{name:<22}{network.n_iter_:>8}{network.score(X_test, y_test):>16.3f}{loss:>16.3f}")
+results = pd.DataFrame(
+    {
+        "epochs": network.n_iter_,
+        "test accuracy": network.score(X_test, y_test),
+        "test log loss": log_loss(y_test, network.predict_proba(X_test)),
+    }
+    for network in (stopped, on_and_on)
+)
+print(results.round(3).set_axis(["stopped early", "trained on and on"]))
 
 # %%
 # Stopping did not improve the predicted labels: the two accuracies differ by less than their

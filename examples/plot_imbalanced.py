@@ -13,6 +13,7 @@ Class weights, another loss, and another threshold change its predictions, but i
 import warnings
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
@@ -71,18 +72,17 @@ for model in models.values():
 # does not change them. With class weights, a network predicts probabilities for classes of equal
 # size, which these are not, and the focal loss draws probabilities away from 0 and 1.
 
-columns = ("accuracy", "balanced", "recall", "precision", "log loss")
-print(f"{'':<26}" + "".join(f"{column:>11}" for column in columns))
+rows = {}
 for name, model in models.items():
     predicted = model.predict(X_test)
-    row = (
-        model.score(X_test, y_test),
-        balanced_accuracy_score(y_test, predicted),
-        recall_score(y_test, predicted),
-        precision_score(y_test, predicted),
-        log_loss(y_test, model.predict_proba(X_test)),
-    )
-    print(f"{name:<26}" + "".join(f"{figure:>11.3f}" for figure in row))
+    rows[name] = {
+        "accuracy": model.score(X_test, y_test),
+        "balanced": balanced_accuracy_score(y_test, predicted),
+        "recall": recall_score(y_test, predicted),
+        "precision": precision_score(y_test, predicted),
+        "log loss": log_loss(y_test, model.predict_proba(X_test)),
+    }
+print(pd.DataFrame(rows).T.round(3))
 
 # %%
 # Each network gives a curve with one point for each threshold. The markers show the threshold that

@@ -15,6 +15,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
@@ -48,7 +49,7 @@ def accuracy(solver, rate):
 
 factors = np.geomspace(0.01, 10, 7)
 fig, axes = plt.subplots(2, 3, figsize=(9, 5.4), sharex="col", sharey="row", layout="constrained")
-print(f"{'':<6}{'suggestion':>12}{'accuracy there':>16}{'best accuracy':>15}{'at the rate':>13}")
+rows = {}
 for (upper, lower), solver in zip(axes.T, SOLVERS, strict=True):
     suggestion = found[solver].suggestion
     found[solver].plot(upper).set(title=solver, xlabel="", ylabel="", ylim=(0, 5))
@@ -57,15 +58,16 @@ for (upper, lower), solver in zip(axes.T, SOLVERS, strict=True):
     lower.plot(rates, scores, "o-", color="#0072b2")
     lower.axvline(suggestion, color="0.35", ls=":")
     lower.set(xscale="log", xlabel="learning rate")
-    at_suggestion = scores[np.argmin(np.abs(factors - 1))]
-    best = np.argmax(scores)
-    print(
-        f"{solver:<6}{suggestion:>12.3f}{at_suggestion:>16.3f}{scores[best]:>15.3f}"
-        f"{rates[best]:>13.3f}"
-    )
+    rows[solver] = {
+        "suggestion": suggestion,
+        "accuracy there": scores[np.argmin(np.abs(factors - 1))],
+        "best accuracy": scores.max(),
+        "at the rate": rates[scores.argmax()],
+    }
 axes[0, 0].set_ylabel("loss of the range test")
 axes[1, 0].set_ylabel("accuracy after 12 epochs")
 plt.show()
+print(pd.DataFrame(rows).T.round(3))
 
 # %%
 # The upper row shows the test, the lower row the accuracy that it is meant to optimise. Each

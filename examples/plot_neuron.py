@@ -14,6 +14,7 @@ activation. With a sigmoid, that is logistic regression. A network is many neuro
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -27,13 +28,15 @@ X = StandardScaler().set_output(transform="pandas").fit_transform(data.data[name
 y = data.target
 neuron = MLPBinaryClassifier((), solver="lbfgs", alpha=1, tol=1e-8, random_state=0).fit(X, y)
 regression = LogisticRegression(C=1, tol=1e-8, max_iter=1000).fit(X, y)
-print(f"{'':<18}{'neuron':>12}{'regression':>12}")
-weights = [*neuron.coefs_[0][:, 0], neuron.intercepts_[0][0]]
-for name, *pair in zip(
-    [*names, "bias"], weights, [*regression.coef_[0], regression.intercept_[0]], strict=True
-):
-    print(f"{name:<18}{pair[0]:>12.6f}{pair[1]:>12.6f}")
-    np.testing.assert_allclose(*pair, atol=1e-4)
+weights = pd.DataFrame(
+    {
+        "neuron": [*neuron.coefs_[0][:, 0], *neuron.intercepts_[0]],
+        "regression": [*regression.coef_[0], *regression.intercept_],
+    },
+    index=[*names, "bias"],
+)
+print(weights)
+np.testing.assert_allclose(weights["neuron"], weights["regression"], atol=1e-4)
 
 # %%
 # The picture shows the neuron, with the values for the first tumour: the sum is far below zero, so

@@ -10,6 +10,7 @@ preset, and the number of folds. They are parameters like any other, so that
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import GridSearchCV, KFold
 
@@ -30,11 +31,10 @@ model = TabularMLPRegressor(max_epochs=15, random_state=0)
 
 search = GridSearchCV(model, grid, cv=cv, scoring="neg_root_mean_squared_error").fit(X, y)
 results = search.cv_results_
-print(f"{'preset':<14}{'n_folds':>8}{'error':>8}{'spread of the folds':>21}")
-for parameters, score, spread in zip(
-    results["params"], results["mean_test_score"], results["std_test_score"], strict=True
-):
-    print(f"{parameters['preset']:<14}{parameters['n_folds']:>8}{-score:>8.1f}{spread:>21.1f}")
+table = pd.DataFrame(results["params"])
+table["error"] = -results["mean_test_score"].round(1)
+table["spread of the folds"] = results["std_test_score"].round(1)
+print(table.to_string(index=False))
 print(f"best: {search.best_params_}")
 
 # %%

@@ -16,6 +16,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -75,10 +76,13 @@ plt.show()
 # %%
 # The accuracies agree with this.
 
-print(f"{'':<24}{'training loss':>15}{'validation loss':>17}{'at its best':>13}{'accuracy':>10}")
-for name, network in networks.items():
-    losses = network.validation_loss_curve_
-    print(
-        f"{name:<24}{network.loss_curve_[-1]:>15.3f}{losses[-1]:>17.3f}{min(losses):>13.3f}"
-        f"{network.score(X_val, y_val):>10.3f}"
-    )
+rows = {
+    name: {
+        "training loss": network.loss_curve_[-1],
+        "validation loss": network.validation_loss_curve_[-1],
+        "at its best": min(network.validation_loss_curve_),
+        "accuracy": network.score(X_val, y_val),
+    }
+    for name, network in networks.items()
+}
+print(pd.DataFrame(rows).T.round(3).to_string())

@@ -18,6 +18,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
@@ -61,7 +62,7 @@ def reliability(happens, probability, n_bins=10):
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 axes[0].plot([0, 1], [0, 1], color="black", lw=1, label="perfect")
 styles = (("o", "-", "#d55e00"), ("s", "--", "#009e73"), ("^", "-.", "#0072b2"))
-print(f"{'':<16}{'accuracy':>10}{'log loss':>10}{'distance':>10}")
+rows = {}
 for (name, model), (marker, line, colour) in zip(models.items(), styles, strict=True):
     probability = model.fit(X_train, y_train).predict_proba(X_test)
     happens = y_test[:, np.newaxis] == model.classes_
@@ -69,9 +70,13 @@ for (name, model), (marker, line, colour) in zip(models.items(), styles, strict=
     axes[0].plot(predicted, share, line, marker=marker, color=colour, label=name)
     surest = {"bins": 20, "range": (0, 1), "histtype": "step", "lw": 2, "ls": line}
     axes[1].hist(probability.max(axis=1), color=colour, **surest)
-    figures = (model.score(X_test, y_test), log_loss(y_test, probability), distance)
-    print(f"{name:<16}" + "".join(f"{figure:>10.3f}" for figure in figures))
+    rows[name] = {
+        "accuracy": model.score(X_test, y_test),
+        "log loss": log_loss(y_test, probability),
+        "distance": distance,
+    }
 axes[0].set(xlabel="predicted probability", ylabel="share of the class")
 axes[0].legend()
 axes[1].set(xlabel="probability of the predicted class", ylabel="test rows")
 plt.show()
+print(pd.DataFrame(rows).T.round(3))

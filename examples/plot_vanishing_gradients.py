@@ -16,6 +16,7 @@ layers; where they are zero, as with a ReLU below zero, units may never recover.
 import warnings
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
@@ -84,13 +85,16 @@ plt.show()
 # %%
 # In numbers: at the start, the gradient of the first layer divided by that of the last one; after
 # training, the share of saturated and dead units in all hidden layers, and the accuracy. With ReLU,
-# some units die; with leaky ReLU and ELU, none do. "nan" means that the activation cannot saturate
+# some units die; with leaky ReLU and ELU, none do. "NaN" means that the activation cannot saturate
 # on both sides, because it is not bounded on both.
 
-print(f"{'':<28}{'first/last gradient':>20}{'saturated':>11}{'dead':>7}{'accuracy':>10}")
-for (initializer, activation), ((_, before), (network, after)) in reports.items():
-    norms = list(before["gradient_norm"])
-    row = [f"{norms[0] / norms[-1]:>20.1e}"]
-    for column, width in (("saturated", 11), ("dead", 7)):
-        row.append(f"{sum(list(after[column])[:-1]) / DEPTH:>{width}.2f}")
-    print(f"{initializer + ', ' + activation:<28}{''.join(row)}{network.score(X, y):>10.2f}")
+rows = {}
+for key, ((_, before), (network, after)) in reports.items():
+    norms, hidden_layers = list(before["gradient_norm"]), after[:-1]
+    rows[key] = {
+        "first/last gradient": norms[0] / norms[-1],
+        "saturated": hidden_layers["saturated"].mean(),
+        "dead": hidden_layers["dead"].mean(),
+        "accuracy": network.score(X, y),
+    }
+print(pd.DataFrame(rows).T.to_string(float_format="{:.2g}".format))
