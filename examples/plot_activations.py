@@ -15,6 +15,7 @@ derivative, by which every gradient is multiplied, and where the derivative is c
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from skperceptron.activations import Activation, get_activation, list_activations
 from skperceptron.inspection import ActivationDisplay
@@ -24,7 +25,7 @@ def saturated(slope):
     """Tell where the slope is small and stays so, to the left or to the right."""
     small = np.abs(slope) < 0.01
     left, right = np.logical_and.accumulate(small), np.logical_and.accumulate(small[::-1])[::-1]
-    return left, right
+    return left | right
 
 
 names = list_activations()
@@ -37,7 +38,7 @@ for ax, name in zip(axes.flat, names, strict=False):
         z,
         0,
         1,
-        where=np.logical_or(*saturated(slope)),
+        where=saturated(slope),
         transform=ax.get_xaxis_transform(),
         color="#e69f00",
         alpha=0.3,
@@ -60,24 +61,23 @@ fig.legend(
 plt.show()
 
 # %%
-# The table shows where saturation begins, and the largest slope: the activation multiplies the
-# gradient by this factor at most. For the sigmoid it is 1/4, so ten layers divide the gradient by a
-# million.
+# The table shows the largest slope: the activation multiplies the gradient by this factor at most.
+# For the sigmoid it is 1/4, so ten layers divide the gradient by a million. The last two columns
+# say where, between -20 and 20, the activation is not saturated.
 
 wide = np.linspace(-20, 20, 4001)
-print(f"{'':<14}{'range of f':<16}{'largest slope':>14}   saturated")
+rows = {}
 for name in names:
     activation = get_activation(name)
     slope = activation.derivative(wide)
-    left, right = saturated(slope)
-    sides = []
-    if left.all():
-        sides.append("everywhere")
-    elif left.any() or right.any():
-        sides += [f"z < {wide[left][-1]:.1f}"] if left.any() else []
-        sides += [f"z > {wide[right][0]:.1f}"] if right.any() else []
-    bounds = "{:.2f} to {:.2f}".format(*activation.value_range)
-    print(f"{name:<14}{bounds:<16}{np.abs(slope).max():>14.2f}   {', '.join(sides)}")
+    learns = pd.Series(wide[~saturated(slope)])
+    rows[name] = {
+        "range of f": "{:.2f} to {:.2f}".format(*activation.value_range),
+        "largest slope": np.abs(slope).max(),
+        "learns from": learns.min(),
+        "learns to": learns.max(),
+    }
+print(pd.DataFrame.from_dict(rows, orient="index").round(2).to_string())
 
 # %%
 # Your own activation is a class with two methods. It can be trained, searched, pickled and drawn
