@@ -100,7 +100,7 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
 
 
 def _check_layer(name: str, result: Any, arguments: Sequence[Any]) -> None:
-    """Raise ValueError if weights or biases have the wrong shape; some would be broadcast."""
+    """Raise ValueError if weights or biases are not finite, or have shapes that may broadcast."""
     layer = arguments[0]
     expected = [(layer.fan_in, layer.units), (layer.units,)]
     found = [np.shape(x) for x in result] if isinstance(result, tuple | list) else np.shape(result)
@@ -109,14 +109,21 @@ def _check_layer(name: str, result: Any, arguments: Sequence[Any]) -> None:
             f"{name} must return weights and biases, of shapes {expected[0]} and {expected[1]}"
             f" here: (layer.fan_in, layer.units) and (layer.units,). Got {found}."
         )
+    _check_finite(name, result)
 
 
 def _check_table(name: str, result: Any, arguments: Sequence[Any]) -> None:
-    """Raise ValueError if a table of category vectors has the wrong shape."""
+    """Raise ValueError if a table of category vectors has the wrong shape, or is not finite."""
     if np.shape(result) != arguments[0]:
         raise ValueError(
             f"{name} must return an array of shape {arguments[0]}, got {np.shape(result)}."
         )
+    _check_finite(name, [result])
+
+
+def _check_finite(name: str, arrays: Sequence[Any]) -> None:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError(f"{name} must return finite numbers: it returned NaN or infinity.")
 
 
 class Initializer(Component):

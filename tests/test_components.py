@@ -294,6 +294,11 @@ class NoBias(Initializer):
         return rng.normal(size=(layer.fan_in, layer.units))
 
 
+class NaNWeights(Initializer):
+    def draw(self, layer, rng):
+        return np.full((layer.fan_in, layer.units), np.nan), np.zeros(layer.units)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -310,6 +315,7 @@ class NoBias(Initializer):
         ({"averaging": TooLarge()}, r"TooLarge\.shares must return .* in \[0, 1\] .* got"),
         ({"initializer": Column()}, r"Column\.draw must .* \(3, 4\) .* Got \[\(3, 1\), \(4,\)\]"),
         ({"initializer": NoBias()}, r"NoBias\.draw must .* Got \(3, 4\)"),
+        ({"initializer": NaNWeights()}, r"NaNWeights\.draw must return finite numbers"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -40,7 +40,8 @@ class Callback(Checked):
         Returns
         -------
         bool
-            True ends the training.
+            Any true value at the end of an epoch ends the training, as in
+            :mod:`sklearn.callback`.
         """
         return False
 

@@ -102,7 +102,10 @@ def _needs_lost_input(activation: Activation) -> bool:
 
 
 def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:
-    """Raise ValueError if the gradient depends on what its array, or scratch, held before."""
+    """Raise ValueError if it cannot predict, or if its gradient is not written as a whole.
+
+    Raises NotImplementedError if there is no inverse link.
+    """
     raw = np.linspace(-1.9, 2.1, 6 * n_targets * loss.outputs_per_target).reshape(1, 6, -1)
     found = []
     try:
@@ -120,4 +123,34 @@ def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:
         raise ValueError(
             f"{type(loss).__name__}.gradient must write all elements of `out`, whatever `out`"
             " and `scratch` hold before: it leaves some as they were, or adds to them."
+        )
+    _refuse_faulty_outputs(loss, n_targets)
+
+
+def _refuse_faulty_outputs(loss: Loss, n_targets: int) -> None:
+    """Raise an error if fitting would work, but not predicting or scoring."""
+    name, n = type(loss).__name__, loss.outputs_per_target
+    if n > 1 and loss.judged_by_r2:
+        raise ValueError(
+            f"{name}: judged_by_r2 = True needs one output for each target, got"
+            f" outputs_per_target={n}. Set judged_by_r2 = False."
+        )
+    if loss.estimates_std and n != 2:
+        raise ValueError(
+            f"{name}: estimates_std = True needs two outputs for each target, mean and standard"
+            f" deviation, got outputs_per_target={n}."
+        )
+    predicted = np.linspace(-1.9, 2.1, 6 * n_targets * n).reshape(6, -1)
+    try:
+        with np.errstate(all="ignore"):
+            copy.deepcopy(loss).inverse_link(predicted, predicted)
+    except NotImplementedError:
+        raise
+    except Exception:
+        # If this is an error, predicting raises it, too.
+        return
+    if loss.estimates_std and (predicted[:, 1::2] < 0).any():
+        raise ValueError(
+            f"{name}.inverse_link must give mean and standard deviation of each target, since"
+            " estimates_std = True: it gives standard deviations below 0."
         )

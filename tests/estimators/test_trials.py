@@ -6,7 +6,7 @@ import pytest
 from skperceptron import MLPRegressor
 from skperceptron.activations import Activation, get_activation, list_activations
 from skperceptron.estimators.trials import refuse_faulty_activation
-from skperceptron.losses import SquaredError
+from skperceptron.losses import Loss, SquaredError
 
 X = np.random.RandomState(0).normal(size=(30, 2))
 
@@ -152,3 +152,56 @@ def test_a_part_is_tried_once_in_many_calls_and_again_after_a_change():
     assert n_tried() == 3
     with pytest.raises(ValueError, match="HalfWritten"):
         model.set_params(activation=HalfWritten()).partial_fit(X[:20], X[:20, 0])
+
+
+class Spread(SquaredError):
+    """Two outputs for each target."""
+
+    judged_by_r2 = False
+    outputs_per_target = 2
+
+    def losses(self, raw, y):
+        return (0.5 * (raw[..., 0::2] - y) ** 2 + raw[..., 1::2] ** 2).sum(axis=-1)
+
+    def gradient(self, raw, y, out, scratch):
+        np.subtract(raw[..., 0::2], y, out=out[..., 0::2])
+        np.multiply(raw[..., 1::2], 2, out=out[..., 1::2])
+
+
+class JudgedByR2(Spread):
+    judged_by_r2 = True
+
+
+class NegativeStd(Spread):
+    estimates_std = True
+
+
+class OneStd(SquaredError):
+    estimates_std = True
+
+
+class NoLink(Loss):
+    losses, gradient = SquaredError.losses, SquaredError.gradient
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "message"),
+    [
+        (JudgedByR2(), ValueError, "JudgedByR2: judged_by_r2 = True needs one output"),
+        (NegativeStd(), ValueError, r"NegativeStd\.inverse_link must give .* standard deviation"),
+        (OneStd(), ValueError, "OneStd: estimates_std = True needs two outputs"),
+        (NoLink(), NotImplementedError, "NoLink must define the method inverse_link"),
+    ],
+    ids=["R2", "negative", "one", "missing"],
+)
+def test_a_loss_that_could_be_trained_but_not_predict_or_score_is_refused(loss, error, message):
+    with pytest.raises(error, match=message):
+        MLPRegressor(loss, max_iter=2, random_state=0).fit(X, X[:, 0])
+
+
+def test_several_numbers_for_a_target_have_no_score():
+    model = MLPRegressor(Spread(), early_stopping=True, max_iter=2, random_state=0)
+    model.fit(X, X[:, 0])
+    assert model.predict(X).shape == (30, 2)
+    with pytest.raises(ValueError, match=r"loss=Spread\(\) predicts 2 numbers for each target"):
+        model.score(X, X[:, 0])

@@ -242,7 +242,14 @@ class RegressionTarget(Target):
         For y of shape (N,) or (N, T), the estimator's ``predict`` returns predictions of the same
         shape, or with one more axis for quantiles.
         """
+        n_each = self.loss.outputs_per_target
         if not isinstance(self.loss, Pinball):
+            if n_each > 1 and not self.loss.estimates_std:
+                raise ValueError(
+                    f"loss={self.loss!r} predicts {n_each} numbers for each target, which have no"
+                    " R2: score them with a function of your own. If they are mean and standard"
+                    " deviation, set estimates_std = True in the class."
+                )
             return scored(r2_score, y, predicted, sample_weight)
         quantiles = self.loss.quantiles
         by_quantile = predicted.reshape(len(predicted), -1, len(quantiles))
