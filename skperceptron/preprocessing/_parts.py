@@ -156,6 +156,9 @@ class Numbers(Quantity):
             out[:, 1] = np.isnan(numbers)
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        if self.is_empty:
+            coded = graph.coded(column, [MISSING_TEXT]) if column.dtype == "str" else column
+            return graph.cast(coded, graph.dtype.name) * np.nan
         exact = graph.in_dtype("float64")
         numbers = graph.cast(column, graph.dtype.name)
         if self.shift or self.exponent:

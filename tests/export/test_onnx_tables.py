@@ -229,6 +229,19 @@ def test_levels_of_another_type_are_refused():
         export.to_onnx(preprocessor, np.ones((2, 1)))
 
 
+@BOTH_OPSETS
+@pytest.mark.parametrize("dtype", ["string", "category"])
+def test_texts_that_are_missing_in_all_rows_of_the_export_are_texts(exported, dtype, opset):
+    X = pd.DataFrame({"color": FRAME["color"].astype(dtype), "count": FRAME["count"]})
+    preprocessor = TabularPreprocessor().fit(X)
+    session = exported(preprocessor, X[5:6], target_opset=opset)
+    assert_close(session(X)[0], preprocessor.transform(X))
+    # A column that fit has never seen filled stays missing.
+    preprocessor.fit(X.assign(color=pd.Series([None] * N, dtype=dtype)))
+    session = exported(preprocessor, X[5:6], target_opset=opset)
+    assert_close(session(X)[0], preprocessor.transform(X))
+
+
 def test_texts_beside_numbers_are_refused():
     X = np.array([["a"], [1.0]], dtype=object)
     with pytest.raises(ValueError, match="holds texts beside other values"):

@@ -167,7 +167,22 @@ def _content(X: Any, j: int) -> Any:
         column = X.iloc[:, j].to_numpy()
         if column.dtype.kind in "iufb":
             return column
-    return content_of(X, j)[0]
+    content = content_of(X, j)[0]
+    if content.dtype.kind == "O" and _holds_texts(X, j) and all(map(is_missing, content)):
+        return np.full(content.shape, MISSING_TEXT, dtype=object)
+    return content
+
+
+def _holds_texts(X: Any, j: int) -> bool:
+    """Tell whether a column's dtype says that it holds texts, or categories that are texts."""
+    if hasattr(X, "iloc"):
+        dtype = X.iloc[:, j].dtype
+    elif is_frame(X):
+        dtype = X.to_series(j).dtype if hasattr(X, "to_series") else X.column(j).type
+    else:
+        return False
+    dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+    return re.search(r"\bstr\b|string|categorical", str(dtype).lower()) is not None
 
 
 def stored(content: Any, name: str) -> Any:
