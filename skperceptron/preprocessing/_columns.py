@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, Integers
 from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of, shown
 from ..usercall import warn
 
@@ -33,11 +33,20 @@ DAYS = "datetime64[D]"
 #: How the dtypes of categories begin in pandas, Arrow and polars.
 CATEGORICAL = ("category", "dictionary", "Categorical", "Enum")
 
+#: Dtypes of texts.
+TEXT = re.compile(r"(str|[sS]tring|large_string)(\[\w+])?")
+
 #: How the dtypes of integers begin, such as "Int64" and "uint8[pyarrow]".
 INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 
+#: Dtypes of numbers of polars that are like those of NumPy.
+PLAIN_NUMBER = re.compile(r"U?Int(8|16|32|64)|Float(32|64)")
+
 #: Where a dtype of pandas or Arrow, or one of polars, names a time zone.
 ZONE = re.compile(r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?([^]]+)]|time_zone='([^']+)'")
+
+#: Rows from which on numbering the values of a column is faster than comparing them one by one.
+MANY_ROWS = 200
 
 #: Up to so many texts are a few categories, even if all of them are numbers.
 FEW_CATEGORIES = 20
@@ -184,6 +193,73 @@ def exact_content_of(X: Any, j: int) -> Any:
     if hasattr(X, "iloc"):
         return X.iloc[:, j].astype(object).to_numpy(dtype=object, na_value=None)
     return _objects(_listed(X, j))
+
+
+def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
+    """Return values of a column of categories, and the place of each row's value among them.
+
+    Values of a dtype of categories or texts are listed once. Otherwise, places are None: there is a
+    value for each row.
+    """
+    found = _numbered(X, j) if is_frame(X) else None
+    if found is None:
+        return exact_content_of(X, j), None
+    values, places = found
+    # Gaps have the place -1, the last one.
+    return _objects([*values, None]), places
+
+
+def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
+    """Return the categories of a frame's column, and the place of each row's one, -1 for gaps.
+
+    None if values cannot be numbered faster than they are compared one by one.
+    """
+    dtype, n_rows = _dtype_of(X, j), X.shape[0]
+    is_text = TEXT.fullmatch(str(dtype)) is not None
+    if n_rows < MANY_ROWS or not (is_text or _is_categorical(dtype)):
+        return None
+    if hasattr(X, "iloc"):
+        array = X.iloc[:, j].array
+        if is_text:
+            places, texts = array.factorize()
+            return texts.astype(object), places
+        is_short = str(dtype) == "category" and len(array.categories) < n_rows
+        return (array.categories.astype(object), array.codes) if is_short else None
+    if hasattr(X, "column_names"):
+        array = X.column(j).combine_chunks()
+        array = array.dictionary_encode() if is_text else array
+        # Several gigabytes of texts cannot be one array.
+        if not hasattr(array, "dictionary") or len(array.dictionary) > n_rows:
+            return None
+        places = array.indices.cast("int64").fill_null(-1).to_numpy()
+        return array.dictionary.to_pylist(), places
+    polars, column = sys.modules["polars"], X.to_series(j)
+    texts = column.cast(polars.String)
+    levels = texts.drop_nulls().unique()
+    places = texts.cast(polars.Enum(levels)).to_physical().cast(polars.Int64)
+    return levels.to_list(), places.fill_null(-1).to_numpy()
+
+
+def columns_of_numbers(X: Any) -> list[int]:
+    """Return the positions of the columns that ``numbers_of`` can read."""
+    if not is_frame(X):
+        return list(range(X.shape[1])) if X.dtype.kind in "iuf" else []
+    if hasattr(X, "iloc"):
+        return [j for j, t in enumerate(X.dtypes) if isinstance(t, np.dtype) and t.kind in "iuf"]
+    dtypes = () if hasattr(X, "column_names") else X.dtypes
+    return [j for j, dtype in enumerate(dtypes) if PLAIN_NUMBER.fullmatch(str(dtype))]
+
+
+def numbers_of(X: Any, rows: slice, columns: list[int]) -> Floats:
+    """Return some columns of numbers as float64, (n_rows, n_columns), maybe without a copy."""
+    if hasattr(X, "iloc"):
+        found = X.iloc[rows, columns].to_numpy(dtype=np.float64)
+    elif is_frame(X):
+        found = X[rows, columns].to_numpy()
+    else:
+        found = X[rows] if len(columns) == X.shape[1] else X[rows, columns]
+    numbers: Floats = found.astype(np.float64, copy=False)
+    return numbers
 
 
 def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
@@ -362,6 +438,9 @@ def with_usual_dates(values: Iterable[Any]) -> list[Any]:
 
     Dates with nanoseconds stay as they are: they would no longer differ from their neighbours.
     """
+    values = list(values)
+    if all(kind.__name__ != "Timestamp" for kind in set(map(type, values))):
+        return values
     return [
         value.to_pydatetime()
         if type(value).__name__ == "Timestamp" and not value.nanosecond

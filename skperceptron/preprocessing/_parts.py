@@ -146,6 +146,11 @@ class Numbers(Quantity):
         self.suffixes = ["", MISSING] if 0 < missing.sum() < len(missing) else [""]
         return self
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as they are."""
+        return not (self.is_empty or self.shift or self.exponent)
+
     def write(self, content: Any, name: Any, out: Floats) -> None:
         if self.is_empty:
             out[:] = np.nan
@@ -169,6 +174,13 @@ class Numbers(Quantity):
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
 
 
+class _CodesOfLevels(dict[Any, int]):
+    """The code of each level, and -1 for all other values."""
+
+    def __missing__(self, level: Any) -> int:
+        return -1
+
+
 class Categories(Part):
     """A column of categories, some of which are known as levels."""
 
@@ -177,15 +189,15 @@ class Categories(Part):
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return the number of each row's level, -1 if it has no known level."""
         # Not stored as an attribute: skops cannot restore a dict whose keys are truth values.
-        known = {level: code for code, level in enumerate(self.levels)}
+        known = _CodesOfLevels(zip(self.levels, range(len(self.levels)), strict=True))
         given = as_keys(content)
         try:
-            codes = [known.get(level, -1) for level in given]
+            codes = np.fromiter(map(known.__getitem__, given), np.intp, len(given))
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
-        if max(codes, default=-1) < 0:
+        if codes.max(initial=-1) < 0:
             warn_if_of_other_type(given, known, name)
-        return np.array(codes, dtype=np.intp)
+        return codes
 
     def _levels_to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         """Return whether each row has each level, (rows, levels), as ONNX operators."""

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
 from .._sklearn.compat import fit_context
 from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
-from ..engine.arrays import Floats, side_by_side
+from ..engine.arrays import Floats, Integers, side_by_side
 from ..options import (
     COUNT,
     ChecksOptions,
@@ -31,18 +32,22 @@ from ..options import (
 )
 from ._columns import (
     CATEGORICAL_FEATURES,
+    as_numbers,
     as_table,
+    columns_of_numbers,
     content_of,
+    distinct_content_of,
     exact_content_of,
     is_frame,
     kind_of,
     marked_columns,
     names_of,
+    numbers_of,
     warn_of_hidden_quantities,
     zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
-from ._scaler import RobustSmoothClipScaler
+from ._scaler import TOGETHER, RobustSmoothClipScaler
 
 
 # Long because of its docstrings: parameters and methods are documented where users look for them.
@@ -389,14 +394,40 @@ class TabularPreprocessor(
         """Return the outputs before they are scaled, (N, W); NaN where a number is missing."""
         width = sum(len(part.suffixes) for part in self._parts)
         out = np.empty((X.shape[0], width), dtype=np.dtype(self.dtype))
-        for part, place in zip(self._parts, self.outputs_of_columns(), strict=True):
-            j, is_category = part.position, isinstance(part, Categories)
-            content = exact_content_of(X, j) if is_category else content_of(X, j, part.zone)[0]
-            with np.errstate(over="ignore"):
-                part.write(content, self._name(j), out[:, place])
+        places = self.outputs_of_columns()
+        with np.errstate(over="ignore"):
+            written = self._write_numbers(X, places, out)
+            for part, place in zip(self._parts, places, strict=True):
+                j = part.position
+                if isinstance(part, Categories):
+                    _write_categories(part, distinct_content_of(X, j), self._name(j), out[:, place])
+                elif j not in written:
+                    content, _ = content_of(X, j, part.zone)
+                    part.write(content, self._name(j), out[:, place])
         # Infinite input has been refused: infinite values here have overflowed in this dtype.
         largest = np.finfo(out.dtype).max
         return np.clip(out, -largest, largest, out=out)
+
+    def _write_numbers(self, X: Any, places: Sequence[slice], out: Floats) -> set[int]:
+        """Write all columns of usual numbers together; return their positions.
+
+        One by one, 60 columns of a single row would take 4 ms.
+        """
+        plain = {p.position: p for p in self._parts if isinstance(p, Numbers) and p.is_plain}
+        columns = [j for j in columns_of_numbers(X) if j in plain]
+        if not columns:
+            return set()
+        marked = [i for i, j in enumerate(columns) if len(plain[j].suffixes) > 1]
+        firsts = [places[j].start for j in columns]
+        for rows in gen_batches(X.shape[0], max(1, TOGETHER // len(columns))):
+            numbers = numbers_of(X, rows, columns)
+            if np.isinf(numbers).any():
+                for i, j in enumerate(columns):
+                    as_numbers(numbers[:, i], self._name(j))
+            out[rows, _as_slice(firsts)] = numbers
+            if marked:
+                out[rows, [firsts[i] + 1 for i in marked]] = np.isnan(numbers[:, marked])
+        return set(columns)
 
     def _scaled(self, encoded: Floats) -> Floats:
         """Scale all outputs except codes in place, and fill their gaps."""
@@ -414,6 +445,26 @@ class TabularPreprocessor(
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _write_categories(
+    part: Categories, content: tuple[Any, Integers | None], name: Any, out: Floats
+) -> None:
+    """Write values and, if they are listed once, take their outputs for each row."""
+    values, places = content
+    if places is None:
+        part.write(values, name, out)
+        return
+    of_values = np.empty((len(values), out.shape[1]), out.dtype)
+    part.write(values, name, of_values)
+    for rows in gen_batches(len(out), max(1, TOGETHER // max(1, out.shape[1]))):
+        out[rows] = of_values[places[rows]]
+
+
+def _as_slice(places: list[int]) -> slice | list[int]:
+    """Return ascending places as a slice, if they are neighbours: NumPy writes there faster."""
+    first, last = places[0], places[-1]
+    return slice(first, last + 1) if last - first == len(places) - 1 else places
 
 
 def _made_unique(names: Sequence[str]) -> list[str]:

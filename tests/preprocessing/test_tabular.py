@@ -337,6 +337,48 @@ def test_frame_of_every_library_gives_what_an_array_of_objects_gives(library):
     assert_allclose(TabularPreprocessor().fit_transform(frame), expected)
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_many_rows_of_numbered_categories_give_what_each_row_gives(library, is_text):
+    # Gaps, a level that fit has not seen, one that has no row, and numbers of several dtypes.
+    values = np.random.RandomState(0).choice(["a", "b", "c", "new", None], size=400).tolist()
+    values[:2] = "a", "b"
+    numbers = {
+        "x": np.arange(400),
+        "y": np.arange(400, dtype=np.float32),
+        "z": [None, *[0.5] * 399],
+    }
+    if library == "pandas":
+        pd = pytest.importorskip("pandas")
+        kind = "str" if is_text else pd.CategoricalDtype(["c", "new", "unused", "b", "a"])
+        frame = pd.DataFrame({"level": pd.Series(values, dtype=kind), **numbers})
+    elif library == "polars":
+        pl = pytest.importorskip("polars")
+        kind = pl.String if is_text else pl.Categorical
+        frame = pl.DataFrame({"level": pl.Series(values, dtype=kind), **numbers})
+    else:
+        pa = pytest.importorskip("pyarrow")
+        level = pa.chunked_array([values[:100], values[100:]], type=pa.string())
+        level = level if is_text else level.dictionary_encode()
+        frame = pa.table({"level": level, **numbers})
+    known = objects(
+        ["a", "b", "c", "a", None], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], [1, 2, 3, 4, None]
+    )
+    for max_one_hot in (None, 2):
+        preprocessor = TabularPreprocessor(max_one_hot=max_one_hot, dtype="float32").fit(known)
+        found = preprocessor.transform(frame)
+        rows = objects(values, *(np.array(column, dtype=object) for column in numbers.values()))
+        assert_array_equal(found, preprocessor.transform(rows))
+
+
+def test_infinity_is_refused_by_the_name_of_its_column():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, np.inf]})
+    with pytest.raises(ValueError, match="infinity: column 'b'"):
+        TabularPreprocessor().fit(frame.replace(np.inf, 3.0)).transform(frame)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_output_is_a_frame_on_demand(library):
     frame = frame_of(library)
