@@ -556,6 +556,12 @@ def test_outputs_are_called_by_their_classes(pyplot):
         NetworkGraphDisplay.from_graph(graph, output_names=["one"])
 
 
+def test_names_that_are_given_replace_those_that_the_estimator_knows(pyplot):
+    names = {"feature_names": ["long", "wide", "deep", "old"], "output_names": ["a", "b", "c"]}
+    display = NetworkGraphDisplay.from_estimator(fit(), kind="neurons", **names)
+    assert {"long", "old", "a", "c"} <= {text.get_text() for text in display.texts_}
+
+
 def test_weights_of_a_perceptron_share_an_axis(pyplot):
     model = RosenblattPerceptron(60, max_iter=20, random_state=0).fit(100 * X, LABELS)
     display = WeightsDisplay.from_estimator(model)

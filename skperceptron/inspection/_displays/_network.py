@@ -94,7 +94,8 @@ class NetworkGraphDisplay(Display):
             :func:`~skperceptron.inspection.computational_graph`.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
-            For :meth:`plot`.
+            For :meth:`from_graph`, such as other `feature_names` and `output_names` than those that
+            the estimator knows, and for :meth:`plot`.
 
         Returns
         -------
@@ -103,7 +104,7 @@ class NetworkGraphDisplay(Display):
         graph = computational_graph(estimator, None, n_features, n_outputs)
         names, outputs = feature_names_of(estimator), _output_names(unwrapped(estimator), graph)
         named = {"feature_names": names, "output_names": outputs}
-        return cls.from_graph(graph, kind=kind, ax=ax, **named, **kwargs)
+        return cls.from_graph(graph, kind=kind, ax=ax, **named | kwargs)
 
     @classmethod
     def from_graph(
