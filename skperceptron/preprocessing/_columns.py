@@ -95,7 +95,8 @@ def holds_categories(X: Any, j: int) -> bool:
 def _dtype_of(X: Any, j: int) -> Any:
     if hasattr(X, "column_names"):
         return X.column(j).type
-    return X.dtypes.iloc[j] if hasattr(X, "iloc") else X.dtypes[j]
+    # Frames list the dtypes of all columns anew each time.
+    return X.iloc[:, j].dtype if hasattr(X, "iloc") else X.to_series(j).dtype
 
 
 def _is_categorical(dtype: Any) -> bool:
@@ -201,7 +202,7 @@ def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
     Values of a dtype of categories or texts are listed once. Otherwise, places are None: there is a
     value for each row.
     """
-    found = _numbered(X, j) if is_frame(X) else None
+    found = _numbered(X, j) if X.shape[0] >= MANY_ROWS and is_frame(X) else None
     if found is None:
         return exact_content_of(X, j), None
     values, places = found
@@ -216,7 +217,7 @@ def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
     """
     dtype, n_rows = _dtype_of(X, j), X.shape[0]
     is_text = TEXT.fullmatch(str(dtype)) is not None
-    if n_rows < MANY_ROWS or not (is_text or _is_categorical(dtype)):
+    if not (is_text or _is_categorical(dtype)):
         return None
     if hasattr(X, "iloc"):
         array = X.iloc[:, j].array
