@@ -23,6 +23,9 @@ from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 #: Numbers that are processed at a time (8 MB of float64): computing quartiles copies them.
 TOGETHER = 2**20
 
+#: Numbers that are pulled in at a time: intermediate results stay in the cache.
+IN_CACHE = 2**16
+
 QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -291,12 +294,23 @@ def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
 def _draw_in(z: Floats, max_abs: float | None) -> None:
     """Compute z / sqrt(1 + (z / m)^2) in place, without overflow, a block of rows at a time."""
     largest = np.finfo(z.dtype).max
-    step = max(1, TOGETHER // max(1, z.shape[1]))
+    step = max(1, IN_CACHE // max(1, z.shape[1]))
     for start in range(0, len(z), step):
         part = z[start : start + step]
         np.clip(part, -largest, largest, out=part)
         if max_abs is not None:
-            part /= np.hypot(1, part / z.dtype.type(max_abs))
+            part /= _hypotenuse(part / z.dtype.type(max_abs))
+
+
+def _hypotenuse(x: Floats) -> Floats:
+    """Return sqrt(1 + x^2), without overflow."""
+    if x.dtype != np.float32:
+        return np.hypot(1, x)
+    # In float64, the squares of such numbers are finite. This takes half as long as np.hypot.
+    squares = x.astype(np.float64)
+    np.multiply(squares, squares, out=squares)
+    squares += 1
+    return np.sqrt(squares, out=squares).astype(np.float32)
 
 
 def _let_out(z: Floats, max_abs: float | None) -> None:

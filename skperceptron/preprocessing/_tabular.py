@@ -434,7 +434,7 @@ class TabularPreprocessor(
         numbers = encoded[:, : self._n_numbers]
         if numbers.shape[1]:
             self.scaler_.transform_in_place(numbers)
-            np.nan_to_num(numbers, copy=False)
+            np.copyto(numbers, 0, where=np.isnan(numbers))
         return encoded
 
     def __sklearn_tags__(self) -> Any:
