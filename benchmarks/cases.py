@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Case:
     @property
     def steps(self) -> int:
         """Number of gradient steps in all epochs together."""
-        return self.epochs * -(-self.n_rows // self.batch_size)
+        return self.epochs * ceil(self.n_rows / self.batch_size)
 
     @property
     def widths(self) -> list[int]:

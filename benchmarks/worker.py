@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from math import ceil
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -85,7 +86,7 @@ def main(name: str, threads: int) -> None:
             try:
                 X, y = case.data(dtype)
                 # A first run: memory may have been paged out during the turns of other peers.
-                peer(replace(case, epochs=-(-case.epochs // 4)), X, y)
+                peer(replace(case, epochs=ceil(case.epochs / 4)), X, y)
                 answer["seconds"] = peer(case, X, y)
                 answer["compiling"] = getattr(peer, "compile_seconds", {}).get(case.name, 0.0)
             except UnsupportedError:

@@ -13,6 +13,8 @@ derivative, by which every gradient is multiplied, and where the derivative is c
 # and tanh saturate on both sides, ReLU is dead below zero, the threshold ("heaviside") has no
 # gradient at all. "leaky_relu" learns everywhere, "elu" also some way below zero.
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -30,7 +32,8 @@ def saturated(slope):
 
 names = list_activations()
 z = np.linspace(-6, 6, 1201)
-fig, axes = plt.subplots(-(-len(names) // 4), 4, figsize=(8, 11), sharex=True, layout="constrained")
+n_rows = math.ceil(len(names) / 4)
+fig, axes = plt.subplots(n_rows, 4, figsize=(8, 11), sharex=True, layout="constrained")
 for ax, name in zip(axes.flat, names, strict=False):
     activation = get_activation(name)
     value, slope = activation(z), activation.derivative(z)

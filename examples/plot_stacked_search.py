@@ -15,6 +15,7 @@ saved, and are the results the same?
 # With 24 combinations and five folds, there are 120 networks. The pipeline's scaler is fitted for
 # each fold.
 
+import math
 import os
 import time
 import warnings
@@ -82,7 +83,7 @@ plt.show()
 os.environ["SKPERCEPTRON_STEPS"] = "numpy"
 scaled = StandardScaler().fit_transform(X)
 numbers = [1, 2, 4, 8, 16, 32]
-steps = 60 * -(-len(X) // 32)
+steps = 60 * math.ceil(len(X) / 32)
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for units, style, colour in ((8, "o-", "#0072b2"), (256, "s--", "#d55e00")):
     per_step = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from time import perf_counter
 from typing import Any
 
@@ -152,7 +153,7 @@ def train_round(
     }
     size = min(job.batch_size, n_rows)
     # All epochs have the same number of steps.
-    n_steps = n_rows // size if recipe.drop_last else -(-n_rows // size)
+    n_steps = n_rows // size if recipe.drop_last else ceil(n_rows / size)
     member.steps = epoch * n_steps
     stack = Stack(job.network, [member], share.data, size, job.dtype)
     (loss,) = stack.run_epoch().tolist()

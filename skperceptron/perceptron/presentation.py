@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -138,7 +139,7 @@ class Presentation:
     def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
         at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
-        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
+        chosen = np.arange(0, len(self.rows), ceil(len(self.rows) / at_most))
         with np.errstate(over="ignore", invalid="ignore"):
             weights = np.column_stack([coef, intercept])
             responses = self.inputs.responses(self.rows[chosen], weights)
