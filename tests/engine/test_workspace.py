@@ -436,12 +436,11 @@ def test_value_and_gradients_are_right_where_values_are_shared(wire, pair, n_mem
     assert_shared_values_are_safe(network, n_members, trains=True)
 
 
-@pytest.mark.parametrize("activation", EVERY_ACTIVATION)
+@pytest.mark.parametrize("activation", [one for one in EVERY_ACTIVATION if one().differentiable])
 def test_any_activation_leaves_a_value_that_others_read(activation):
     for wire in (two_readers, blended, chain, pure_chain):
         for pair in ((activation(), Tanh()), (Tanh(), activation())):
-            if all(one.differentiable for one in pair):
-                assert_shared_values_are_safe(wire(*pair), 2, trains=True)
+            assert_shared_values_are_safe(wire(*pair), 2, trains=True)
 
 
 @pytest.mark.parametrize("activation", EVERY_ACTIVATION)
