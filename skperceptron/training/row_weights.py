@@ -43,20 +43,24 @@ class RowWeights:
         self.in_batch = np.ones(shape) if self.are_given else None
         self.sums = np.ones((plan.n_steps, n_members))
         self._lengths = np.zeros((n_members, plan.n_steps))
+        # The number of rows in the batch of each row, if there are weights; zero after a member's
+        # last row.
+        self._lengths_at_rows = np.zeros(shape if self.are_given else (n_members, 0))
         for k, epoch in enumerate(plan.epochs):
             self.sums[epoch.steps, k] = epoch.lengths
             self._lengths[k, epoch.steps] = epoch.lengths
+            if self.are_given:
+                lengths_at_rows = np.repeat(epoch.lengths, epoch.lengths)
+                self._lengths_at_rows[k, : plan.counts[k]] = lengths_at_rows
         self.of_batches = self._divided()
         self._all_count = min(plan.counts) == plan.counts[0]
-        # Shares are zero after a member's last row. Those of all rows are kept if there are
-        # weights; if not, those of the last window are enough.
-        self._shares = np.zeros(shape) if self.are_given else None
+        # Without weights, shares are those of the last window.
         self._window = slice(0, 0)
-        self._shares_in_window = np.ones((n_members, 0))
+        self._shares = np.ones((n_members, 0))
 
     def renew(self, order: Integers) -> None:
         """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
-        assert self.in_batch is not None and self._shares is not None
+        assert self.in_batch is not None
         for k, (recipe, epoch) in enumerate(zip(self._recipes, self._plan.epochs, strict=True)):
             rows = order[k, : self._plan.counts[k]]
             weight: Floats = np.ones(len(rows))
@@ -66,9 +70,7 @@ class RowWeights:
             self.sums[epoch.steps, k] = sums
             # A batch without any weight has no effect.
             divisors = np.where(sums > 0, sums, 1)
-            in_batch = weight / np.repeat(divisors, epoch.lengths)
-            self.in_batch[k, : len(rows)] = in_batch
-            self._shares[k, : len(rows)] = in_batch * np.repeat(epoch.lengths, epoch.lengths)
+            self.in_batch[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
         self.of_batches = self._divided()
 
     def _divided(self) -> Floats:
@@ -84,11 +86,11 @@ class RowWeights:
 
     def shares(self, rows: slice) -> Floats:
         """Return the factors by which some rows' losses count in the epoch's sum, (K, n)."""
-        if self._shares is not None:
-            return self._shares[:, rows]
+        if self.in_batch is not None:
+            return self._lengths_at_rows[:, rows] * self.in_batch[:, rows]
         if rows != self._window:
             # Few rows are one window, whose shares are made once.
             last = np.array(self._plan.counts)[:, np.newaxis]
             self._window = rows
-            self._shares_in_window = (np.arange(rows.start, rows.stop) < last).astype(np.float64)
-        return self._shares_in_window
+            self._shares = (np.arange(rows.start, rows.stop) < last).astype(np.float64)
+        return self._shares
