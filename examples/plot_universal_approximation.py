@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skperceptron import MLPRegressor
+from skperceptron.initializers import Given
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -29,18 +30,20 @@ def target(x):
     return np.sin(3 * x) + 0.5 * np.cos(7 * x)
 
 
-def fit(x, y, width, activation="tanh", random_state=0, alpha=0, max_iter=800, **start):
-    network = MLPRegressor(
-        hidden_layer_sizes=(width,),
-        activation=activation,
-        solver="lbfgs",
-        alpha=alpha,
-        tol=1e-7,
-        max_iter=max_iter,
-        max_fun=10**5,
-        random_state=random_state,
-    )
-    return network.fit(x.reshape(len(x), -1), y, **start)
+OPTIONS = {
+    "activation": "tanh",
+    "solver": "lbfgs",
+    "alpha": 0,
+    "tol": 1e-7,
+    "max_iter": 800,
+    "max_fun": 10**5,
+    "random_state": 0,
+}
+
+
+def fit(x, y, width, **changes):
+    network = MLPRegressor(hidden_layer_sizes=(width,), **OPTIONS | changes)
+    return network.fit(x.reshape(len(x), -1), y)
 
 
 def predict(network):
@@ -70,7 +73,10 @@ widths = [1, 2, 4, 8, 16, 32, 64]
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 for max_iter, style, colour in ((400, "s--", "#d55e00"), (4000, "o-", "#0072b2")):
     errors = [
-        min(error(fit(x, target(x), width, "tanh", seed, max_iter=max_iter)) for seed in range(2))
+        min(
+            error(fit(x, target(x), width, random_state=seed, max_iter=max_iter))
+            for seed in range(2)
+        )
         for width in widths
     ]
     ax.loglog(widths, errors, style, color=colour, label=f"at most {max_iter:,} iterations")
@@ -112,17 +118,13 @@ def relative_error(n_variables, units_per_wave):
     train, test = rng.uniform(-1, 1, size=(2, 1000 * n_variables, n_variables))
     waves = np.array([(1, *s) for s in itertools.product([1, -1], repeat=n_variables - 1)], float)
     bends = np.linspace(-n_variables, n_variables, units_per_wave, endpoint=False)
+    n_units = len(waves) * units_per_wave
+    start = Given(
+        [np.repeat(waves, units_per_wave, axis=0).T, np.zeros((n_units, 1))],
+        [-np.tile(bends, len(waves)), np.zeros(1)],
+    )
     network = fit(
-        train,
-        product(train),
-        len(waves) * units_per_wave,
-        "relu",
-        max_iter=150,
-        coefs_init=[
-            np.repeat(waves, units_per_wave, axis=0).T,
-            np.zeros((len(waves) * units_per_wave, 1)),
-        ],
-        intercepts_init=[-np.tile(bends, len(waves)), np.zeros(1)],
+        train, product(train), n_units, activation="relu", max_iter=150, initializer=start
     )
     y = product(test)
     return np.sqrt(np.mean((network.predict(test) - y) ** 2)) / y.std()
