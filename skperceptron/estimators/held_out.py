@@ -17,6 +17,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils import indexable
 
+from .._sklearn.checks import renaming
 from .._sklearn.compat import column_or_1d, safe_indexing, takes_sample_weight
 from .._sklearn.generators import state_as_key
 from ..engine import Network
@@ -100,7 +101,8 @@ class SplitRules:
         """Return rows to train on and rows to validate on."""
         n_rows, groups = self.X.shape[0], None
         if self.groups is not None:
-            groups = column_or_1d(self.groups)
+            with renaming("y", "groups"):
+                groups = column_or_1d(self.groups)
             if len(groups) != n_rows:
                 raise ValueError(f"groups has {len(groups)} entries, X has {n_rows} rows.")
         try:
@@ -113,8 +115,9 @@ class SplitRules:
                 *_, parts = splitter.split(self.X, self.y, groups)
             return counted_from_0(parts, n_rows)
         except (IndexError, TypeError, ValueError) as error:
+            what = "rows" if groups is None else "groups"
             raise ValueError(
-                f"validation_fraction={self.fraction!r} cannot hold rows out: {error}"
+                f"validation_fraction={self.fraction!r} cannot hold {what} out: {error}"
             ) from error
 
 
