@@ -171,7 +171,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
         The units of a standardised target are settled by its first 32 rows, which may come in
         several calls. Until then they change with the rows. Predictions do not, except where the
-        first rows were too alike to show that the unit is small: they are then closer to the mean.
+        first rows were so unlike the later ones that these could not be learned from there.
 
         Parameters
         ----------

@@ -374,12 +374,33 @@ def test_a_stream_in_a_small_unit_is_learned_whatever_its_first_rows(first, y, o
     assert model.score(X, y) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((0, 1), (100, 1)), ((0, 1e3), (0, 1)), ((5, 1e-3), (-5, 1e-3)), ((1e6, 1e3), (0, 1))],
+)
+@pytest.mark.parametrize("loss", ["squared_error", "gaussian_nll", "gamma"])
+def test_a_warm_start_learns_targets_in_other_units(first, second, loss):
+    X = np.random.RandomState(0).normal(size=(200, 2))
+
+    def targets(mean, scale):
+        return scale * np.exp(0.5 * X[:, 0]) if loss == "gamma" else mean + scale * X[:, 0]
+
+    options = {"learning_rate_init": 0.02, "max_iter": 150, "random_state": 0}
+    model = MLPRegressor(loss, hidden_layer_sizes=(10,), warm_start=True, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, targets(*first)).fit(X, targets(*second))
+    assert model.score(X, targets(*second)) > 0.9
+
+
 def test_a_learned_function_survives_other_units():
     X = np.random.RandomState(0).normal(size=(80, 2))
     y = 100 + X[:, 0]
     model = MLPRegressor(hidden_layer_sizes=(5,), tol=1e-2, dtype="float64", random_state=0)
     before = model.fit(X[:20], y[:20]).predict(X)
     model.set_params(learning_rate_init=1e-12).partial_fit(X[20:], y[20:])
+    assert_allclose(model.predict(X), before, rtol=1e-6)
+    model.set_params(warm_start=True).fit(X, 2 * y - 99)
     assert_allclose(model.predict(X), before, rtol=1e-6)
 
 

@@ -117,7 +117,7 @@ class Target(ABC):
         """Undo ``fold``."""
         return weight, bias
 
-    def taken_over(self, weight: Floats, bias: Floats, earlier: Target) -> tuple[Floats, Floats]:
+    def taken_over(self, weight: Floats, bias: Floats, earlier: Any) -> tuple[Floats, Floats]:
         """Return the output layer of an earlier call, in units of y, in the network's units."""
         return weight, bias
 

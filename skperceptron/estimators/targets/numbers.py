@@ -112,10 +112,10 @@ class Numbers(RegressionTarget):
         """Choose the units in which the network sees each column, unless they are settled."""
         if loss.equivariance == "none" or not (self._asked.standardize_target or mode.continuing):
             return
-        if mode.continuing and self.seen is None:
+        if mode.continuing and mode.incremental and self.seen is None:
             return
         seen = Moments.of(y, sample_weight)
-        if self.seen is not None:
+        if mode.incremental and self.seen is not None:
             seen = self.seen.joined(seen)
         self.units = self._chosen_units(seen, loss, mode)
         # A constant first batch says nothing about the deviation.

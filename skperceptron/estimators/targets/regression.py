@@ -27,8 +27,7 @@ from .base import Target
 from .metrics import Metric, in_common_units, negative_error, not_infinite, r2
 from .units import Units
 
-#: Weights larger than this, in the network's units, and units that are so many times too large,
-#: show that an output was learned in a wrong unit. (Biases, where the link is exponential.)
+#: Weights and biases of outputs are usually smaller than this in the network's units.
 LARGE = 4.0
 
 
@@ -282,19 +281,19 @@ class RegressionTarget(Target):
     def taken_over(self, weight: Floats, bias: Floats, earlier: Any) -> tuple[Floats, Floats]:
         """Return the output layer of an earlier call, in units of y, in the network's units.
 
-        Predictions stay the same, except where the earlier unit of a column was far too large:
-        training cannot bring down random weights that this unit has made huge. Such outputs keep
-        the weights that they have in the network.
+        Predictions stay the same, except where y now is so different from before that training
+        could not bring the weights or the bias back to a usual size. Such outputs keep the numbers
+        that they have in the network, so that predictions change with the units.
         """
         now = self.unfold(weight, bias)
-        n = self.loss.outputs_per_target
-        has_shrunk = np.repeat(self.units.scale < earlier.units.scale / LARGE, n)
-        if not has_shrunk.any():
+        offset, factor = self._output_units()
+        earlier_offset, earlier_factor = earlier._output_units()
+        has_shrunk = factor < earlier_factor / LARGE
+        has_moved = np.abs(offset - earlier_offset) > LARGE * factor
+        keeps = has_shrunk & (_largest(now[0]) > LARGE) | has_moved & (_largest(now[1]) > LARGE)
+        if not keeps.any():
             return now
         before = earlier.unfold(weight, bias)
-        is_divided = self._output_units()[1] != earlier._output_units()[1]
-        largest = np.where(is_divided, _largest(now[0]), _largest(now[1]))
-        keeps = has_shrunk & (largest > LARGE)
         return np.where(keeps, before[0], now[0]), np.where(keeps, before[1], now[1])
 
     def _output_units(self) -> tuple[Floats, Floats]:
