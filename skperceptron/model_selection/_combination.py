@@ -78,9 +78,15 @@ def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Flo
     Logits, or log-probabilities, are (N, C), all finite. The truth is the classes, (N,), or the
     probabilities of all classes, (N, C). Weights are not negative, and not all zero.
     """
+    return temperature_of(np.array(logits.T, order="C"), truth, sample_weight)
+
+
+def temperature_of(logits: Floats, truth: Integers | Floats, sample_weight: Floats) -> float:
+    """Do what ``fit_temperature`` does, for logits of (C, N), which are overwritten.
+
+    With classes on the first axis, sums over them are fast.
+    """
     # The largest logit of each row becomes 0, so that no exponential overflows at any temperature.
-    # Classes are on the first axis, which makes sums over them fast.
-    logits = np.array(logits.T, order="C")
     logits -= logits.max(axis=0)
     true = (
         logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
@@ -244,28 +250,59 @@ class Blend:
         return mean if self.temperature is None else tempered(log_of(mean), self.temperature)
 
 
+def logs_by_class(
+    probabilities_of: Callable[[slice], Floats], shape: tuple[int, int, int]
+) -> Floats:
+    """Return the logarithms of probabilities, (C, N L), of which a function returns blocks of rows.
+
+    The shape of all probabilities is (N, L, C), that of a block (n, L, C).
+    """
+    n_rows, n_labels, n_classes = shape
+    logs = np.empty((n_classes, n_rows * n_labels))
+    for rows in blocks_of(n_rows, n_labels * n_classes):
+        block = log_of(probabilities_of(rows)).reshape(-1, n_classes)
+        logs[:, rows.start * n_labels : rows.stop * n_labels] = block.T
+    return logs
+
+
 def of_labels(sample_weight: Floats, n_labels: int) -> Floats:
     """Return the weight of each label of each row, (N L,); not copied if a row has a single one."""
     return sample_weight if n_labels == 1 else np.repeat(sample_weight, n_labels)
 
 
 def blend_of_probabilities(
-    probabilities: Floats, codes: Integers, sample_weight: Floats, *, rules: BlendRules
+    probabilities: Floats,
+    codes: Integers,
+    sample_weight: Floats,
+    *,
+    rules: BlendRules,
+    rows: Integers | None = None,
 ) -> Blend:
-    """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (N, L).
+    """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (n, L).
 
-    L is the number of labels of a row, or 1 if classes exclude each other.
+    L is the number of labels of a row, or 1 if classes exclude each other. ``rows``, (n,), are
+    those to learn from, of which codes and weights are given; None is all.
     """
-    n_arms, n_rows, n_labels, n_classes = probabilities.shape
+    n_arms, _, n_labels, n_classes = probabilities.shape
+    n_rows = len(codes)
+
+    def of_arms(block: slice) -> Floats:
+        return probabilities[:, block if rows is None else rows[block]]
+
     weight = of_labels(sample_weight, n_labels)
-    of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
-    likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
-    weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
+    likelihoods = np.empty((n_arms, n_rows, n_labels))
+    for block in blocks_of(n_rows, n_arms * n_labels * n_classes):
+        places = codes[np.newaxis, block, :, np.newaxis]
+        likelihoods[:, block] = np.take_along_axis(of_arms(block), places, axis=3)[..., 0]
+    of_truth = likelihoods.reshape(n_arms, n_rows * n_labels)
+    weights = rules.weights(of_truth, minus_log_likelihood, _likely_weights, weight)
     if not rules.calibrate:
         return Blend(weights, 1.0)
-    del of_truth, likelihoods
-    logits = log_of(np.tensordot(weights, probabilities, axes=1).reshape(-1, n_classes))
-    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
+    del likelihoods, of_truth
+    logits = logs_by_class(
+        lambda block: np.tensordot(weights, of_arms(block), axes=1), (n_rows, n_labels, n_classes)
+    )
+    return Blend(weights, temperature_of(logits, codes.ravel(), weight))
 
 
 def blend_to_distributions(

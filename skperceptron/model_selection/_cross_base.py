@@ -309,7 +309,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         """Return a member's predictions at its arm's temperature."""
         output = self._output
         aligned = output.aligned(member, getattr(member, output.method)(own_rows(member, X)))
-        return output.tempered(aligned, temperature)
+        return output.tempered(aligned.astype(np.float64, copy=False), temperature)
 
     def _blended(self, X: Any, return_std: bool) -> Any:
         """Return the ensemble's predictions, and the deviation of its members if `return_std`."""

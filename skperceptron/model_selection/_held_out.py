@@ -57,23 +57,30 @@ class HeldOutRows:
         """Where the predictions of each known row begin in their order."""
         return np.cumsum(self._counts, dtype=np.intp) - self._counts
 
-    def averages(self, values: Floats, of: Callable[[Floats], Floats] | None = None) -> Floats:
+    def averages(
+        self,
+        values: Floats,
+        of: Callable[[Floats], Floats] | None = None,
+        out: Floats | None = None,
+    ) -> Floats:
         """Return the mean over all predictions of each known row, (A, R, ...) to (A, N, ...).
 
-        With ``of``, it is the mean of what this function returns for each prediction.
+        With ``of``, it is the mean of what this function returns for each prediction, in float64.
+        ``out`` is where it is written, a new array if None.
         """
-        averages = np.empty((len(values), len(self.known), *values.shape[2:]))
+        if out is None:
+            out = np.empty((len(values), len(self.known), *values.shape[2:]))
         starts = np.append(self._starts, len(self._order))
         for rows in blocks_of(len(self.known), values[0, 0].size):
             first, last = starts[rows.start], starts[rows.stop]
-            part = values[:, self._order[first:last]]
+            part: Floats = values[:, self._order[first:last]].astype(np.float64, copy=False)
             if of is not None:
                 part = of(part)
             if len(self.known) < len(self._order):
                 part = np.add.reduceat(part, starts[rows] - first, axis=1)
                 part /= self._counts[rows].reshape(-1, *[1] * (values.ndim - 2))
-            averages[:, rows] = part
-        return averages
+            out[:, rows] = part
+        return out
 
     def of_predictions(self, values: Any) -> Any:
         """Return what belongs to the row of each prediction, (N, ...) to (R, ...)."""
@@ -194,12 +201,16 @@ def _learned(
     predictions, honest, temperatures = _judged(known, members)
     truth, weight = known.truth, known.weight
 
-    def learn(rows: Booleans | slice) -> Blend:
-        chosen = predictions[:, rows], truth[rows], weight[rows]
-        return known.output.learn(*chosen, rules=known.rules)
+    def learn(chosen: Booleans) -> Blend:
+        # Not copied, as they may be many: the output takes them block by block.
+        rows = np.flatnonzero(chosen)
+        return known.output.learn(
+            predictions, truth[rows], weight[rows], rules=known.rules, rows=rows
+        )
 
     blended = blended_without_own_fold(learn, honest, weight, known.held.groups)
-    return temperatures, learn(slice(None)), blended, honest
+    blend = known.output.learn(predictions, truth, weight, rules=known.rules)
+    return temperatures, blend, blended, honest
 
 
 def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Floats, Floats, Floats]:
@@ -214,13 +225,14 @@ def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Float
 
     def keep(values: Floats, arm: int, kind: int) -> None:
         tempered = partial(output.tempered, temperature=temperatures[arm])
-        (averages,) = held.averages(values[np.newaxis], tempered)
         if len(found) == kind:
-            found.append(np.empty((len(members), *averages.shape)))
-        found[kind][arm] = averages
+            found.append(np.empty((len(members), len(held.known), *values.shape[1:])))
+        held.averages(values[np.newaxis], tempered, found[kind][arm : arm + 1])
 
     for arm, of_arm in enumerate(members):
         values = _joined(output, of_arm, [member.held_out for member in of_arm])
+        # Predictions are freed as soon as they have been read: there may be many.
+        of_arm = members[arm] = [replace(member, held_out=None) for member in of_arm]
         if known.rules.calibrate:
             true, shares = held.of_predictions(known.truth), held.shares(known.weight)
             temperatures[arm] = output.temperature(values, true, shares)
@@ -228,6 +240,7 @@ def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Float
         keep(values, arm, 0)
         if not np.isfinite(found[0][arm]).all():
             raise ValueError(f"Arm {arm} predicts NaN or infinity for rows that are held out.")
+        del values
         values = _joined(output, of_arm, [member.honest for member in of_arm])
         members[arm] = [FittedMember(member.estimator) for member in of_arm]
         keep(values, arm, 1)
@@ -240,7 +253,8 @@ def _joined(output: Output, members: Sequence[FittedMember], of_members: Sequenc
     for member, predicted in zip(members, of_members, strict=True):
         aligned = output.aligned(member.estimator, predicted)
         if not start:
-            joined = np.empty((sum(map(len, of_members)), *aligned.shape[1:]))
+            dtype = np.result_type(aligned, *map(np.asarray, of_members))
+            joined = np.empty((sum(map(len, of_members)), *aligned.shape[1:]), dtype)
         joined[start : start + len(aligned)] = aligned
         start += len(aligned)
     return joined

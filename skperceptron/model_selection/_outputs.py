@@ -32,7 +32,9 @@ from ._combination import (
     blend_to_distributions,
     fit_temperature,
     log_of,
+    logs_by_class,
     of_labels,
+    temperature_of,
     tempered,
 )
 
@@ -47,7 +49,10 @@ class Output(Protocol):
         """Return the class of each row, by which splits are stratified; None if rows have none."""
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
-        """Return a member's predictions in the shape that all members share."""
+        """Return a member's predictions in the shape that all members share.
+
+        Those in float32 may stay so.
+        """
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
         """Return the temperature that one arm's predictions need."""
@@ -56,9 +61,15 @@ class Output(Protocol):
         """Return predictions at a temperature."""
 
     def learn(
-        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+        self,
+        predictions: Floats,
+        truth: Any,
+        sample_weight: Floats,
+        *,
+        rules: BlendRules,
+        rows: Integers | None = None,
     ) -> Blend:
-        """Learn how to blend the arms."""
+        """Learn how to blend the arms from some rows, whose truth and weights are given, or all."""
 
     def shown(self, blended: Floats) -> Floats:
         """Return blended predictions in the shape that the user sees."""
@@ -86,25 +97,31 @@ class ProbabilityOutput:
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return probabilities, (n, L, C): 0 for classes that a member has not seen."""
-        predicted = np.asarray(predicted, dtype=np.float64)
         if self.is_multilabel:
+            predicted = np.asarray(predicted, dtype=np.float64)
             return np.stack([1 - predicted, predicted], axis=-1)
-        aligned = np.zeros((len(predicted), 1, len(self.classes)))
+        predicted = _as_floats(predicted)
+        aligned = np.zeros((len(predicted), 1, len(self.classes)), predicted.dtype)
         aligned[:, 0, np.searchsorted(self.classes, estimator.classes_)] = predicted
         return aligned
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
-        _, n_labels, n_classes = predictions.shape
-        weight = of_labels(sample_weight, n_labels)
-        return fit_temperature(log_of(predictions.reshape(-1, n_classes)), truth.ravel(), weight)
+        logits = logs_by_class(lambda rows: predictions[rows].astype(np.float64), predictions.shape)
+        return temperature_of(logits, truth.ravel(), of_labels(sample_weight, truth.shape[1]))
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
     def learn(
-        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+        self,
+        predictions: Floats,
+        truth: Any,
+        sample_weight: Floats,
+        *,
+        rules: BlendRules,
+        rows: Integers | None = None,
     ) -> Blend:
-        return blend_of_probabilities(predictions, truth, sample_weight, rules=rules)
+        return blend_of_probabilities(predictions, truth, sample_weight, rules=rules, rows=rows)
 
     def shown(self, blended: Floats) -> Floats:
         """Return probabilities, (n, n_classes) or (n, n_labels)."""
@@ -130,12 +147,20 @@ class SoftOutput(ProbabilityOutput):
         return y.argmax(axis=1)
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
-        return fit_temperature(log_of(predictions[:, 0]), truth, sample_weight)
+        logits = log_of(predictions[:, 0].astype(np.float64))
+        return fit_temperature(logits, truth, sample_weight)
 
     def learn(
-        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+        self,
+        predictions: Floats,
+        truth: Any,
+        sample_weight: Floats,
+        *,
+        rules: BlendRules,
+        rows: Integers | None = None,
     ) -> Blend:
-        return blend_to_distributions(predictions[:, :, 0], truth, sample_weight, rules=rules)
+        chosen = predictions[:, slice(None) if rows is None else rows, 0]
+        return blend_to_distributions(chosen, truth, sample_weight, rules=rules)
 
     def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
         """Return how often the most likely classes agree, and the cross entropy."""
@@ -158,7 +183,7 @@ class MeanOutput:
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return predictions, (n, D)."""
-        predicted = np.asarray(predicted, dtype=np.float64)
+        predicted = _as_floats(predicted)
         given = 1 if predicted.ndim == 1 else predicted.shape[1]
         if given != (self.n_columns or 1):
             raise ValueError(
@@ -176,9 +201,16 @@ class MeanOutput:
         return predictions
 
     def learn(
-        self, predictions: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
+        self,
+        predictions: Floats,
+        truth: Floats,
+        sample_weight: Floats,
+        *,
+        rules: BlendRules,
+        rows: Integers | None = None,
     ) -> Blend:
-        return blend_of_means(predictions, truth, sample_weight, rules=rules)
+        chosen = predictions if rows is None else predictions[:, rows]
+        return blend_of_means(chosen, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
         """Return predictions, (n,) or (n, D)."""
@@ -191,6 +223,12 @@ class MeanOutput:
             squares = ((blended - truth) ** 2).mean(axis=-1)
             loss = _average(squares, sample_weight)
         return scored(r2_score, truth, blended, sample_weight), loss
+
+
+def _as_floats(predicted: Any) -> Floats:
+    """Return predictions as an array of float32 or float64."""
+    predicted = np.asarray(predicted)
+    return predicted if predicted.dtype == np.float32 else predicted.astype(np.float64, copy=False)
 
 
 def _average(values: Floats | Booleans, sample_weight: Floats) -> float:
