@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import product
 
 import numpy as np
 
 from .cases import CASES, Case
-from .measuring import OURS, Figures, Options, Table, medians, seconds_of
+from .measuring import OURS, Figures, Options, Table, medians, ratio_to, seconds_of
 from .peers import jax_predictor, pytorch_predictor
 
 #: Number of rows, and calls per measurement.
@@ -20,26 +21,26 @@ SIZES = {1: 300, 1_000: 20, 100_000: 1}
 def tables(options: Options) -> list[Table]:
     """Measure microseconds per call."""
     rows: Figures = {}
-    for case in (CASES["digits"], CASES["mnist"]):
-        for dtype in ("float64", "float32"):
-            predict = predictors(case, dtype, options)
-            for n_rows, calls in SIZES.items():
-                n_rows = min(n_rows, 2_000) if options.quick else n_rows
-                X = np.random.RandomState(0).standard_normal((n_rows, case.n_features))
-                X = X.astype(dtype)
-                for compiles_first in predict.values():
-                    compiles_first(X)
-                runs = {n: partial(seconds_of, partial(f, X), calls) for n, f in predict.items()}
-                found = medians(runs, options.repeats)
-                name = f"{case.name}, {dtype}, {n_rows:,} rows"
-                rows[name] = {peer: 1e6 * time for peer, time in found.items()}
-    ratios = {
-        name: {"ours / scikit-learn": row[OURS] / row["scikit-learn"]}
-        for name, row in rows.items()
-        if "scikit-learn" in row
-    }
+    for name, dtype in product(("digits", "mnist"), ("float64", "float32")):
+        rows |= microseconds_of(CASES[name], dtype, options)
+    ratios = ratio_to("scikit-learn", rows, "ours / scikit-learn")
     title = "Prediction, predict_proba: microseconds per call"
     return [Table("prediction", title, "network and rows", rows, ratios)]
+
+
+def microseconds_of(case: Case, dtype: str, options: Options) -> Figures:
+    """Measure the calls of all peers, for each number of rows."""
+    rows, predict = {}, predictors(case, dtype, options)
+    for n_rows, calls in SIZES.items():
+        n_rows = min(n_rows, 2_000) if options.quick else n_rows
+        X = np.random.RandomState(0).standard_normal((n_rows, case.n_features)).astype(dtype)
+        for compiles_first in predict.values():
+            compiles_first(X)
+        runs = {peer: partial(seconds_of, partial(f, X), calls) for peer, f in predict.items()}
+        found = medians(runs, options.repeats)
+        name = f"{case.name}, {dtype}, {n_rows:,} rows"
+        rows[name] = {peer: 1e6 * time for peer, time in found.items()}
+    return rows
 
 
 def predictors(
