@@ -15,7 +15,7 @@ SINCE = {"since": "0.3", "until": "99.0", "instead": "the new one"}
 
 
 @pytest.fixture(autouse=True)
-def forget(monkeypatch):
+def nothing_is_deprecated_before(monkeypatch):
     monkeypatch.setattr(deprecation, "_KNOWN", [])
 
 

@@ -39,7 +39,7 @@ def make(cls=MLPRegressor, **options):
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def drawn_splits(monkeypatch):
     """Return the training rows and the held-out rows of each fit."""
     found = []
     draw = module.draw_validation_rows
@@ -54,10 +54,10 @@ def seen(monkeypatch):
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25])
 @pytest.mark.parametrize("cls", [MLPRegressor, MLPClassifier])
-def test_groups_stay_together(seen, cls, fraction):
+def test_groups_stay_together(drawn_splits, cls, fraction):
     y = Y if cls is MLPRegressor else (Y > 0).astype(int)
     make(cls, validation_fraction=fraction).fit(X, y, groups=GROUPS)
-    ((rows, held_out),) = seen
+    ((rows, held_out),) = drawn_splits
     assert not set(GROUPS[rows]) & set(GROUPS[held_out])
     assert len(rows) + len(held_out) == N
     assert len(set(GROUPS[held_out])) == np.ceil(12 * fraction)
@@ -74,11 +74,11 @@ def test_groups_stay_together(seen, cls, fraction):
     ],
     ids=lambda splitter: type(splitter).__name__,
 )
-def test_last_split_of_a_splitter_decides(seen, splitter):
+def test_last_split_of_a_splitter_decides(drawn_splits, splitter):
     model = make(validation_fraction=splitter).fit(X, Y, groups=GROUPS)
     *_, (rows, held_out) = splitter.split(X, Y, GROUPS)
-    assert_array_equal(seen[0][0], rows)
-    assert_array_equal(seen[0][1], held_out)
+    assert_array_equal(drawn_splits[0][0], rows)
+    assert_array_equal(drawn_splits[0][1], held_out)
     by_hand = make().fit(X[rows], Y[rows], X_val=X[held_out], y_val=Y[held_out])
     assert len(model.validation_scores_) == len(by_hand.validation_scores_)
     again = pickle.loads(pickle.dumps(model))
@@ -94,7 +94,7 @@ def marked(rows):
     [list, tuple, marked, lambda rows: rows - N],
     ids=["list", "tuple", "marks", "negative"],
 )
-def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(seen, written):
+def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(drawn_splits, written):
     class Splitter(KFold):
         def split(self, *arguments):
             for parts in super().split(*arguments):
@@ -102,7 +102,7 @@ def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(seen, written)
 
     make(validation_fraction=Splitter(4)).fit(X, Y)
     *_, parts = KFold(4).split(X)
-    for found, part in zip(seen[0], parts, strict=True):
+    for found, part in zip(drawn_splits[0], parts, strict=True):
         assert_array_equal(found, part)
 
 
@@ -125,11 +125,11 @@ def test_time_series_is_trained_on_the_past():
     np.testing.assert_allclose(model.predict(X), by_hand.predict(X))
 
 
-def test_stratified_splitters_see_the_labels(seen):
+def test_stratified_splitters_see_the_labels(drawn_splits):
     y = np.array(["a", "b", "c"])[np.arange(N) % 3]
     splitter = StratifiedShuffleSplit(1, test_size=0.2, random_state=0)
     make(MLPSoftmaxClassifier, validation_fraction=splitter).fit(X, y)
-    assert_array_equal(np.unique(y[seen[0][1]], return_counts=True)[1], [4, 4, 4])
+    assert_array_equal(np.unique(y[drawn_splits[0][1]], return_counts=True)[1], [4, 4, 4])
 
 
 def test_weights_are_heeded():
@@ -151,14 +151,14 @@ def test_searches_and_clones_take_splitters():
 
 
 @pytest.mark.parametrize("cls", [GridSearchCV, StackedGridSearchCV])
-def test_routed_groups_reach_searches_pipelines_and_networks(seen, cls):
+def test_routed_groups_reach_searches_pipelines_and_networks(drawn_splits, cls):
     with sklearn.config_context(enable_metadata_routing=True):
         network = make().set_fit_request(groups=True)
         model = make_pipeline(StandardScaler(), network)
         search = cls(model, {"mlpregressor__alpha": [1e-4, 1.0]}, cv=GroupKFold(2))
         search.fit(X, Y, groups=GROUPS)
-    assert len(seen) == 5
-    for rows, held_out in seen[:4]:
+    assert len(drawn_splits) == 5
+    for rows, held_out in drawn_splits[:4]:
         # Each of two folds has six groups of five rows, one of which is held out.
         assert len(rows) == 25
         assert_array_equal(held_out // 5, np.repeat(held_out[0] // 5, 5))
@@ -200,14 +200,14 @@ def test_groups_mean_nothing_without_held_out_rows():
     assert_array_equal(plain.predict(X), grouped.predict(X))
 
 
-def test_equal_drawings_from_equal_states_are_made_once(seen, monkeypatch):
+def test_equal_drawings_from_equal_states_are_made_once(drawn_splits, monkeypatch):
     labels = (Y > 0).astype(int)
     splits, alone = SplitCache(), draw_validation_rows
     for seed, fraction, n_made in [(0, 0.1, 1), (0, 0.1, 1), (1, 0.1, 2), (0, 0.2, 3), (1, 0.1, 3)]:
         rules = SplitRules(fraction, X, labels, labels)
         rng, like = np.random.RandomState(seed), np.random.RandomState(seed)
         found = splits.draw(rules, None, rng)
-        assert len(seen) == n_made
+        assert len(drawn_splits) == n_made
         for own, wanted in zip(found, alone(rules, None, like), strict=True):
             assert_array_equal(own, wanted)
         assert rng.randint(2**31) == like.randint(2**31)
@@ -216,16 +216,16 @@ def test_equal_drawings_from_equal_states_are_made_once(seen, monkeypatch):
     monkeypatch.setattr(module, "KEPT_ROWS", N)
     splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(2))
     splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(0))
-    assert len(seen) == 5
+    assert len(drawn_splits) == 5
 
 
-def test_what_splitters_and_groups_draw_is_not_shared(seen):
+def test_what_splitters_and_groups_draw_is_not_shared(drawn_splits):
     splits, rng = SplitCache(), np.random.RandomState(0)
     splitter = GroupShuffleSplit(1, random_state=np.random.RandomState(0))
     for _ in range(2):
         rng.seed(0)
         splits.draw(SplitRules(splitter, X, Y, None, GROUPS), None, rng)
-    (first, _), (second, _) = seen
+    (first, _), (second, _) = drawn_splits
     assert not np.array_equal(first, second)
 
 

@@ -17,7 +17,7 @@ def pyplot():
 
 
 @pytest.fixture
-def absent(monkeypatch):
+def hide_package(monkeypatch):
     """Return a function that hides an installed package."""
 
     def hide(name):

@@ -116,8 +116,8 @@ def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
 
 
 @EVERY_DISPLAY
-def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, absent):
-    absent("matplotlib")
+def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, hide_package):
+    hide_package("matplotlib")
     with pytest.raises(
         ImportError, match=r"Display.plot requires matplotlib.*skperceptron\[plot\]"
     ):

@@ -175,7 +175,7 @@ def test_report_takes_schedules_that_need_the_number_of_epochs(name):
     assert is_over == [name == "learning_rate"] * 3
 
 
-def test_recorder_collects_epochs(absent):
+def test_recorder_collects_epochs(hide_package):
     model, recorder = MLPBinaryClassifier((4,), **QUICK), GradientRecorder()
     for _ in range(3):
         model.partial_fit(X, Y > 1, classes=[False, True])
@@ -183,7 +183,7 @@ def test_recorder_collects_epochs(absent):
     last = rows_of(model, X, Y > 1)["hidden 1"]
     assert [row["epoch"] for row in recorder.rows_] == [1, 1, 2, 2, 3, 3]
     assert recorder.rows_[-2]["gradient_norm"] == last["gradient_norm"]
-    absent("pandas")
+    hide_package("pandas")
     frame = recorder.to_frame()
     assert isinstance(frame, Table) and frame.columns[:2] == ["epoch", "layer"]
     assert len(frame) == 6

@@ -250,8 +250,8 @@ def test_networkx_has_shapes_and_counts():
     assert exported.edges["input", "affine_3"] == {"shape": (None, 3), "skips": True}
 
 
-def test_networkx_that_is_absent_is_named_with_the_extra(absent):
-    absent("networkx")
+def test_networkx_that_is_absent_is_named_with_the_extra(hide_package):
+    hide_package("networkx")
     with pytest.raises(ImportError, match=r"to_networkx requires networkx.*skperceptron\[plot\]"):
         computational_graph(MLPBinaryClassifier(()), n_features=2).to_networkx()
 
@@ -345,9 +345,9 @@ def test_summary_is_a_data_frame_where_pandas_is_installed():
     assert isinstance(network_summary(fitted("chain")[0]), pandas.DataFrame)
 
 
-def test_summary_without_pandas_can_be_printed(absent):
+def test_summary_without_pandas_can_be_printed(hide_package):
     estimator, _ = fitted("chain")
-    absent("pandas")
+    hide_package("pandas")
     summary = network_summary(estimator, batch_size=2)
     assert isinstance(summary, Table) and len(summary) == 8
     header, *lines = repr(summary).splitlines()

@@ -166,8 +166,8 @@ def test_plot_shows_losses_over_rates_on_a_logarithmic_axis():
     assert found.plot(ax) is ax
 
 
-def test_plot_without_matplotlib_names_the_extra(absent):
-    absent("matplotlib")
+def test_plot_without_matplotlib_names_the_extra(hide_package):
+    hide_package("matplotlib")
     found = LearningRateRangeTest(*np.ones((3, 5)))
     with pytest.raises(ImportError, match=r"LearningRateRangeTest.plot requires matplotlib"):
         found.plot()

@@ -123,7 +123,7 @@ def assert_same_search(estimator, grid, X, y, fit_params=None, **options):
 
 
 @pytest.fixture
-def stacks(monkeypatch):
+def stack_sizes(monkeypatch):
     """Return the sizes of all stacks that are trained during a test."""
     sizes = []
 
@@ -180,11 +180,11 @@ WIDE = [
 @pytest.mark.parametrize(
     ("estimator", "target"), [(BINARY, Y), (SOFTMAX, Y3)], ids=["binary", "softmax"]
 )
-def test_wide_grid_has_the_same_scores(estimator, target, stacks):
+def test_wide_grid_has_the_same_scores(estimator, target, stack_sizes):
     search = assert_same_search(estimator, WIDE, X, target, cv=2)
     n_ordinary = 2 + 2 + 1  # L-BFGS, warm_start=True, max_time
-    assert sum(stacks) == 2 * (len(search.cv_results_["params"]) - n_ordinary)
-    assert max(stacks) >= 24
+    assert sum(stack_sizes) == 2 * (len(search.cv_results_["params"]) - n_ordinary)
+    assert max(stack_sizes) >= 24
 
 
 def test_regression_has_the_same_scores():
@@ -286,13 +286,13 @@ def test_failing_transformer_fails_its_candidates_only():
     assert_array_equal(failed, [False, True, False, True])
 
 
-def test_diverging_member_alone_gets_the_error_score(stacks):
+def test_diverging_member_alone_gets_the_error_score(stack_sizes):
     grid = {"learning_rate_init": [0.02, 1e300], "activation": ["relu", "tanh"]}
     with np.errstate(all="ignore"), pytest.warns(FitFailedWarning, match="diverged"):
         search = assert_same_search(BINARY, grid, X, Y, error_score=-7)
     failed = search.cv_results_["mean_test_score"] == -7
     assert 0 < failed.sum() < len(failed)
-    assert stacks == [12]
+    assert stack_sizes == [12]
     strict = StackedGridSearchCV(BINARY, grid, error_score="raise")
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="diverged"):
         strict.fit(X, Y)
@@ -400,12 +400,12 @@ def test_metadata_is_routed_to_fit_and_score():
         assert_same_search(pipeline, grid, X, Y, {"sample_weight": WEIGHTS}, **options)
 
 
-def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stacks, capsys):
+def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stack_sizes, capsys):
     assert_same_search(LogisticRegression(), {"C": [0.1, 1]}, X, Y)
     assert_same_search(Stubborn(**QUICK), {"alpha": [0, 1]}, X, Y)
-    assert stacks == []
+    assert stack_sizes == []
     assert_same_search(BINARY, {"verbose": [True], "alpha": [0]}, X, Y)
-    assert stacks == []
+    assert stack_sizes == []
     assert capsys.readouterr().out.count("epoch  ") == 2 * 3
     clusters = StackedGridSearchCV(PCA(), {"n_components": [2, 3]}, cv=3).fit(X)
     assert (
@@ -414,19 +414,19 @@ def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stacks, capsys):
     )
 
 
-def test_stacks_keep_to_the_working_set(monkeypatch, stacks):
+def test_stacks_keep_to_the_working_set(monkeypatch, stack_sizes):
     grid = {"alpha": [0, 0.1, 1], "activation": ["relu", "tanh"]}
     assert_same_search(BINARY, grid, X, Y)
-    assert stacks == [18]
+    assert stack_sizes == [18]
     for name in ("WORKING_SET", "COMPILED_SET"):
         monkeypatch.setattr(stacking, name, 40_000)
     assert_same_search(BINARY, grid, X, Y)
-    assert stacks[1:] == [6, 6, 6]
+    assert stack_sizes[1:] == [6, 6, 6]
     for name in ("WORKING_SET", "COMPILED_SET"):
         monkeypatch.setattr(stacking, name, 1)
-    stacks.clear()
+    stack_sizes.clear()
     assert_same_search(BINARY, {"alpha": [0, 1]}, X, Y)
-    assert stacks == [1] * 6
+    assert stack_sizes == [1] * 6
 
 
 def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():
@@ -674,7 +674,7 @@ def test_parameters_of_equal_candidates_are_checked_once(monkeypatch, size):
     assert [one.alpha for one in checked] == [0.1, 0.2]
 
 
-def test_stacks_of_one_process_check_each_split_once(monkeypatch, stacks):
+def test_stacks_of_one_process_check_each_split_once(monkeypatch, stack_sizes):
     checked = []
 
     def counted(estimator, X, *others):
@@ -686,7 +686,7 @@ def test_stacks_of_one_process_check_each_split_once(monkeypatch, stacks):
     network = MLPSoftmaxClassifier(max_iter=2, random_state=0)
     sizes = [(3,), (4,), (3, 3)]
     StackedGridSearchCV(network, {"hidden_layer_sizes": sizes}, cv=3, refit=False).fit(X, Y)
-    assert (len(stacks), len(checked)) == (3, 3)
+    assert (len(stack_sizes), len(checked)) == (3, 3)
 
 
 def test_copy_of_what_is_common_begins_empty():

@@ -28,8 +28,8 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def no_wish(monkeypatch):
-    """Unset the variable that could select NumPy, so that the extension is used."""
+def extension_is_used(monkeypatch):
+    """Unset the variable that could select NumPy."""
     monkeypatch.delenv(VARIABLE, raising=False)
 
 

@@ -403,7 +403,7 @@ def test_several_threads_train_the_networks_of_a_stack(
 
 
 @pytest.fixture
-def by_call(monkeypatch):
+def steps_by_call(monkeypatch):
     """A list of the numbers of steps that are taken call by call; tables are made as usual."""
     found, plain = [], NumPySteps.take
 
@@ -417,25 +417,27 @@ def by_call(monkeypatch):
 
 
 @pytest.mark.parametrize(("patience", "waits"), [(30, False), (1, True)])
-def test_members_that_stay_have_new_tables_at_once_if_these_pay(patience, waits, by_call):
+def test_members_that_stay_have_new_tables_at_once_if_these_pay(patience, waits, steps_by_call):
     make = classifier(n_iter_no_change=patience, tol=0.0)
     StackedGridSearchCV(make(), {"max_iter": [20, 60]}, cv=2, refit=False).fit(X, CLASSES)
-    assert bool(by_call) == waits
+    assert bool(steps_by_call) == waits
 
 
 @pytest.mark.parametrize("team", [None, RowTeam(2, ONE_THREAD)], ids=["alone", "team"])
-def test_threads_share_even_a_single_small_batch(team, set_team, by_call):
+def test_threads_share_even_a_single_small_batch(team, set_team, steps_by_call):
     set_team(team)
     classifier(batch_size=N // 2 + 1, max_iter=2)().fit(X, CLASSES)
-    assert bool(by_call) == (team is None)
+    assert bool(steps_by_call) == (team is None)
 
 
 @pytest.mark.parametrize(("limit", "n_by_call"), [(1, 0), (10_000_000, 2)])
-def test_no_step_with_a_large_product_is_taken_call_by_call(limit, n_by_call, by_call, monkeypatch):
+def test_no_step_with_a_large_product_is_taken_call_by_call(
+    limit, n_by_call, steps_by_call, monkeypatch
+):
     # A fit of two steps ends before tables pay, unlike one of many that was stopped after two.
     monkeypatch.setattr("skperceptron.training.step.LARGE_PRODUCT", limit)
     classifier(batch_size=N, max_iter=2)().fit(X, CLASSES)
-    assert sum(by_call) == n_by_call
+    assert sum(steps_by_call) == n_by_call
 
 
 def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):

@@ -99,7 +99,8 @@ def test_arrays_come_back(tmp_path):
 
 
 @pytest.fixture
-def whole(tmp_path):
+def archive(tmp_path):
+    """Return the bytes of an archive."""
     with open(tmp_path / "x", "xb") as file:
         write_arrays(file, {"a": np.arange(3.0)})
     return (tmp_path / "x").read_bytes()
@@ -111,22 +112,22 @@ def assert_damaged(path, content):
         read_arrays(path)
 
 
-def test_any_flipped_bit_is_noticed(whole, tmp_path):
+def test_any_flipped_bit_is_noticed(archive, tmp_path):
     # One bit of each byte, and every bit of the seal.
-    seal = range(len(whole) - len(_MARK) - _HASH_SIZE, len(whole))
-    flips = [(place, place % 8) for place in range(len(whole))]
+    seal = range(len(archive) - len(_MARK) - _HASH_SIZE, len(archive))
+    flips = [(place, place % 8) for place in range(len(archive))]
     for place, bit in flips + [(place, bit) for place in seal for bit in range(8)]:
-        damaged = bytearray(whole)
+        damaged = bytearray(archive)
         damaged[place] ^= 1 << bit
         assert_damaged(tmp_path / "x", bytes(damaged))
 
 
-def test_a_file_cut_short_or_prolonged_is_noticed(whole, tmp_path):
-    for length in range(len(whole)):
-        assert_damaged(tmp_path / "x", whole[:length])
-    for more in (b"\0", b"x" * 100, whole):
-        assert_damaged(tmp_path / "x", whole + more)
-        assert_damaged(tmp_path / "x", more + whole)
+def test_a_file_cut_short_or_prolonged_is_noticed(archive, tmp_path):
+    for length in range(len(archive)):
+        assert_damaged(tmp_path / "x", archive[:length])
+    for more in (b"\0", b"x" * 100, archive):
+        assert_damaged(tmp_path / "x", archive + more)
+        assert_damaged(tmp_path / "x", more + archive)
 
 
 @pytest.mark.parametrize("archive", MADE_UP.values(), ids=MADE_UP)
