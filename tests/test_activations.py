@@ -48,6 +48,7 @@ from skperceptron.activations import (
 )
 from skperceptron.components import Interval
 from skperceptron.engine import multilayer_perceptron
+from skperceptron.engine.blocks.activate import learned_at_first, value_and_slopes
 from skperceptron.training import Stack, Targets, TrainingSet
 from tests.members import member_of
 
@@ -525,6 +526,15 @@ def test_parameters_clone_pickle_and_repr_survive(case):
     for name, value in activation.get_params().items():
         changed = clone(activation).set_params(**{name: value})
         assert changed.get_params() == activation.get_params()
+
+
+@EVERY_CLASS
+def test_values_and_slopes_are_computed_without_changing_the_numbers(cls):
+    z = np.linspace(-3, 3, 7).reshape(1, 7, 1)
+    before, activation = z.copy(), cls()
+    value, slopes, *_ = value_and_slopes(activation, z, learned_at_first(activation))
+    assert_array_equal(z, before)
+    assert_array_equal([value, slopes], [activation(z), activation.derivative(z)])
 
 
 @EVERY_CLASS
