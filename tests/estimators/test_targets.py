@@ -523,3 +523,12 @@ def test_decision_between_two_classes_that_are_infinitely_far_apart_is_the_large
     network.coefs_ = [np.array([[1.7e308, -1.7e308], [-1.0, 2.0]])]
     network.intercepts_ = [np.zeros(2)]
     assert_array_equal(network.decision_function(np.eye(2)), [-np.finfo(float).max, 3.0])
+
+
+def test_the_order_of_numbers_in_memory_makes_no_difference():
+    # A full batch sorts its rows by their bits, and so decides which of them a dropout mask meets.
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 3)), rng.gamma(2, 100, size=(60, 2))
+    network = MLPRegressor(hidden_layer_sizes=(4,), dropout=0.2, max_iter=3, random_state=0)
+    expected = clone(network).fit(X, y).predict(X)
+    assert_array_equal(network.fit(X, np.asfortranarray(y)).predict(X), expected)

@@ -320,7 +320,8 @@ def _checked_numbers(y: Any) -> Floats:
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    return np.asarray(y.reshape(len(y), -1))
+    # Means of columns are rounded differently in another order.
+    return np.ascontiguousarray(y.reshape(len(y), -1))
 
 
 def _largest(array: Floats) -> Floats:
