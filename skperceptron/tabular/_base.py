@@ -10,6 +10,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from itertools import pairwise
 from numbers import Integral
@@ -237,7 +238,7 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
 
             def train(n_epochs: int) -> None:
                 pilot = copy(ensemble).set_params(estimator=self._network(batch, n_epochs))
-                pilots[n_epochs] = self._train(pilot, numbers, y, weights)
+                pilots[n_epochs] = self._train(pilot, [numbers], y, weights)
 
             found = epochs_in_time(began + plain(self.max_time), n_epochs, train)
             n_epochs = max(1, min(n_epochs, int(found)))
@@ -247,7 +248,9 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             self.ensemble_ = pilots[n_epochs]
         else:
             ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
-            self.ensemble_ = self._train(ensemble, numbers, y, weights)
+            rows = [numbers]
+            del numbers
+            self.ensemble_ = self._train(ensemble, rows, y, weights)
         self.n_epochs_ = n_epochs
         return self
 
@@ -278,14 +281,17 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             return self.preprocessor_.transform(X)
 
     def _train(
-        self, ensemble: BaseCrossEnsemble, numbers: Any, y: Any, weights: dict[str, Any]
+        self, ensemble: BaseCrossEnsemble, rows: list[Any], y: Any, weights: dict[str, Any]
     ) -> BaseCrossEnsemble:
+        """Fit an ensemble to the only item of a list, which is emptied."""
         # Users cannot set metadata requests of the networks: without routing none are needed.
         with config_context(enable_metadata_routing=False), warnings.catch_warnings():
             # Held-out rows select the best epoch, so that using up all epochs is no problem.
             warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
             # `predict` has its own rule for the number of threads if n_jobs is None.
-            return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
+            return ensemble.fit_to_last(rows, y, weights, nullcontext()).set_params(
+                n_jobs=self.n_jobs
+            )
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""

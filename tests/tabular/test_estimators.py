@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+import weakref
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -20,6 +21,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
+from skperceptron.model_selection import _cross_base
+from skperceptron.preprocessing import TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular import _base as base
 from tests.interrupting import interrupt_at
@@ -485,6 +488,28 @@ def test_networks_get_arrays_even_where_transformers_return_frames(cls, library)
     assert framed.score(X, y) == score
     found = framed.permutation_importances(X, y, random_state=0).importances
     np.testing.assert_array_equal(found, rises)
+
+
+@BOTH
+def test_prepared_table_is_freed_before_predictions_are_combined(cls, monkeypatch):
+    alive = []
+
+    class Preprocessor(TabularPreprocessor):
+        def fit_transform(self, X, y=None):
+            found = super().fit_transform(X)
+            alive.append(weakref.ref(found))
+            return found
+
+    def combine(*arguments):
+        alive.append(alive[0]() is not None)
+        return combined(*arguments)
+
+    combined = _cross_base.combined
+    monkeypatch.setattr(base, "TabularPreprocessor", Preprocessor)
+    monkeypatch.setattr(_cross_base, "combined", combine)
+    X, labels = frame()
+    small(cls).fit(X, target_of(cls, labels))
+    assert alive[1:] == [False]
 
 
 def test_sparse_tables_are_taken_where_transformers_return_frames():
