@@ -35,6 +35,9 @@ EXPONENTS = (-1022, 1023)
 #: range: logits must be finite.
 MARGIN = (0.01, 1e-15)
 
+#: Shifts are multiples of the scale divided by this power of two.
+STEPS_OF_SHIFT = 2.0**20
+
 #: Rows after which ``partial_fit`` takes their deviation for that of all later rows.
 ENOUGH_ROWS = 32
 
@@ -146,7 +149,11 @@ class Numbers(RegressionTarget):
         # Powers of two: multiplying by them rounds nothing, so that folding is exact.
         exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
         scale = 2.0 ** np.clip(exponent, *EXPONENTS)
-        return Units(np.where(chosen & may_shift, mean, 0.0), np.where(chosen, scale, 1.0))
+        # The mean is rounded to a grid, so that rounding errors of its sum have no effect on y in
+        # these units: they differ between a row of weight 2 and a repeated row.
+        grid = scale / STEPS_OF_SHIFT
+        shift = np.where(constant, mean, np.round(np.where(constant, 0.0, mean) / grid) * grid)
+        return Units(np.where(chosen & may_shift, shift, 0.0), np.where(chosen, scale, 1.0))
 
 
 @kept_as("bounded numbers")
