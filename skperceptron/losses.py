@@ -132,7 +132,7 @@ class Loss(Component):
         if not self.target_interval.contains(y):
             raise ValueError(
                 f"y must lie in the range {self.target_interval}, got values from {y.min()} to"
-                f" {y.max()}."
+                f" {y.max()}: loss={self!r}."
             )
 
     def in_units(self, scale: Floats) -> Loss:

@@ -874,6 +874,7 @@ def test_targets_outside_their_interval_are_refused(loss, allowed, refused):
         with pytest.raises(ValueError, match=r"inf\), got values from .* to 1.0") as caught:
             loss.check_targets(np.array(refused))
         assert str(loss.target_interval) in str(caught.value)
+        assert str(caught.value).endswith(f": loss={loss!r}.")
 
 
 def test_interval_knows_its_ends():
