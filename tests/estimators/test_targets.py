@@ -393,6 +393,19 @@ def test_a_warm_start_learns_targets_in_other_units(first, second, loss):
     assert model.score(X, targets(*second)) > 0.9
 
 
+@pytest.mark.filterwarnings("error")
+def test_units_may_change_from_the_largest_numbers_to_the_smallest():
+    X = np.random.RandomState(0).normal(size=(40, 2))
+    y = 1 + 1e-3 * np.tanh(X[:, 0])
+    model = MLPRegressor(hidden_layer_sizes=(4,), tol=1e-2, warm_start=True, random_state=0)
+    for size in (1.5e308, -1.5e308, 1e-300):
+        assert np.isfinite(model.fit(X, size * y).predict(X)).all()
+    joined = Moments.of(np.full((9, 1), 1.5e308), None).joined(
+        Moments.of(np.full((9, 1), -1.5e308), None)
+    )
+    assert_allclose([joined.mean, joined.deviation], [[0], [1.5e308]], rtol=1e-12)
+
+
 def test_a_learned_function_survives_other_units():
     X = np.random.RandomState(0).normal(size=(80, 2))
     y = 100 + X[:, 0]

@@ -289,7 +289,8 @@ class RegressionTarget(Target):
         offset, factor = self._output_units()
         earlier_offset, earlier_factor = earlier._output_units()
         has_shrunk = factor < earlier_factor / LARGE
-        has_moved = np.abs(offset - earlier_offset) > LARGE * factor
+        with np.errstate(over="ignore"):
+            has_moved = np.abs(offset - earlier_offset) > LARGE * factor
         keeps = has_shrunk & (_largest(now[0]) > LARGE) | has_moved & (_largest(now[1]) > LARGE)
         if not keeps.any():
             return now

@@ -82,7 +82,8 @@ class Moments:
         weight = self.weight + other.weight
         a, b = self.weight / weight, other.weight / weight
         within = np.hypot(np.sqrt(a) * self.deviation, np.sqrt(b) * other.deviation)
-        between = np.sqrt(a * b) * (other.mean - self.mean)
+        # The difference of the means themselves may overflow.
+        between = 2 * np.sqrt(a * b) * (other.mean / 2 - self.mean / 2)
         return Moments(
             self.n_rows + other.n_rows,
             weight,
