@@ -33,9 +33,6 @@ _WITHOUT = {
     "warm_start": False,
 }
 
-#: How the message of warnings begins that a batch is larger than all rows.
-_CLIPPED = "Got `?batch_size"
-
 
 @dataclass(frozen=True)
 class LearningRateRangeTest:
@@ -207,10 +204,8 @@ def _begin(trial: Any, X: Any, y: Any) -> Floats | None:
     A batch does not show all: not all categories, bins of numbers or integers to predict.
     """
     check_parameters(trial)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=_CLIPPED)
-        checked = check_data(trial, X, y, None, FROM_SCRATCH)
-        make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, Listener()).keep(trial)
+    checked = check_data(trial, X, y, None, FROM_SCRATCH)
+    make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, Listener()).keep(trial)
     if checked.weight is not None:
         # Weights of the rows take the place of those of their classes.
         trial.set_params(class_weight=None)
@@ -233,7 +228,8 @@ def _loss_of_step(estimator: Any, X: Any, y: Any, weight: Floats | None) -> floa
     """Take a step; return the loss before it, NaN if training has diverged."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.filterwarnings("ignore", message=_CLIPPED)
+            # The batch size may be larger than the number of all rows.
+            warnings.filterwarnings("ignore", message="Got batch_size")
             estimator.partial_fit(X, y, sample_weight=weight)
     except DivergedError:
         return np.nan

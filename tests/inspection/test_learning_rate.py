@@ -122,6 +122,12 @@ def test_batches_need_not_hold_all_integers_to_predict():
     assert found.losses[0] == pytest.approx(np.log(10), rel=0.3)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_batch_larger_than_all_rows_is_no_reason_to_warn():
+    found = learning_rate_range_test(make(batch_size=1_000), X, Y, n_steps=3)
+    assert np.isfinite(found.losses).all()
+
+
 def test_sparse_labels_give_the_losses_of_dense_ones():
     labels = np.c_[Y % 2, Y % 3 == 0].astype(int)
     found, expected = (
