@@ -550,7 +550,8 @@ def test_the_order_of_numbers_in_memory_makes_no_difference():
 @pytest.mark.parametrize("options", [{}, {"output_range": (-5000, 5000)}], ids=["free", "bounded"])
 def test_weights_equal_repeated_rows_bit_for_bit_in_units_of_y(options):
     rng = np.random.RandomState(0)
-    X, Y, weight = rng.normal(size=(60, 3)), rng.normal(50, 1e3, (60, 6)), rng.randint(1, 4, size=60)
+    X, Y = rng.normal(size=(60, 3)), rng.normal(50, 1000, size=(60, 6))
+    weight = rng.randint(1, 4, size=60)
     repeated = rng.permutation(np.repeat(np.arange(60), weight))
     network = MLPRegressor(
         hidden_layer_sizes=(4,), batch_size=200, dropout=0.2, max_iter=3, random_state=0, **options

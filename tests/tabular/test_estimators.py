@@ -40,7 +40,9 @@ def passing_parts(estimator):
     }
 
 
-QUICK = {"n_folds": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
+# After 30 epochs, one of the regressor's predictions is so near to 0 that, in float32, the order of
+# rows changes it by more than a check of random orders tolerates.
+QUICK = {"n_folds": 2, "hidden_layer_sizes": (16,), "max_epochs": 40, "random_state": 0}
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
