@@ -233,6 +233,7 @@ class EnsembleRegressorMixin(RegressorMixin):
 
         std : ndarray of the same shape
             Standard deviation over the members, weighted like the mean; only if `return_std`.
+            The noise that members with ``loss="gaussian_nll"`` estimate is not part of it.
         """
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
