@@ -135,11 +135,6 @@ def _refuse_faulty_outputs(loss: Loss, n_targets: int) -> None:
             f"{name}: judged_by_r2 = True needs one output for each target, got"
             f" outputs_per_target={n}. Set judged_by_r2 = False."
         )
-    if loss.estimates_std and n != 2:
-        raise ValueError(
-            f"{name}: estimates_std = True needs two outputs for each target, mean and standard"
-            f" deviation, got outputs_per_target={n}."
-        )
     predicted = np.linspace(-1.9, 2.1, 6 * n_targets * n).reshape(6, -1)
     try:
         with np.errstate(all="ignore"):
@@ -149,8 +144,8 @@ def _refuse_faulty_outputs(loss: Loss, n_targets: int) -> None:
     except Exception:
         # If this is an error, predicting raises it, too.
         return
-    if loss.estimates_std and (predicted[:, 1::2] < 0).any():
+    if loss.estimates_std and (n != 2 or (predicted[:, 1::2] < 0).any()):
         raise ValueError(
-            f"{name}.inverse_link must give mean and standard deviation of each target, since"
-            " estimates_std = True: it gives standard deviations below 0."
+            f"{name}.inverse_link must give mean and standard deviation of each target, two outputs"
+            " of which the second is not negative, since estimates_std = True."
         )

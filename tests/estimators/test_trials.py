@@ -189,7 +189,7 @@ class NoLink(Loss):
     [
         (JudgedByR2(), ValueError, "JudgedByR2: judged_by_r2 = True needs one output"),
         (NegativeStd(), ValueError, r"NegativeStd\.inverse_link must give .* standard deviation"),
-        (OneStd(), ValueError, "OneStd: estimates_std = True needs two outputs"),
+        (OneStd(), ValueError, r"OneStd\.inverse_link must give .* two outputs"),
         (NoLink(), NotImplementedError, "NoLink must define the method inverse_link"),
     ],
     ids=["R2", "negative", "one", "missing"],

@@ -246,8 +246,8 @@ class RegressionTarget(Target):
             if n_each > 1 and not self.loss.estimates_std:
                 raise ValueError(
                     f"loss={self.loss!r} predicts {n_each} numbers for each target, which have no"
-                    " R2: score them with a function of your own. If they are mean and standard"
-                    " deviation, set estimates_std = True in the class."
+                    " R2: use a scorer of your own. If they are mean and standard deviation, set"
+                    " estimates_std = True in the class."
                 )
             return scored(r2_score, y, predicted, sample_weight)
         quantiles = self.loss.quantiles
