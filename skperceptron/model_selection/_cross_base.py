@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -167,22 +166,16 @@ class BaseCrossEnsemble(BaseEnsemble):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         params = self._with_weight(sample_weight, params)
-        return self.fit_to_last([X], y, params, autologged(self, X, recorded_by))
+        with autologged(self, X, recorded_by):
+            return self._fit_and_free([X], y, params)
 
-    def fit_to_last(
-        self,
-        rows: list[Any],
-        y: Any,
-        params: dict[str, Any],
-        session: AbstractContextManager[None],
-    ) -> Any:
-        """Do what ``fit`` does, to the only item of a list, which is emptied.
+    def _fit_and_free(self, table: list[Any], y: Any, params: dict[str, Any]) -> Any:
+        """Do what ``fit`` does with X, the only item of a list, which is emptied.
 
-        The rows are freed before the members are combined, if nobody else needs them. The context
-        manager is one to train the members in.
+        So X is freed before the members are combined, unless the caller keeps it.
         """
         of_members, of_splitter = divided_params(self, params)
-        X, y = indexable(rows.pop(), y)
+        X, y = indexable(table.pop(), y)
         output, y, truth = self._described(y)
         rng = check_random_state(self.random_state)
         splits = self._split(X, y, output, of_splitter, rng)
@@ -195,17 +188,16 @@ class BaseCrossEnsemble(BaseEnsemble):
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
-        with session:
-            with self._telling(jobs, X, y, params):
-                n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
-                found = fit_members(jobs, parts, n_jobs, verbose)
-            n = len(splits)
-            members: list[Sequence[FittedMember]]
-            members = [found[start : start + n] for start in range(0, len(found), n)]
-            # Many rows take as much memory as what is made of the predictions.
-            del X, whole, found, parts
-            learned = combined(output, members, splits, truth, weight, self._rules())
-            self._take(arms, splits, members, output, learned)
+        with self._telling(jobs, X, y, params):
+            n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
+            found = fit_members(jobs, parts, n_jobs, verbose)
+        n = len(splits)
+        members: list[Sequence[FittedMember]]
+        members = [found[start : start + n] for start in range(0, len(found), n)]
+        # Many rows take as much memory as what is made of the predictions.
+        del X, whole, found, parts
+        learned = combined(output, members, splits, truth, weight, self._rules())
+        self._take(arms, splits, members, output, learned)
         self._tell()
         return self
 

@@ -10,7 +10,6 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from copy import copy
 from itertools import pairwise
 from numbers import Integral
@@ -248,9 +247,9 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             self.ensemble_ = pilots[n_epochs]
         else:
             ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
-            rows = [numbers]
+            table = [numbers]
             del numbers
-            self.ensemble_ = self._train(ensemble, rows, y, weights)
+            self.ensemble_ = self._train(ensemble, table, y, weights)
         self.n_epochs_ = n_epochs
         return self
 
@@ -281,17 +280,15 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             return self.preprocessor_.transform(X)
 
     def _train(
-        self, ensemble: BaseCrossEnsemble, rows: list[Any], y: Any, weights: dict[str, Any]
+        self, ensemble: BaseCrossEnsemble, table: list[Any], y: Any, weights: dict[str, Any]
     ) -> BaseCrossEnsemble:
-        """Fit an ensemble to the only item of a list, which is emptied."""
+        """Fit an ensemble to a table, the only item of a list, which is emptied to free it."""
         # Users cannot set metadata requests of the networks: without routing none are needed.
         with config_context(enable_metadata_routing=False), warnings.catch_warnings():
             # Held-out rows select the best epoch, so that using up all epochs is no problem.
             warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
             # `predict` has its own rule for the number of threads if n_jobs is None.
-            return ensemble.fit_to_last(rows, y, weights, nullcontext()).set_params(
-                n_jobs=self.n_jobs
-            )
+            return ensemble._fit_and_free(table, y, weights).set_params(n_jobs=self.n_jobs)
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""
