@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
@@ -248,6 +249,33 @@ class Blend:
         """Return the mean of predictions, (A, ...) to (...)."""
         mean = np.tensordot(self.weights, predictions, axes=1)
         return mean if self.temperature is None else tempered(log_of(mean), self.temperature)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a blend is learned from.
+
+    Attributes
+    ----------
+    predictions : ndarray of shape (A, N, ...)
+        Those of all arms.
+    truth : ndarray of shape (n, ...)
+    sample_weight : ndarray of shape (n,)
+    rules : BlendRules
+    rows : ndarray of int, shape (n,), or None
+        The rows of the predictions to learn from; None is all, in their order.
+    """
+
+    predictions: Floats
+    truth: Any
+    sample_weight: Floats
+    rules: BlendRules
+    rows: Integers | None = None
+
+    @property
+    def chosen(self) -> Floats:
+        """The predictions of the rows to learn from, (A, n, ...)."""
+        return self.predictions if self.rows is None else self.predictions[:, self.rows]
 
 
 def logs_by_class(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.arrays import Booleans, Floats, Integers
 from ._candidates import FittedMember
-from ._combination import Blend, BlendRules, blocks_of
+from ._combination import Blend, BlendRules, Lesson, blocks_of
 from ._outputs import Output
 
 #: A split: rows to train on, rows that are held out.
@@ -204,12 +204,11 @@ def _learned(
     def learn(chosen: Booleans) -> Blend:
         # Not copied, as they may be many: the output takes them block by block.
         rows = np.flatnonzero(chosen)
-        return known.output.learn(
-            predictions, truth[rows], weight[rows], rules=known.rules, rows=rows
-        )
+        lesson = Lesson(predictions, truth[rows], weight[rows], known.rules, rows)
+        return known.output.learn(lesson)
 
     blended = blended_without_own_fold(learn, honest, weight, known.held.groups)
-    blend = known.output.learn(predictions, truth, weight, rules=known.rules)
+    blend = known.output.learn(Lesson(predictions, truth, weight, known.rules))
     return temperatures, blend, blended, honest
 
 

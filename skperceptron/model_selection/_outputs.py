@@ -26,7 +26,7 @@ from ..kept import kept_as
 from ..losses import Pinball
 from ._combination import (
     Blend,
-    BlendRules,
+    Lesson,
     blend_of_means,
     blend_of_probabilities,
     blend_to_distributions,
@@ -60,16 +60,8 @@ class Output(Protocol):
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         """Return predictions at a temperature."""
 
-    def learn(
-        self,
-        predictions: Floats,
-        truth: Any,
-        sample_weight: Floats,
-        *,
-        rules: BlendRules,
-        rows: Integers | None = None,
-    ) -> Blend:
-        """Learn how to blend the arms from some rows, whose truth and weights are given, or all."""
+    def learn(self, lesson: Lesson) -> Blend:
+        """Learn how to blend the arms."""
 
     def shown(self, blended: Floats) -> Floats:
         """Return blended predictions in the shape that the user sees."""
@@ -112,16 +104,9 @@ class ProbabilityOutput:
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
-    def learn(
-        self,
-        predictions: Floats,
-        truth: Any,
-        sample_weight: Floats,
-        *,
-        rules: BlendRules,
-        rows: Integers | None = None,
-    ) -> Blend:
-        return blend_of_probabilities(predictions, truth, sample_weight, rules=rules, rows=rows)
+    def learn(self, lesson: Lesson) -> Blend:
+        known = lesson.predictions, lesson.truth, lesson.sample_weight
+        return blend_of_probabilities(*known, rules=lesson.rules, rows=lesson.rows)
 
     def shown(self, blended: Floats) -> Floats:
         """Return probabilities, (n, n_classes) or (n, n_labels)."""
@@ -150,17 +135,9 @@ class SoftOutput(ProbabilityOutput):
         logits = log_of(predictions[:, 0].astype(np.float64))
         return fit_temperature(logits, truth, sample_weight)
 
-    def learn(
-        self,
-        predictions: Floats,
-        truth: Any,
-        sample_weight: Floats,
-        *,
-        rules: BlendRules,
-        rows: Integers | None = None,
-    ) -> Blend:
-        chosen = predictions[:, slice(None) if rows is None else rows, 0]
-        return blend_to_distributions(chosen, truth, sample_weight, rules=rules)
+    def learn(self, lesson: Lesson) -> Blend:
+        known = lesson.chosen[:, :, 0], lesson.truth, lesson.sample_weight
+        return blend_to_distributions(*known, rules=lesson.rules)
 
     def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
         """Return how often the most likely classes agree, and the cross entropy."""
@@ -200,17 +177,9 @@ class MeanOutput:
         """Return the predictions."""
         return predictions
 
-    def learn(
-        self,
-        predictions: Floats,
-        truth: Floats,
-        sample_weight: Floats,
-        *,
-        rules: BlendRules,
-        rows: Integers | None = None,
-    ) -> Blend:
-        chosen = predictions if rows is None else predictions[:, rows]
-        return blend_of_means(chosen, truth, sample_weight, rules=rules)
+    def learn(self, lesson: Lesson) -> Blend:
+        known = lesson.chosen, lesson.truth, lesson.sample_weight
+        return blend_of_means(*known, rules=lesson.rules)
 
     def shown(self, blended: Floats) -> Floats:
         """Return predictions, (n,) or (n, D)."""
