@@ -89,10 +89,11 @@ def names_of(X: Any) -> list[Any]:
 
 def holds_categories(X: Any, j: int) -> bool:
     """Tell whether the dtype of a column of a frame says that it holds categories."""
-    return _is_categorical(_dtype_of(X, j))
+    return _is_categorical(dtype_of(X, j))
 
 
-def _dtype_of(X: Any, j: int) -> Any:
+def dtype_of(X: Any, j: int) -> Any:
+    """Return the dtype of a frame's column, as its library names it."""
     if hasattr(X, "column_names"):
         return X.column(j).type
     # Frames list the dtypes of all columns anew each time.
@@ -183,13 +184,13 @@ def is_missing(value: Any) -> bool:
 
 def zone_of(X: Any, j: int) -> str | None:
     """Return the time zone that the dtype of a column names, None without one."""
-    found = ZONE.search(str(_dtype_of(X, j))) if is_frame(X) else None
+    found = ZONE.search(str(dtype_of(X, j))) if is_frame(X) else None
     return None if found is None else found[1] or found[2]
 
 
 def exact_content_of(X: Any, j: int) -> Any:
     """Return a column of categories as a 1-D array, in which integers do not become floats."""
-    if not is_frame(X) or INTEGER.match(str(_dtype_of(X, j))) is None:
+    if not is_frame(X) or INTEGER.match(str(dtype_of(X, j))) is None:
         return content_of(X, j)[0]
     if hasattr(X, "iloc"):
         return X.iloc[:, j].astype(object).to_numpy(dtype=object, na_value=None)
@@ -215,7 +216,7 @@ def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
 
     None if values cannot be numbered faster than they are compared one by one.
     """
-    dtype, n_rows = _dtype_of(X, j), X.shape[0]
+    dtype, n_rows = dtype_of(X, j), X.shape[0]
     is_text = TEXT.fullmatch(str(dtype)) is not None
     if not (is_text or _is_categorical(dtype)):
         return None

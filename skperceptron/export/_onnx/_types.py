@@ -20,6 +20,7 @@ from ...preprocessing._columns import (
     as_dates,
     as_numbers,
     content_of,
+    dtype_of,
     is_frame,
     is_missing,
     kind_of,
@@ -175,12 +176,9 @@ def _content(X: Any, j: int) -> Any:
 
 def _holds_texts(X: Any, j: int) -> bool:
     """Tell whether a column's dtype says that it holds texts, or categories that are texts."""
-    if hasattr(X, "iloc"):
-        dtype = X.iloc[:, j].dtype
-    elif is_frame(X):
-        dtype = X.to_series(j).dtype if hasattr(X, "to_series") else X.column(j).type
-    else:
+    if not is_frame(X):
         return False
+    dtype = dtype_of(X, j)
     dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
     return re.search(r"\bstr\b|string|categorical", str(dtype).lower()) is not None
 
