@@ -113,7 +113,7 @@ class Numbers(RegressionTarget):
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> None:
         """Choose the units in which the network sees each column, unless they are settled."""
-        if loss.equivariance == "none" or not (self._asked.standardize_target or mode.continuing):
+        if loss.equivariance == "none" or not self._asked.standardize_target:
             return
         if mode.continuing and mode.incremental and self.seen is None:
             return
