@@ -174,13 +174,6 @@ class Numbers(Quantity):
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
 
 
-class _CodesOfLevels(dict[Any, int]):
-    """The code of each level, and -1 for all other values."""
-
-    def __missing__(self, level: Any) -> int:
-        return -1
-
-
 class Categories(Part):
     """A column of categories, some of which are known as levels."""
 
@@ -189,10 +182,10 @@ class Categories(Part):
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return the number of each row's level, -1 if it has no known level."""
         # Not stored as an attribute: skops cannot restore a dict whose keys are truth values.
-        known = _CodesOfLevels(zip(self.levels, range(len(self.levels)), strict=True))
+        known = {level: code for code, level in enumerate(self.levels)}
         given = as_keys(content)
         try:
-            codes = np.fromiter(map(known.__getitem__, given), np.intp, len(given))
+            codes = np.array([known.get(level, -1) for level in given], dtype=np.intp)
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
         if codes.max(initial=-1) < 0:
