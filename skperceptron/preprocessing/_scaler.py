@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_array
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries
@@ -230,12 +230,18 @@ class RobustSmoothClipScaler(
         return tags
 
 
+def blocks_of(n: int, length: int, n_numbers: int = TOGETHER) -> list[slice]:
+    """Cut n rows or columns, of ``length`` numbers each, into blocks of at most ``n_numbers``.
+
+    A block has at least one row or column, however long it is.
+    """
+    return list(gen_batches(n, max(1, n_numbers // max(1, length))))
+
+
 def _center_and_scale(X: Floats) -> tuple[Floats, Floats]:
     """Return the medians and scales of dense columns, (D,) each; NaN are left out."""
     center, scale = np.empty(X.shape[1]), np.empty(X.shape[1])
-    step = max(1, TOGETHER // len(X))
-    for start in range(0, X.shape[1], step):
-        columns = slice(start, start + step)
+    for columns in blocks_of(X.shape[1], len(X)):
         part = X[:, columns].T.astype(np.float64)
         if np.isnan(part).any():
             rows = (_quartiles_and_range(row[~np.isnan(row)][np.newaxis]) for row in part)
@@ -294,9 +300,8 @@ def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
 def _draw_in(z: Floats, max_abs: float | None) -> None:
     """Compute z / sqrt(1 + (z / m)^2) in place, without overflow, a block of rows at a time."""
     largest = np.finfo(z.dtype).max
-    step = max(1, IN_CACHE // max(1, z.shape[1]))
-    for start in range(0, len(z), step):
-        part = z[start : start + step]
+    for rows in blocks_of(len(z), z.shape[1], IN_CACHE):
+        part = z[rows]
         np.clip(part, -largest, largest, out=part)
         if max_abs is not None:
             part /= _hypotenuse(part / z.dtype.type(max_abs))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
@@ -47,7 +46,7 @@ from ._columns import (
     zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
-from ._scaler import TOGETHER, RobustSmoothClipScaler
+from ._scaler import RobustSmoothClipScaler, blocks_of
 
 
 # Long because of its docstrings: parameters and methods are documented where users look for them.
@@ -419,7 +418,7 @@ class TabularPreprocessor(
             return set()
         marked = [i for i, j in enumerate(columns) if len(plain[j].suffixes) > 1]
         firsts = [places[j].start for j in columns]
-        for rows in gen_batches(X.shape[0], max(1, TOGETHER // len(columns))):
+        for rows in blocks_of(X.shape[0], len(columns)):
             numbers = numbers_of(X, rows, columns)
             if np.isinf(numbers).any():
                 for i, j in enumerate(columns):
@@ -457,7 +456,7 @@ def _write_categories(
         return
     of_values = np.empty((len(values), out.shape[1]), out.dtype)
     part.write(values, name, of_values)
-    for rows in gen_batches(len(out), max(1, TOGETHER // max(1, out.shape[1]))):
+    for rows in blocks_of(len(out), out.shape[1]):
         out[rows] = of_values[places[rows]]
 
 
