@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.linear_model import SGDClassifier
 
 from ..engine.arrays import Booleans, Floats, Integers
 from .inputs import Answers, Features, Inputs, with_numbers
@@ -27,6 +26,9 @@ class LibrarySolver:
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
+        # Not at the top of the file: this import takes 20 ms, and most installations never need it.
+        from sklearn.linear_model import SGDClassifier
+
         self._capacity, self._n_features = shape
         self._learner = SGDClassifier(
             loss="perceptron",
