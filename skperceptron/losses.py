@@ -17,7 +17,7 @@ outputs then add whole vectors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes, undefined
 from .engine.arrays import Booleans, Call, Floats, mean_of_rows
-from .engine.calls import sigmoid, sigmoid_calls
+from .engine.calls import sigmoid, sigmoid_calls, softmax
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
 from .options import AnyNumber, Instance, Listing
@@ -469,21 +469,13 @@ class _Softmax(Loss):
         np.exp(z, out=z)
         return np.log(np.add.reduce(z, axis=0)) - picked
 
-    def _softmax_calls(
-        self, raw: Floats, out: Floats, largest: Floats, total: Floats
-    ) -> Iterator[Call]:
-        """Yield calls that write probabilities into ``out``.
+    def _softmax_call(self, raw: Floats, out: Floats, largest: Floats, total: Floats) -> Call:
+        """Bind a call that writes probabilities into ``out``.
 
-        ``largest`` and ``total``, (K, B, 1), receive the largest raw prediction of each row and the
-        sum of all exponentials after its subtraction. They may be the same array.
+        ``largest`` and ``total``, (K, B, 1), are those of ``softmax``.
         """
         # (K, C, B), with the classes before the rows, as the arrays of a step lie in memory.
-        raw, z, largest, total = (array.swapaxes(1, 2) for array in (raw, out, largest, total))
-        yield partial(np.maximum.reduce, raw, 1, None, largest, True)
-        yield partial(np.subtract, raw, largest, z)
-        yield partial(np.exp, z, z)
-        yield partial(np.add.reduce, z, 1, None, total, True)
-        yield partial(np.divide, z, total, z)
+        return partial(softmax, *(array.swapaxes(1, 2) for array in (raw, out, largest, total)))
 
 
 def _stack_of(x: Floats) -> Floats:
@@ -545,7 +537,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
         total: Floats,
     ) -> list[Call]:
         calls: list[Call] = [
-            *self._softmax_calls(raw, out, largest, total),
+            self._softmax_call(raw, out, largest, total),
             partial(np.subtract, out, y, out),
         ]
         if self.label_smoothing:
@@ -653,8 +645,7 @@ class CategoricalFocalLoss(_Softmax):
         return losses if self.alpha is None else losses * (y @ self._weights(y))[..., 0]
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        for call in self._softmax_calls(raw, out, scratch[..., :1], scratch[..., :1]):
-            call()
+        self._softmax_call(raw, out, scratch[..., :1], scratch[..., :1])()
         of_class, truth, probability, per_row = (
             array.swapaxes(1, 2) for array in (raw, y, out, scratch)
         )

@@ -221,6 +221,27 @@ def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
     ]
 
 
+def softmax(z: Floats, out: Floats, largest: Floats, total: Floats) -> None:
+    """Write the softmax of ``z`` over C classes into ``out``, both (K, C, B).
+
+    ``largest`` and ``total``, (K, 1, B), receive the largest z of each row and the sum of all
+    exponentials after its subtraction. They may be the same array.
+    """
+    for call in softmax_calls(z, out, largest, total):
+        call()
+
+
+def softmax_calls(z: Floats, out: Floats, largest: Floats, total: Floats) -> list[Call]:
+    """List the calls of ``softmax``."""
+    return [
+        partial(np.maximum.reduce, z, 1, None, largest, True),
+        partial(np.subtract, z, largest, out),
+        partial(np.exp, out, out),
+        partial(np.add.reduce, out, 1, None, total, True),
+        partial(np.divide, out, total, out),
+    ]
+
+
 # B codes, for each of K members, choose rows of a table of their own. A code is a whole number,
 # stored as a float. A number that is no code of the table, such as -1 or NaN, has a row of zeros,
 # which learns nothing.

@@ -23,6 +23,7 @@ from skperceptron.engine.calls import (
     look_up,
     number,
     of_members,
+    softmax,
     sum_by_code,
     take_and_cast,
 )
@@ -153,6 +154,23 @@ def either_way(draw, n, rows, columns):
     return contiguous(draw, n, columns, rows).swapaxes(1, 2)
 
 
+def outer(draw):
+    n, m, p = draw.shape
+    a, b = either_way(draw, n, m, 1), either_way(draw, n, 1, p)
+    a[:, ::3], b[:, :, ::4] = 0, -1
+    a[:, -1:] = draw.rng.choice([np.nan, np.inf, 1])
+    return partial(np.matmul, a, b, contiguous(draw, n, m, p))
+
+
+def probabilities(draw):
+    n, c, b = draw.shape
+    z, out = (contiguous(draw, c, n, b + 1)[:, :, :b].swapaxes(0, 1) for _ in range(2))
+    z *= 10
+    z[:, -1, :: draw.rng.randint(3, 9)] = draw.rng.choice([np.nan, np.inf, -np.inf, 0, 1])
+    per_row = [contiguous(draw, n, 1, b) for _ in range(2)]
+    return partial(softmax, z, out, per_row[0], per_row[draw.rng.randint(2)])
+
+
 def reduction(draw):
     shape = [*draw.shape, *draw.rng.choice([2, 17, 33], draw.rng.randint(2)).tolist()]
     x = draw.array(*shape)
@@ -216,8 +234,8 @@ def update(draw):
 
 
 KINDS = [
-    unary, binary, comparison, clip, copy, cast, fill, shift_of_rows, product, reduction,
-    gathering, looking_up, summing_by_code, update,
+    unary, binary, comparison, clip, copy, cast, fill, shift_of_rows, product, outer, reduction,
+    probabilities, gathering, looking_up, summing_by_code, update,
 ]  # fmt: skip
 
 
@@ -411,6 +429,41 @@ def test_large_products_of_every_layout_are_right(shape, n_threads):
         assert run_table(partial(np.matmul, of_a(a), of_b(b), room[:, :m, :p]), n, team=team)
         assert_allclose(room[:, :m, :p], expected, rtol=1e-5, atol=1e-5 * k**0.5)
         assert np.isnan(room[:, m:]).all() and np.isnan(room[:, :, p:]).all()
+
+
+@pytest.mark.parametrize("dtype", ["d", "f"])
+def test_outer_products_have_the_zeros_of_numpy(dtype):
+    a, b = np.array([[[0.0], [-1.0]]], dtype), np.array([[[-1.0, 0.0, -0.0, 1e-300]]], dtype)
+    plain, tabled = np.ones((2, 1, 2, 4), dtype)
+    np.matmul(a, b, plain)
+    assert run_table(partial(np.matmul, a, b, tabled), 1)
+    assert_array_equal(np.signbit(tabled), np.signbit(plain))
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 256, 257])
+def test_softmax_is_one_loop_unless_classes_are_too_many(n_classes):
+    z, per_row = np.zeros((2, n_classes, 600)), np.zeros((2, 1, 600))
+    z[:] = np.arange(600) % 7 * np.arange(n_classes)[:, np.newaxis]
+    rows = encode(partial(softmax, z, np.empty_like(z), per_row, per_row), 2, {})
+    assert (rows is not None and len(rows) == 1) == (n_classes in (2, 256))
+    plain, tabled = np.empty_like(z), np.empty_like(z)
+    softmax(z, plain, per_row, per_row)
+    run_table(partial(softmax, z, tabled, per_row, per_row), 2)
+    assert_array_equal(tabled, plain)
+
+
+@pytest.mark.parametrize("overlap", ["probabilities", "largest", "total"])
+def test_softmax_of_arrays_that_overlap_is_left_to_numpy(overlap):
+    whole, largest, total = np.zeros((1, 4, 9)), np.zeros((1, 1, 9)), np.zeros((1, 1, 9))
+    z, out = whole[:, :3], np.zeros((1, 3, 9))
+    if overlap == "probabilities":
+        out = whole[:, 1:]
+    elif overlap == "largest":
+        largest = out[:, 2:]
+    else:
+        total = z[:, 2:]
+    rows = encode(partial(softmax, z, out, largest, total), 1, {})
+    assert rows is None or len(rows) > 1
 
 
 def test_only_large_products_of_float32_numbers_may_have_other_bits_than_numpys():

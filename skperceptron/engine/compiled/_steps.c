@@ -22,7 +22,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Version of rows and loops, as in layout.py: raise both when a meaning changes. */
-#define VERSION 8
+#define VERSION 9
 
 /* Largest numbers of operands of a row, and of sizes and strides that a loop reads. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -413,6 +413,59 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 SUM_BY_CODE(sum_by_code_d, double)
 SUM_BY_CODE(sum_by_code_f, float)
 
+#define OUTER(NAME, T) \
+/* (a, b, out) as in NumPy's loop for products, which takes five times as long if a has one column
+   and b one row. Like there, zeros are added to zeros, so that none is negative. Rows of b and of out
+   lie in one piece. */ \
+WIDE static void NAME(char **args, const Size *d, const Size *s, void *u) { \
+    for (Size r = 0; r < d[0]; r++) \
+        for (Size i = 0; i < d[1]; i++) { \
+            const T x = *(const T *)(args[0] + r * s[0] + i * s[3]); \
+            const T *restrict b = (const T *)(args[1] + r * s[1]); \
+            T *restrict out = (T *)(args[2] + r * s[2] + i * s[7]); \
+            for (Size j = 0; j < d[3]; j++) out[j] = x * b[j] + 0; \
+        } \
+}
+OUTER(outer_d, double)
+OUTER(outer_f, float)
+
+/* Numbers whose exponentials are computed at once; there are fewer classes (layout.py). */
+enum { EXPONENTIALS = 1024 };
+
+#define SOFTMAX(NAME, T) \
+/* (z, out, largest, total): out is the softmax of z, largest and total are the largest number of a
+   row and the sum of its exponentials, and may be the same array. dims: rows, classes; steps: bytes
+   from class to class of z and of out; data: NumPy's exp. Rows are adjacent. */ \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *numpy_exp) { \
+    T powers[EXPONENTIALS]; \
+    char *both[] = {(char *)powers, (char *)powers}; \
+    const Size adjacent[] = {sizeof(T), sizeof(T)}, most = EXPONENTIALS / d[1]; \
+    for (Size first = 0; first < d[0]; first += most) { \
+        const Size n = LEAST(d[0] - first, most), size = n * d[1]; \
+        T *largest = (T *)a[2] + first, *total = (T *)a[3] + first; \
+        for (Size c = 0; c < d[1]; c++) { \
+            const T *z = (const T *)(a[0] + c * s[0]) + first; \
+            /* NaN counts as the largest number, as in np.maximum. */ \
+            for (Size i = 0; i < n; i++) \
+                largest[i] = !c || z[i] > largest[i] || z[i] != z[i] ? z[i] : largest[i]; \
+        } \
+        for (Size c = 0; c < d[1]; c++) { \
+            const T *z = (const T *)(a[0] + c * s[0]) + first; \
+            for (Size i = 0; i < n; i++) powers[c * n + i] = z[i] - largest[i]; \
+        } \
+        ((Loop)numpy_exp)(both, &size, adjacent, NULL); \
+        for (Size i = 0; i < n; i++) total[i] = powers[i]; \
+        for (Size c = 1; c < d[1]; c++) \
+            for (Size i = 0; i < n; i++) total[i] += powers[c * n + i]; \
+        for (Size c = 0; c < d[1]; c++) { \
+            T *out = (T *)(a[1] + c * s[1]) + first; \
+            for (Size i = 0; i < n; i++) out[i] = powers[c * n + i] / total[i]; \
+        } \
+    } \
+}
+SOFTMAX(softmax_d, double)
+SOFTMAX(softmax_f, float)
+
 #define ARITHMETIC(T, F, SQRT) \
 /* (row, out): out += row; dims: rows, columns; steps[0]: bytes from row to row of out. */ \
 WIDE static void add_row_##F(char **a, const Size *d, const Size *s, void *u) { \
@@ -774,7 +827,7 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"gather_widen", gather_widen},
     {"narrow", narrow}, {"widen", widen},
     BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
-    BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
+    BOTH(add_row), BOTH(outer), BOTH(softmax), BOTH(adam), BOTH(sgd), BOTH(nesterov),
     BOTH(look_up), BOTH(sum_by_code), {"product_f", product_f},
 };
 

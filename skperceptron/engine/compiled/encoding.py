@@ -21,10 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Call
-from ..calls import look_up, matmul_with_copy, number, sum_by_code, take_and_cast
+from ..calls import (
+    look_up,
+    matmul_with_copy,
+    number,
+    softmax,
+    softmax_calls,
+    sum_by_code,
+    take_and_cast,
+)
 from . import fused
 from .extension import steps as extension
-from .layout import LARGE_PRODUCT, Loop, Row
+from .layout import LARGE_PRODUCT, MOST_CLASSES, Loop, Row
 from .recording import recorded
 
 Array = NDArray[Any]
@@ -328,7 +336,7 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     _, repetitions, moves, _, by_member, outer, owners, _ = repeated
     if outer:
         return None
-    loop = _loop_of_product(m, k, p, out)
+    loop = _loop_of_product(m, k, p, b, out)
     if loop is None:
         return None
     # Threads divide the repetitions, or the rows of the result unless it has many more columns.
@@ -353,8 +361,10 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     ]
 
 
-def _loop_of_product(m: int, k: int, p: int, out: Array) -> Loop | None:
+def _loop_of_product(m: int, k: int, p: int, b: Array, out: Array) -> Loop | None:
     loop = inner_loop(np.matmul, out.dtype)
+    if k == 1 and b.strides[-1] == out.strides[-1] == out.itemsize:
+        return own_loop(f"outer_{out.dtype.char}")
     is_large = m * k * p >= LARGE_PRODUCT and min(m, k, p) >= 16
     if loop and is_large and out.dtype == np.float32 and out.strides[-1] == out.itemsize:
         # It calls NumPy's loop on other processors.
@@ -539,6 +549,54 @@ def _share_memory(arrays: Sequence[Any]) -> bool:
     return len({id(extension.owner_of(x)) for x in arrays}) < len(arrays)
 
 
+# Probabilities of classes.
+
+
+def _softmax(z: Any, out: Any, largest: Any, total: Any, n: int) -> Rows:
+    """Encode ``softmax``: (K, C, B) twice, and (K, 1, B) twice."""
+    arrays = z, out, largest, total
+    loop = _loop_of_softmax(arrays, n)
+    if loop is None:
+        rows = [encode(call, n, {}) for call in softmax_calls(*arrays)]
+        return None if None in rows else [row for of_call in rows for row in of_call or ()]
+    _, n_classes, n_rows = z.shape
+    return _row(
+        loop,
+        arrays,
+        [n_rows, n_classes],
+        [z.strides[1], out.strides[1]],
+        work=4 * n_classes * n_rows,
+        by_member=_by_member(arrays, n),
+        axis=0,
+        by_part=[z.itemsize] * len(arrays),
+        written=[1, 2, 3],
+    )
+
+
+def _loop_of_softmax(arrays: Sequence[Any], n: int) -> Loop | None:
+    """Return our loop, which holds the address of NumPy's exp, if it can take these arrays."""
+    z, out, largest, total = arrays
+    if not are_floats(out, z, largest, total) or z.ndim != 3 or len(z) != n:
+        return None
+    # NumPy adds the exponentials of a single row in another order.
+    if z.shape[2] == 1:
+        return None
+    shape = (n, 1, z.shape[2])
+    if out.shape != z.shape or largest.shape != shape or total.shape != shape:
+        return None
+    if not 2 <= z.shape[1] <= MOST_CLASSES or any(x.strides[2] != x.itemsize for x in arrays):
+        return None
+    if not all(x.flags.writeable for x in arrays[1:]) or interfere(z, out):
+        return None
+    if interfere(largest, total) or any(
+        interfere(x, y) for x in (z, out) for y in (largest, total)
+    ):
+        return None
+    exp = inner_loop(np.exp, z.dtype)
+    # Our loop passes no data to NumPy's.
+    return None if exp is None or exp[1] else (own_loop(f"softmax_{z.dtype.char}")[0], exp[0])
+
+
 # Whole updates of an optimiser.
 
 
@@ -599,6 +657,7 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
     np.clip: _clip,
     take_and_cast: _take_and_cast,
     look_up: _look_up,
+    softmax: _softmax,
     sum_by_code: _sum_by_code,
     fused.adam: partial(_update, "adam"),
     fused.sgd: partial(_update, "sgd"),

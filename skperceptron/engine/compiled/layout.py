@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Version of this layout; ``_steps.c`` has the same.
-VERSION = 8
+VERSION = 9
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
 _OF_CODES = ("look_up", "sum_by_code")
 _UPDATES = ("adam", "sgd", "nesterov")
+_OTHERS = ("outer", "softmax")
 LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen", "product_f"} | {
-    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES, *_OF_CODES) for dtype in "df"
+    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES, *_OF_CODES, *_OTHERS) for dtype in "df"
 }
 
 #: Largest numbers of operands of a row, and of sizes and strides that a loop reads.
@@ -39,6 +40,10 @@ WIDTH = BY_STEP.stop + 4 * OPERANDS + DIMS + STEPS
 
 #: Number of words that the threads of a team share, and the indices of two of them.
 TEAM_WORDS, N_THREADS, STOPPED = 64, 0, 48
+
+#: Largest number of classes of a softmax in one loop: its exponentials are computed for at least
+#: four rows at once.
+MOST_CLASSES = 256
 
 #: Number of elements from which it pays to divide a row among threads.
 WORTH_DIVIDING = 4_096
