@@ -235,8 +235,8 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
 
     With ``loss="ordinal"`` classes are ordered: instead of the softmax, the network has an output
     for each border between neighbouring classes. The probability that the class lies above a border
-    falls from each border to the next (McCullagh 1980). The order is that of ``classes_``;
-    :class:`~skperceptron.losses.OrdinalLogLoss` accepts another one.
+    falls from each border to the next (McCullagh 1980). The order is that of ``classes_``; if they
+    are texts, state theirs with :class:`~skperceptron.losses.OrdinalLogLoss`.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Ordered classes through the softmax classifier; the loss has tests of its own."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -88,6 +89,21 @@ def test_order_of_words_is_told():
         make(OrdinalLogLoss([*ORDER, "best"])).fit(X, WORDS)
     with pytest.raises(ValueError, match="'order' parameter of OrdinalLogLoss"):
         make(OrdinalLogLoss("poor")).fit(X, WORDS)
+
+
+def test_alphabetical_order_of_words_gives_one_warning():
+    with pytest.warns(UserWarning, match="lowest first: 'best', 'fair', 'good', 'poor'") as found:
+        StackedGridSearchCV(make(max_iter=1), {"alpha": [0.1, 1]}, cv=2).fit(X, WORDS)
+    assert sum("alphabetical" in str(one.message) for one in found) == 1
+    stream = make()
+    with pytest.warns(UserWarning, match="alphabetical"):
+        stream.partial_fit(X, WORDS, classes=ORDER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream.partial_fit(X, WORDS)
+        make(solver="lbfgs", max_iter=500).fit(X, np.where(GRADES > 1, "b", "a"))
+        make().partial_fit(X, GRADES, classes=range(4))
+        make(OrdinalLogLoss(ORDER)).partial_fit(X, WORDS, classes=ORDER)
 
 
 @pytest.mark.parametrize("order", [None, ["b", "a"]])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from ..._sklearn.fit_calls import FitMode
+from ..._sklearn.labels import shown_labels
 from ...activations import Softplus
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...losses import Loss, OrdinalLogLoss, list_losses
 from ...training import TargetRows, Targets
+from ...usercall import first_in_call, warn
 from .classes import ManyClasses
 
 
@@ -40,6 +44,24 @@ class OrderedClasses(ManyClasses):
     def output_names(self) -> list[str]:
         in_order = np.asarray(self.classes)[np.argsort(self._ranks())]
         return [f"above {label}" for label in in_order[:-1]]
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        rows = super().encode(y, sample_weight, mode, earlier)
+        if not mode.continuing and self._is_alphabetical() and first_in_call("alphabetical"):
+            warn(
+                "loss='ordinal' takes classes that are texts in alphabetical order, the lowest"
+                f" first: {shown_labels(self.classes)}. State the order of your classes:"
+                " loss=OrdinalLogLoss(order=[...])."
+            )
+        return rows
+
+    def _is_alphabetical(self) -> bool:
+        """Tell whether classes are in an order that nobody has stated, and that matters."""
+        # Two classes give the same model in either order.
+        is_stated = self.loss.order is not None or len(self.classes) == 2
+        return not is_stated and isinstance(self.classes.tolist()[0], str | bytes)
 
     def _ranks(self) -> Integers:
         """Return the rank of each class, by its code."""
