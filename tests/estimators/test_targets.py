@@ -274,7 +274,9 @@ def test_moments_of_parts_are_those_of_all_rows():
     mean = np.average(y, axis=0, weights=weight)
     assert_allclose(found.mean, mean)
     assert_allclose(found.deviation**2, np.average((y - mean) ** 2, axis=0, weights=weight))
-    assert found.n_rows == 30
+    assert_allclose(found.n_rows, weight.sum() ** 2 / (weight**2).sum())
+    assert Moments.of(y, None).joined(Moments.of(y, np.full(30, 1e-300))).n_rows == 30
+    assert_allclose(Moments.of(y[:7], None).joined(Moments.of(y[7:], np.ones(23))).n_rows, 30)
 
 
 def test_a_later_call_sees_numbers_in_the_units_of_the_first():
@@ -348,6 +350,18 @@ def test_many_rows_of_one_value_do_not_settle_the_unit_of_a_stream():
     model = MLPRegressor(hidden_layer_sizes=(3,), standardize_target=True, random_state=0)
     model.partial_fit(X, np.full(300, 5.0)).partial_fit(X, 1000 * X[:, 0])
     assert 300 < fitted_network(model).target.units.scale[0] < 3000
+
+
+def test_rows_of_next_to_no_weight_do_not_settle_the_unit_of_a_stream():
+    X = np.random.RandomState(0).normal(size=(300, 2))
+    y, weight = 1000 * X[:, 0], np.full(300, 1e-12)
+    weight[:2] = 1
+    model = MLPRegressor(hidden_layer_sizes=(3,), standardize_target=True, random_state=0)
+    model.partial_fit(X, y, weight)
+    model.partial_fit(X[2:40], y[2:40])
+    assert fitted_network(model).target.units.scale[0] == 1024
+    model.partial_fit(X, 100 * y)
+    assert fitted_network(model).target.units.scale[0] == 1024
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,9 @@ MARGIN = (0.01, 1e-15)
 #: Shifts are multiples of the scale divided by this power of two.
 STEPS_OF_SHIFT = 2.0**20
 
-#: Rows after which ``partial_fit`` takes their deviation for that of all later rows.
-ENOUGH_ROWS = 32
+#: Rows of equal weight after which ``partial_fit`` takes their deviation for that of later rows:
+#: 32, less a margin for rounding.
+ENOUGH_ROWS = 31.5
 
 
 @kept_as("numbers")

@@ -58,9 +58,12 @@ class Units:
 @kept_as("moments")
 @dataclass(frozen=True)
 class Moments:
-    """Mean and standard deviation of each column of the rows seen so far."""
+    """Mean and standard deviation of each column of the rows seen so far.
 
-    n_rows: int
+    ``n_rows`` is the number of rows of equal weight that would tell as much (Kish 1965).
+    """
+
+    n_rows: float
     weight: float
     mean: Floats
     deviation: Floats
@@ -73,9 +76,11 @@ class Moments:
         unit = np.where(largest > 0, largest, 1.0)
         mean = np.average(y / unit, axis=0, weights=sample_weight)
         deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
-        weight = float(len(y) if sample_weight is None else sample_weight.sum())
-        n_rows = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
-        return cls(n_rows, weight, mean * unit, deviation * unit)
+        if sample_weight is None:
+            return cls(len(y), float(len(y)), mean * unit, deviation * unit)
+        relative = sample_weight / sample_weight.max()
+        n_rows = float(relative.sum() ** 2 / (relative**2).sum())
+        return cls(n_rows, float(sample_weight.sum()), mean * unit, deviation * unit)
 
     def joined(self, other: Moments) -> Moments:
         """Return the moments of both groups of rows together."""
@@ -85,7 +90,7 @@ class Moments:
         # The difference of the means themselves may overflow.
         between = 2 * np.sqrt(a * b) * (other.mean / 2 - self.mean / 2)
         return Moments(
-            self.n_rows + other.n_rows,
+            1 / (a**2 / self.n_rows + b**2 / other.n_rows),
             weight,
             a * self.mean + b * other.mean,
             np.hypot(within, between),
