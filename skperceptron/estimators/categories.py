@@ -31,6 +31,7 @@ from ..preprocessing._columns import (
     names_of,
     with_category_codes,
 )
+from ..usercall import warn
 
 #: From here on, float32 cannot represent all whole numbers.
 LARGEST_CODE = 2**24
@@ -275,7 +276,8 @@ def _name(estimator: Any, j: int) -> str:
 def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
     """Raise ValueError if `categorical_features` marks other columns than in the earlier fit.
 
-    Codes that the earlier fit has not seen count as unknown categories in later fits, too.
+    Codes that the earlier fit has not seen count as unknown categories in later fits, too, with a
+    warning.
     """
     earlier: CategoryColumns | None = estimator._categories
     before = () if earlier is None else earlier.columns
@@ -285,3 +287,20 @@ def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
             f" categorical_features={estimator.categorical_features!r} must mark the columns"
             f" {list(before)} of X, as it did."
         )
+    if earlier is not None:
+        _warn_of_new_categories(estimator, earlier, as_table(given), X)
+
+
+def _warn_of_new_categories(estimator: Any, earlier: CategoryColumns, given: Any, X: Any) -> None:
+    """Warn if rows to learn from hold categories that the tables of the earlier fit lack."""
+    values = estimator._category_values
+    for j, n_levels in zip(earlier.columns, earlier.levels, strict=True):
+        is_new = X[:, j].max() >= n_levels
+        if j in values and is_frame(given):
+            is_new = not set(values[j]).issuperset(categories_of(given, j))
+        if is_new:
+            warn(
+                f"categorical_features: column {_name(estimator, j)} holds categories that the"
+                " first call did not know. They count as missing, and are not learned. The first"
+                " call must get all categories: in its rows, or listed by a categorical dtype."
+            )

@@ -1,6 +1,7 @@
 """Columns of categories through the estimators; the blocks have tests of their own."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -352,7 +353,8 @@ def test_stream_and_warm_start_go_on_with_their_tables():
     before = [table.copy() for table in stream.embeddings_]
     more = X.copy()
     more[:, 1] += 3
-    stream.partial_fit(more, labels)
+    with pytest.warns(UserWarning, match="column 1 holds categories that the first call did not"):
+        stream.partial_fit(more, labels)
     after = stream.embeddings_
     assert after[0].shape == before[0].shape
     assert not np.array_equal(before[0], after[0])
@@ -363,6 +365,20 @@ def test_stream_and_warm_start_go_on_with_their_tables():
         clone(warm).fit(X, Y).set_params(categorical_features=[1]).fit(X, Y)
     with pytest.raises(ValueError, match="embedding_dim=7"):
         warm.set_params(embedding_dim=7).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("later", "is_new"), [(["a", "c"], False), (["a", None], False), (["a", "d"], True)]
+)
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_new_category_in_a_stream_gives_a_warning(library, later, is_new):
+    frame = pytest.importorskip(library).DataFrame
+    stream = make(categorical_features=["letter"])
+    stream.partial_fit(frame({"letter": ["a", "b", "c"], "number": [0.0, 1.0, 2.0]}), [0, 1, 2])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        stream.partial_fit(frame({"letter": later, "number": [0.0, 1.0]}), [0, 1])
+    assert ["'letter' holds categories" in str(one.message) for one in found] == [True] * is_new
 
 
 def test_small_batches_may_hold_the_largest_codes_of_the_earlier_fit():
