@@ -150,7 +150,8 @@ class BaseMultilayerPerceptron(
             units. Those that are not given are drawn.
 
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are held out together, if `early_stopping` holds rows out.
+            Rows of one group are held out together, if `early_stopping` holds rows out. Otherwise
+            a warning says that it is ignored.
 
         Returns
         -------

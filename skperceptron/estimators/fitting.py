@@ -412,14 +412,18 @@ def _hold_out(
     data, weight = checked.data, checked.weight
     if checked.fold is not None:
         return checked.fold.train, checked.held_out
+    gives_rows = has_validation_data(extras, estimator.solver)
+    draws_rows = not gives_rows and choices.stopping is not None and not choices.is_lbfgs
+    if extras.groups is not None and not draws_rows and first_in_call("groups"):
+        warn("groups is ignored: it is for early_stopping that holds out rows of X.")
     all_rows = np.arange(data.n_rows)
-    if has_validation_data(extras, estimator.solver):
+    if gives_rows:
         held_out = check_validation_data(estimator, checked.target, extras)
         text = about_validation_scale(NamedRows.of(estimator, data.X), held_out.data.X)
         if text and first_in_call("validation_scale"):
             warn(text)
         return all_rows, held_out
-    if choices.stopping is None or choices.is_lbfgs:
+    if not draws_rows:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
     rules = SplitRules(choices.validation_fraction, data.X, checked.y, labels, extras.groups)

@@ -195,8 +195,19 @@ def test_what_cannot_be_split_is_refused(fraction, groups, message):
         make(validation_fraction=fraction).fit(X, Y, groups=groups)
 
 
-def test_groups_mean_nothing_without_held_out_rows():
-    plain, grouped = (make(early_stopping=False).fit(X, Y, groups=g) for g in (None, GROUPS))
+@pytest.mark.parametrize(
+    ("options", "own_rows"),
+    [
+        ({"early_stopping": False}, {}),
+        ({"early_stopping": True}, {"X_val": X, "y_val": Y}),
+        ({"early_stopping": True, "solver": "lbfgs"}, {}),
+    ],
+    ids=["not stopped", "rows of one's own", "L-BFGS"],
+)
+def test_groups_are_ignored_with_a_warning_if_no_rows_are_drawn(options, own_rows):
+    plain = make(**options).fit(X, Y, **own_rows)
+    with pytest.warns(UserWarning, match="groups is ignored"):
+        grouped = make(**options).fit(X, Y, **own_rows, groups=GROUPS)
     assert_array_equal(plain.predict(X), grouped.predict(X))
 
 
