@@ -120,6 +120,8 @@ class Activation(Component):
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         """Multiply ``grad`` by f'(z), in place.
 
+        ``inspection.gradient_check`` tells whether the derivative is right.
+
         Parameters
         ----------
         z : ndarray of shape (K, B, H)

@@ -212,6 +212,8 @@ class Loss(Component):
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         """Write the gradient of each row's loss with respect to ``raw`` into ``out``.
 
+        ``inspection.gradient_check`` tells whether it is right.
+
         Parameters
         ----------
         raw : ndarray of shape (K, B, C)

@@ -1,6 +1,6 @@
 """Trials of a user's parts on a few numbers: faults that would train on wrong numbers are refused.
 
-Whether a formula is right cannot be known; ``inspection.gradient_check`` compares derivatives.
+A derivative that is not that of the function may be meant as it is: it gives a warning.
 """
 
 from __future__ import annotations
@@ -15,9 +15,17 @@ from ..components import is_built_in, key_of
 from ..engine.arrays import Floats
 from ..engine.blocks.activate import learned_at_first, value_and_slopes
 from ..losses import Loss
+from ..usercall import first_in_call, warn
 
 #: What arrays hold before a method is tried: results that depend on it were not written.
 FILLINGS = (0.0, 0.0, 1.0)
+
+#: The step of finite differences that are precise enough even for functions computed in float32.
+STEP = 1e-3
+
+#: Derivatives may differ from finite differences by this much, relative to 1 plus their size, and
+#: by more in this share of the points: some may lie at kinks.
+TOLERANCE, AT_KINKS = 0.01, 0.2
 
 
 def refuse_faulty_parts(
@@ -43,6 +51,7 @@ def refuse_faulty_activation(activation: Activation) -> None:
         with np.errstate(all="ignore"):
             first, again, other = (_results(trial, filling) for filling in FILLINGS)
             needs_input = _needs_lost_input(trial)
+            slopes, expected = _slopes(trial)
     except Exception:
         # If this is an error, training raises it, too.
         return
@@ -64,6 +73,8 @@ def refuse_faulty_activation(activation: Activation) -> None:
             f"{name}.backward computes the derivative from z, which forward has overwritten"
             f" with f(z). Set keeps_input = True in {name}, or compute it from a alone."
         )
+    if all(repeats):
+        _warn_of_wrong_derivative(f"{name}.backward", slopes, expected)
 
 
 def _points() -> Floats:
@@ -76,6 +87,30 @@ def _results(activation: Activation, filling: float) -> list[Floats]:
         activation, _points(), learned_at_first(activation), filling
     )
     return [value, *gradients]
+
+
+def _slopes(activation: Activation) -> tuple[Floats, Floats]:
+    """Return the derivative, and finite differences of the values."""
+    learned = learned_at_first(activation)
+    (above, *_), (below, *_), (_, slopes, *_) = (
+        value_and_slopes(activation, _points() + shift, learned) for shift in (STEP, -STEP, 0)
+    )
+    return slopes, (above - below) / (2 * STEP)
+
+
+def _warn_of_wrong_derivative(method: str, found: Floats, expected: Floats) -> None:
+    """Warn if a derivative is not near finite differences, except where these are zero.
+
+    The derivative of a function with steps is replaced on purpose.
+    """
+    error = np.where(expected != 0, np.abs(found - expected) / (1 + np.abs(expected)), 0)
+    if np.mean(error > TOLERANCE) > AT_KINKS and first_in_call(f"derivative of {method}"):
+        worst = np.unravel_index(np.nanargmax(error), error.shape)
+        warn(
+            f"{method} gives a derivative of {found[worst]:.3g} where finite differences give"
+            f" {expected[worst]:.3g}. Unless this is meant, correct it: the network would learn"
+            " badly. All derivatives can be tested with skperceptron.inspection.gradient_check."
+        )
 
 
 def _needs_lost_input(activation: Activation) -> bool:
@@ -107,14 +142,18 @@ def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:
     Raises NotImplementedError if there is no inverse link.
     """
     raw = np.linspace(-1.9, 2.1, 6 * n_targets * loss.outputs_per_target).reshape(1, 6, -1)
+    y = np.ones((1, 6, n_targets))
+    if loss.task == "multiclass":
+        y[0] = np.eye(n_targets)[np.arange(6) % n_targets]
     found = []
     try:
         trial = copy.deepcopy(loss)
         for filling in FILLINGS:
             out, scratch = np.full_like(raw, filling), np.full_like(raw, filling)
             with np.errstate(all="ignore"):
-                trial.gradient(raw.copy(), np.ones((1, 6, n_targets)), out, scratch)
+                trial.gradient(raw.copy(), y, out, scratch)
             found.append(out)
+        expected = _differences(trial, raw, y)
     except Exception:
         # If this is an error, training raises it, too.
         return
@@ -124,7 +163,19 @@ def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:
             f"{type(loss).__name__}.gradient must write all elements of `out`, whatever `out`"
             " and `scratch` hold before: it leaves some as they were, or adds to them."
         )
+    if repeats:
+        _warn_of_wrong_derivative(f"{type(loss).__name__}.gradient", found[0], expected)
     _refuse_faulty_outputs(loss, n_targets)
+
+
+def _differences(loss: Loss, raw: Floats, y: Floats) -> Floats:
+    """Return finite differences of the loss of each row for each output, (1, n, C)."""
+    found = np.empty_like(raw)
+    for j, step in enumerate(STEP * np.eye(raw.shape[-1])):
+        with np.errstate(all="ignore"):
+            rise = loss.losses(raw + step, y) - loss.losses(raw - step, y)
+        found[..., j] = rise / (2 * STEP)
+    return found
 
 
 def _refuse_faulty_outputs(loss: Loss, n_targets: int) -> None:

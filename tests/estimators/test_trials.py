@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from skperceptron import MLPRegressor
 from skperceptron.activations import Activation, get_activation, list_activations
-from skperceptron.estimators.trials import refuse_faulty_activation
-from skperceptron.losses import Loss, SquaredError
+from skperceptron.estimators.trials import refuse_faulty_activation, refuse_faulty_loss
+from skperceptron.losses import Loss, SquaredError, get_loss, list_losses
 
 X = np.random.RandomState(0).normal(size=(30, 2))
 
@@ -42,6 +43,46 @@ def test_a_derivative_that_needs_the_overwritten_input_is_refused():
         )
     for activation in (KeepsInput(), Surrogate()):
         model.set_params(activation=activation).fit(X, X[:, 0])
+
+
+class Steps(KeepsInput):
+    """Has steps, and the derivative of a smooth function."""
+
+    def forward(self, z, out, *learned):
+        np.round(z, out=out)
+
+
+class HalfGradient(SquaredError):
+    def gradient(self, raw, y, out, scratch):
+        np.multiply(raw - y, 0.5, out=out)
+
+
+class TooSteep(SquaredError):
+    """Has the right gradient for one class per row only."""
+
+    task = "multiclass"
+
+    def gradient(self, raw, y, out, scratch):
+        np.multiply(raw - y, y.sum(axis=-1, keepdims=True), out=out)
+
+
+def test_a_derivative_that_finite_differences_contradict_gives_one_warning():
+    model = MLPRegressor(hidden_layer_sizes=(3, 3), max_iter=2, random_state=0)
+    with pytest.warns(UserWarning, match=r"Surrogate\.backward gives .* 0\.264 where .* -0\.513"):
+        model.set_params(activation=Surrogate()).fit(X, X[:, 0])
+    with pytest.warns(UserWarning, match=r"HalfGradient\.gradient gives a derivative") as found:
+        search = GridSearchCV(model, {"loss": [HalfGradient()], "alpha": [0, 1]}, cv=2)
+        search.set_params(estimator__activation="tanh").fit(X, X[:, 0])
+    assert sum("HalfGradient" in str(one.message) for one in found) == 1
+
+
+def test_derivatives_that_may_differ_give_no_warning(recwarn):
+    for activation in (Steps(), KeepsInput(), Noisy(), Learned()):
+        refuse_faulty_activation(activation)
+    for loss in (RandomGradient(), Spread()):
+        refuse_faulty_loss(loss, 2)
+    refuse_faulty_loss(TooSteep(), 3)
+    assert not recwarn
 
 
 class HalfWritten(KeepsInput):
@@ -96,9 +137,13 @@ def test_an_activation_that_leaves_results_unwritten_is_refused():
         refuse_faulty_activation(activation)
 
 
-def test_every_activation_passes_the_trial():
+def test_every_part_passes_the_trial(recwarn):
     for name in list_activations():
         refuse_faulty_activation(get_activation(name))
+    for task, n_targets in (("regression", 1), ("binary", 2), ("multiclass", 3)):
+        for name in list_losses(task):
+            refuse_faulty_loss(get_loss(name, task), n_targets)
+    assert not recwarn
 
 
 class AddsToGradient(SquaredError):
@@ -138,18 +183,18 @@ def test_a_part_is_tried_once_in_many_calls_and_again_after_a_change():
             calls.append(z.shape)
             super().forward(z, out, *learned)
 
-    def n_tried():
-        found = calls.count((1, 30, 1))
+    def was_tried():
+        is_tried = (1, 30, 1) in calls
         calls.clear()
-        return found
+        return is_tried
 
     model = MLPRegressor(hidden_layer_sizes=(3, 3), activation=Watched(), random_state=0)
     model.partial_fit(X[:20], X[:20, 0])
-    assert n_tried() == 3
+    assert was_tried()
     model.partial_fit(X[:20], X[:20, 0])
-    assert n_tried() == 0
+    assert not was_tried()
     model.set_params(activation__share=0.5).partial_fit(X[:20], X[:20, 0])
-    assert n_tried() == 3
+    assert was_tried()
     with pytest.raises(ValueError, match="HalfWritten"):
         model.set_params(activation=HalfWritten()).partial_fit(X[:20], X[:20, 0])
 
