@@ -183,7 +183,7 @@ class RosenblattPerceptron(
         Whether the last epoch had no mistakes.
 
     response_slope_ : float
-        Factor by which `predict_proba` multiplies responses.
+        Factor by which `predict_proba` multiplies responses, from the rows of the last call.
 
     n_iter_ : int
         Number of epochs in the last call.
@@ -322,7 +322,8 @@ class RosenblattPerceptron(
     ) -> RosenblattPerceptron:
         """Present the given rows once.
 
-        Connections and thresholds are those of the first call.
+        Connections and thresholds are those of the first call. The slope of `predict_proba` is that
+        of the rows of the last call alone: of fewer than some hundred, it is a rough guess.
 
         Parameters
         ----------
@@ -407,8 +408,8 @@ class RosenblattPerceptron(
     def predict_proba(self, X: Any) -> Floats:
         """Estimate probabilities: a sigmoid or softmax of the responses times a slope.
 
-        The slope minimises the log loss on the training rows, whose labels are smoothed
-        as by Platt (1999). A class's probability increases with its response.
+        The slope minimises the log loss on the training rows, those of the last call, whose labels
+        are smoothed as by Platt (1999). A class's probability increases with its response.
 
         Parameters
         ----------
