@@ -8,12 +8,14 @@ import inspect
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skperceptron import MLPRegressor, normalizations
 from skperceptron.engine import Network, NetworkInput, Node, TrainingPass, Workspace
 from skperceptron.engine.network import INPUT
+from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.normalizations import BatchNormalization, LayerNormalization, Normalization
 
 B, H = 7, 4
@@ -90,6 +92,31 @@ def test_variance_of_a_weighted_batch_is_corrected_at_most_twofold(total, expect
         plain = network.fit(X, X[:, 0], shares / 2).normalization_parameters_[0][3]
         found = network.fit(X, X[:, 0], shares * total).normalization_parameters_[0][3]
     assert_allclose(found / plain, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("weight", [None, np.full(9, 2.0)], ids=["alike", "weighted"])
+def test_a_single_row_does_not_change_the_running_statistics(weight):
+    X = np.random.RandomState(0).normal(size=(9, 2))
+    options = {"normalization": "batch", "shuffle": False, "max_iter": 1, "random_state": 0}
+    networks = [MLPRegressor(batch_size=4, drop_last=last, **options) for last in (False, True)]
+    for network in networks:
+        with pytest.warns(ConvergenceWarning):
+            network.fit(X, X[:, 0], weight)
+    found, expected = (network.normalization_parameters_[0][2:] for network in networks)
+    assert_array_equal(found, expected)
+
+
+def test_batches_of_a_single_row_give_a_warning(recwarn):
+    X = np.random.RandomState(0).normal(size=(9, 2))
+    network = MLPRegressor(normalization="batch", max_iter=1, batch_size=1, random_state=0)
+    with pytest.warns(UserWarning, match="Batches have a single row"):
+        network.fit(X, X[:, 0])
+    with pytest.warns(UserWarning, match="Batches have a single row"):
+        StackedGridSearchCV(network, {"alpha": [0.1, 1]}, cv=2).fit(X, X[:, 0])
+    clone(network).set_params(normalization="layer").fit(X, X[:, 0])
+    clone(network).set_params(hidden_layer_sizes=()).fit(X, X[:, 0])
+    clone(network).set_params(batch_size=2).fit(X, X[:, 0])
+    assert not [one for one in recwarn if "single row" in str(one.message)]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 
+from ..engine import Network
 from ..exceptions import DivergedError
 from ..training import EpochReport, Member, Verdict
 from ..usercall import first_in_call, warn
@@ -81,12 +82,17 @@ def _warn_with_advice(head: str, advise: Callable[[], str]) -> None:
     warn(text.rstrip(), ConvergenceWarning)
 
 
-def warn_of_clipped_batch(choices: Choices, n_samples: int) -> None:
-    """Warn if fewer rows are trained on than a batch should have."""
+def warn_of_small_batch(choices: Choices, network: Network, n_samples: int) -> None:
+    """Warn if batches have fewer rows than they should have, or than the network needs."""
     if isinstance(choices.batch_size, int) and choices.batch_size > n_samples:
         warn(
             f"Got batch_size={choices.batch_size}, larger than the sample size {n_samples}. It is"
             " going to be clipped."
+        )
+    if network.mixes_rows and choices.batch_rows(n_samples) == 1 and first_in_call("single rows"):
+        warn(
+            "Batches have a single row, of which batch normalization leaves nothing to learn from:"
+            " use batches of two rows or more, or normalization='layer'."
         )
 
 

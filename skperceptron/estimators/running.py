@@ -20,7 +20,7 @@ from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
 from .continuation import shortcut_of, what_is_learned
 from .fitting import Run
-from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
+from .reporting import figures, warn_of_small_batch, warn_unconverged, warn_unconverged_lbfgs
 from .verbose_output import DETAILED, VerboseOutput, described, table_of_iterations
 
 #: Makes the stack in which a network is trained.
@@ -45,7 +45,7 @@ def _train_stochastic(
     run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None
 ) -> None:
     member = run.member
-    warn_of_clipped_batch(run.model.choices, member.recipe.n_samples)
+    warn_of_small_batch(run.model.choices, run.model.network, member.recipe.n_samples)
     # A saved fit that had already ended is not continued.
     if not member.is_over:
         stack, put_back = _stack_of(run, incremental=incremental, make_stack=make_stack)

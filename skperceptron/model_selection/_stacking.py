@@ -29,7 +29,7 @@ from ..estimators.blas_threads import suited_team, suited_threads
 from ..estimators.data import CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, Run, make_ready, uncached
 from ..estimators.parameters import check_parameters, names_of_parameters
-from ..estimators.reporting import warn_of_clipped_batch
+from ..estimators.reporting import warn_of_small_batch
 from ..options import Checked, is_immutable
 from ..schedules import Schedule
 from ..training import Member, Stack, epochs
@@ -418,7 +418,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     recipe = run.member.recipe
     if fit.cross_fits is not None:
         run.cross_fit()
-    warn_of_clipped_batch(run.model.choices, recipe.n_samples)
+    warn_of_small_batch(run.model.choices, run.model.network, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
     run.member.recipe = replace(recipe, **components)
     return _Prepared(fit, run, state)

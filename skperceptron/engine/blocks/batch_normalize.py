@@ -54,16 +54,20 @@ class BatchNormalize(Normalize):
             yield from self._scaled(z, *self.factor_and_shift(work.parameters_of(node)), out)
             return
         mean, factor = self._statistics(work, node)
+        n_rows = z.shape[1]
+        # A single row, the last of an epoch, says nothing about the variance.
+        follows = n_rows > 1
         if work.row_shares is None or work.total_weights is None:
             yield from self._standardize(z, out, mean, factor)
-            yield partial(self._follow, running_mean, mean, 1.0, out)
-            n_rows = z.shape[1]
-            # The unbiased variance; of a single row there is none.
-            yield partial(self._follow, running_variance, factor, n_rows / max(1, n_rows - 1), out)
+            if follows:
+                yield partial(self._follow, running_mean, mean, 1.0, out)
+                # The unbiased variance.
+                yield partial(self._follow, running_variance, factor, n_rows / (n_rows - 1), out)
         else:
             yield from self._standardize_weighted(z, out, mean, factor, work.row_shares)
-            running = running_mean, running_variance
-            yield partial(self._follow_weighted, running, (mean, factor), work.total_weights)
+            if follows:
+                running = running_mean, running_variance
+                yield partial(self._follow_weighted, running, (mean, factor), work.total_weights)
         yield from self._inverted(factor)
         yield partial(np.multiply, z, factor, z)
         yield from self._scaled(z, gamma, beta, out)
