@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,11 +32,23 @@ from ..schedules import (
     get_time_schedule,
 )
 from ..stopping import EarlyStopping
-from ..usercall import warn
+from ..usercall import first_in_call, warn
 from .categories import CategoryColumns
-from .parameters import MONITOR, is_lbfgs
+from .parameters import MONITOR, NetworkParameters, is_lbfgs
 
 Own = TypeVar("Own", bound=Checked)
+
+#: Parameters that "sgd", "adam", "lbfgs" and "invscaling" take from the estimator, and their names
+#: in solvers and schedules.
+SETTINGS = {
+    "momentum": "momentum",
+    "nesterovs_momentum": "nesterov",
+    "beta_1": "beta_1",
+    "beta_2": "beta_2",
+    "epsilon": "epsilon",
+    "max_fun": "max_fun",
+    "power_t": "power_t",
+}
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -400,7 +413,29 @@ def _optimizer(estimator: Any) -> Optimizer:
         return Adam(plain(estimator.beta_1), plain(estimator.beta_2), plain(estimator.epsilon))
     if isinstance(solver, str) and solver == "lbfgs":
         return LBFGS(plain(estimator.max_fun))
-    return _checked_copy(get_optimizer, solver)
+    optimizer = _checked_copy(get_optimizer, solver)
+    _warn_of_unused_settings(estimator, "solver", optimizer)
+    return optimizer
+
+
+def _warn_of_unused_settings(estimator: Any, option: str, part: Optimizer | Schedule) -> None:
+    """Warn of settings of the estimator that are ignored because a part of it has its own.
+
+    Of settings that the part does not have, there is no warning, as in scikit-learn.
+    """
+    for name, own_name in SETTINGS.items():
+        given = getattr(estimator, name)
+        own = getattr(part, own_name, given)
+        if given not in (own, _default_of(name)) and first_in_call(f"unused {name}"):
+            warn(
+                f"{name}={given!r} is ignored: {option}={getattr(estimator, option)!r} has its own,"
+                f" {own_name}={own!r}. Use {option}={type(part).__name__}({own_name}={given!r})."
+            )
+
+
+@cache
+def _default_of(name: str) -> Any:
+    return inspect.signature(NetworkParameters.__init__).parameters[name].default
 
 
 def _check_lbfgs(estimator: Any) -> None:
@@ -424,6 +459,7 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
         # As in scikit-learn, only plain gradient descent uses them.
         return own[given] if isinstance(optimizer, SGD) else Constant()
     schedule = _checked_copy(get_schedule, given)
+    _warn_of_unused_settings(estimator, "learning_rate", schedule)
     _refuse_if_endless("learning_rate", given, schedule, incremental)
     return schedule
 

@@ -33,7 +33,7 @@ activation : str, Activation or list of these, default="relu"
 solver : str or Optimizer, default="adam"
     {solvers}.
     "lbfgs" uses all rows at once. Objects are in :mod:`skperceptron.optimizers`. "sgd", "adam" and
-    "lbfgs" take their settings, such as `momentum`, from the parameters below.
+    "lbfgs" take their settings, such as `momentum`, from the parameters below; others have theirs.
 
 alpha : float, default=0.0001
     Strength of the penalty on the weights, >= 0: L2 (Krogh & Hertz 1992), unless `l1_ratio`

@@ -1,5 +1,6 @@
 """Choices: parameters are resolved once for a fit, into objects of the fit's own."""
 
+import re
 import sys
 import warnings
 
@@ -12,7 +13,7 @@ from skperceptron.activations import LeakyReLU
 from skperceptron.callbacks import Checkpoint
 from skperceptron.estimators import choices as module
 from skperceptron.estimators.choices import Choices, Wiring, batch_rows
-from skperceptron.optimizers import LBFGS
+from skperceptron.optimizers import LBFGS, SGD, AdamW
 from skperceptron.schedules import Constant, InverseScaling
 
 X = np.random.RandomState(0).normal(size=(40, 3))
@@ -150,6 +151,40 @@ def test_the_usual_batch_has_at_most_200_rows(n_rows, expected):
 def test_parameters_that_do_not_go_together_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Choices.of(MLPRegressor(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "instead"),
+    [
+        ({"solver": "adamw", "beta_1": 0.5}, "solver=AdamW(beta_1=0.5)"),
+        ({"solver": "rmsprop", "momentum": 0.5}, "solver=RMSprop(momentum=0.5)"),
+        ({"solver": SGD(), "nesterovs_momentum": False}, "solver=SGD(nesterov=False)"),
+        ({"solver": LBFGS(), "max_fun": 7}, "solver=LBFGS(max_fun=7)"),
+        (
+            {"learning_rate": InverseScaling(), "power_t": 0.3},
+            "learning_rate=InverseScaling(power_t=0.3)",
+        ),
+    ],
+    ids=str,
+)
+def test_settings_that_a_part_takes_from_itself_give_a_warning(options, instead):
+    with pytest.warns(UserWarning, match=re.escape(f"Use {instead}.")):
+        Choices.of(MLPRegressor(**options), n_rows=10)
+
+
+@pytest.mark.parametrize(
+    ("solver", "setting"),
+    [
+        ("adam", {"beta_1": 0.5}),
+        ("adam", {"momentum": 0.5}),
+        (AdamW(beta_1=0.5), {"beta_1": 0.5}),
+        (AdamW(beta_1=0.5), {}),
+    ],
+    ids=str,
+)
+def test_settings_that_are_used_or_unknown_give_no_warning(solver, setting, recwarn):
+    Choices.of(MLPRegressor(solver=solver, **setting), n_rows=10)
+    assert not recwarn
 
 
 def test_functions_that_resolve_are_called_once_each(monkeypatch):
