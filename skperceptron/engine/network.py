@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..kept import kept_as
 from .arrays import Floats, side_by_side
 from .blocks import Block, LearnedArray
@@ -215,8 +217,12 @@ class Network:
         return found
 
     def from_attributes(self, stored: Mapping[str, Sequence[Floats]]) -> Learned:
-        """Undo ``by_attribute``: list the arrays that an estimator stores as ``views`` does."""
-        left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
+        """Undo ``by_attribute``: list the arrays that an estimator stores as ``views`` does.
+
+        Raises ValueError if they have other shapes, since a user may have replaced them.
+        """
+        self._check_shapes(stored)
+        left = {attribute: map(np.asarray, stored[attribute]) for attribute in self.attributes}
         learned: Learned = []
         for of_node in self._arrays:
             arrays = []
@@ -227,6 +233,19 @@ class Network:
                 )
             learned.append(tuple(arrays))
         return learned
+
+    def _check_shapes(self, stored: Mapping[str, Sequence[Floats]]) -> None:
+        needed: dict[str, list[tuple[int, ...]]] = {name: [] for name in self.attributes}
+        for of_node in self._arrays:
+            for declared, _ in of_node:
+                needed[declared.attribute].append(declared.shape)
+        for attribute, shapes in needed.items():
+            found = [np.shape(array) for array in stored[attribute]]
+            # A part of a network reads the first arrays of the whole one.
+            if found[: len(shapes)] != shapes:
+                raise ValueError(
+                    f"{attribute} must hold arrays of the shapes {shapes}, got {found}."
+                )
 
     def reached_nodes(self, member: int) -> set[int]:
         """Return the nodes that a member's gradient reaches.

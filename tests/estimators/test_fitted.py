@@ -50,6 +50,24 @@ def test_views_are_in_units_of_y_or_in_those_of_the_network():
     assert_allclose(found.target.linked(by_hand(layers(False))), expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "arrays"),
+    [
+        ("coefs_", lambda given: given[:1]),
+        ("coefs_", lambda given: [given[0][:1], *given[1:]]),
+        ("intercepts_", lambda given: [0.0, *given[1:]]),
+    ],
+    ids=["fewer", "would be broadcast", "a number"],
+)
+@pytest.mark.parametrize("method", ["predict", "partial_fit"])
+def test_assigned_arrays_of_other_shapes_are_refused(name, arrays, method):
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    model = MLPRegressor(hidden_layer_sizes=(4,), random_state=0).partial_fit(X, X[:, 0])
+    setattr(model, name, arrays(getattr(model, name)))
+    with pytest.raises(ValueError, match=f"{name} must hold arrays of the shapes"):
+        model.predict(X) if method == "predict" else model.partial_fit(X, X[:, 0])
+
+
 def test_what_the_user_assigns_is_heeded_and_the_fit_stays():
     network = model().fit(X, Y)
     before, known = network.predict(X), fitted_network(network)
