@@ -322,8 +322,9 @@ class RosenblattPerceptron(
     ) -> RosenblattPerceptron:
         """Present the given rows once.
 
-        Connections and thresholds are those of the first call. The slope of `predict_proba` is that
-        of the rows of the last call alone: of fewer than some hundred, it is a rough guess.
+        Connections and thresholds are those of the first call, which should have some hundred rows:
+        of a single one, units with equal connections have equal thresholds. The slope of
+        `predict_proba` is that of the rows of the last call alone: of few, it is a rough guess.
 
         Parameters
         ----------
