@@ -18,7 +18,7 @@ from .._sklearn.checks import checking, refuse_other_libraries, restored_on_fail
 from .._sklearn.compat import fit_context
 from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
-from ..engine.arrays import Floats, Integers, side_by_side
+from ..engine.arrays import Floats, Integers, as_slice, side_by_side
 from ..options import (
     COUNT,
     ChecksOptions,
@@ -423,7 +423,7 @@ class TabularPreprocessor(
             if np.isinf(numbers).any():
                 for i, j in enumerate(columns):
                     as_numbers(numbers[:, i], self._name(j))
-            out[rows, _as_slice(firsts)] = numbers
+            out[rows, as_slice(firsts)] = numbers
             if marked:
                 out[rows, [firsts[i] + 1 for i in marked]] = np.isnan(numbers[:, marked])
         return set(columns)
@@ -458,12 +458,6 @@ def _write_categories(
     part.write(values, name, of_values)
     for rows in blocks_of(len(out), out.shape[1]):
         out[rows] = of_values[places[rows]]
-
-
-def _as_slice(places: list[int]) -> slice | list[int]:
-    """Return ascending places as a slice, if they are neighbours: NumPy writes there faster."""
-    first, last = places[0], places[-1]
-    return slice(first, last + 1) if last - first == len(places) - 1 else places
 
 
 def _made_unique(names: Sequence[str]) -> list[str]:

@@ -58,7 +58,7 @@ from ..options import (
     plain,
 )
 from ..preprocessing import TabularPreprocessor
-from ..preprocessing._tabular import CATEGORICAL_FEATURES
+from ..preprocessing._columns import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
 from ..usercall import has_happened
 from ._folds import counting_splits, drawn_folds, grouped_folds
