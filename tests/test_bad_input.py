@@ -467,6 +467,8 @@ def test_dates_as_numbers_to_predict_are_refused(y):
         make(MLPRegressor).fit(X, y)
     with pytest.raises(TypeError, match="y_val holds dates or durations"):
         make(MLPRegressor).fit(X, np.zeros(y.shape), X_val=X, y_val=y)
+    with pytest.raises(TypeError, match="y holds dates or durations"):
+        make(MLPRegressor).fit(X, np.zeros(y.shape)).score(X, y)
 
 
 @pytest.mark.parametrize("values", [(-1, 1), (1, 2), (0, 5), (-1, 0), (0.0, 2.0)])

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import Floats, all_finite
@@ -192,6 +192,18 @@ def _pointing_to_tables() -> Iterator[None]:
                 " skperceptron.preprocessing before the network in a pipeline."
             )
         raise
+
+
+def check_numbers(y: Any, owner: Any = None) -> Floats:
+    """Return numbers to predict as float64, (n_samples,) or (n_samples, n_outputs).
+
+    Unlike labels, they may not be sparse.
+    """
+    refuse_other_libraries(y, "y")
+    refuse_dates(y, "y")
+    with checking():
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
+    return y
 
 
 def are_evidently_targets(y: Any, n_rows: int, multi_output: bool) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import checking, refuse_other_libraries
+from .._sklearn.checks import check_numbers
 from .._sklearn.compat import fit_context
 from .._sklearn.fit_calls import FitMode
 from ..engine.arrays import Floats
@@ -256,9 +254,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             predictions reduce the loss of constant quantiles (Koenker & Machado 1999).
         """
         check_is_fitted(self)
-        refuse_other_libraries(y, "y")
-        with checking():
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        y = check_numbers(y)
         predicted: Any = self.predict(X)
         return self._target().measure(y, predicted, sample_weight)
 

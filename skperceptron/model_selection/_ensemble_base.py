@@ -13,11 +13,11 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import checking, refuse_other_libraries, take_over_features
+from .._sklearn.checks import check_numbers, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step, path_of
@@ -256,9 +256,7 @@ class EnsembleRegressorMixin(RegressorMixin):
             The measure of the members: R2, or D2 if they predict quantiles; at most 1.
         """
         predicted = self.predict(X)
-        refuse_other_libraries(y, "y")
-        with checking():
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        y = check_numbers(y)
         target = self._target_of_members()
         if isinstance(target, RegressionTarget):
             return target.measure(y, predicted, sample_weight)

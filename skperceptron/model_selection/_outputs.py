@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, get_tags
+from sklearn.utils import get_tags
 
-from .._sklearn.checks import refuse_dates, refuse_other_libraries
+from .._sklearn.checks import check_numbers, refuse_other_libraries
 from .._sklearn.compat import column_or_1d, type_of_target
 from .._sklearn.labels import check_labels, refuse_missing_labels, refuse_too_few_classes
 from .._sklearn.pipelines import last_step
@@ -250,10 +250,7 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     """Return the output for numbers, y as members get it, and the true numbers (n, D)."""
-    refuse_other_libraries(y, "y")
-    refuse_dates(y, "y")
-    # Unlike labels, numbers may not be sparse.
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
+    y = check_numbers(y, owner)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, y.reshape(len(y), -1)

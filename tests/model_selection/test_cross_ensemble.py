@@ -553,6 +553,13 @@ def test_stratified_folds_of_the_users_are_taken_as_they_are():
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_whose_sum_overflows_are_learned_without_a_warning():
+    targets = np.repeat([1e307, -1e307], 160)
+    ensemble = regressor(REGRESSOR, {"alpha": [0.1, 0.2]}, cv=2).fit(XR[:320], targets)
+    assert np.isfinite(ensemble.predict(XR[:320])).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("factor", [1.0, 2.0**1000, 2.0**-1000])
 def test_mean_and_deviation_of_members_have_the_bits_of_numpy_in_any_unit(factor):
     numbers = np.random.RandomState(0).uniform(1, 2, (5, 7, 2))

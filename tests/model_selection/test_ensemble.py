@@ -181,6 +181,12 @@ def test_an_ensemble_of_one_scores_as_its_member_does(quantile):
     assert_allclose(ensemble.score(XR, targets), member.score(XR, targets))
 
 
+def test_dates_are_no_numbers_to_score():
+    ensemble = StackedEnsembleRegressor(REGRESSOR, n_members=2, random_state=0).fit(XR, YR)
+    with pytest.raises(TypeError, match="y holds dates or durations"):
+        ensemble.score(XR, np.arange(len(YR)).astype("datetime64[D]"))
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_scaler_that_changes_its_rows_does_so_for_no_other_member(solver):
     network = clone(SOFTMAX).set_params(solver=solver)

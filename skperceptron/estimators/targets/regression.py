@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils import check_array
 
-from ..._sklearn.checks import checking, refuse_dates, refuse_other_libraries
+from ..._sklearn.checks import check_numbers
 from ..._sklearn.compat import column_or_1d
 from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
@@ -313,12 +312,9 @@ class RegressionTarget(Target):
 
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
-    refuse_other_libraries(y, "y")
-    refuse_dates(y, "y")
-    # Unlike labels, numbers may not be sparse. None has become NaN without a check.
+    # None has become NaN without a check.
     if not (type(y) is np.ndarray and y.dtype == np.float64) or np.isnan(y).any():
-        with checking():
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        y = check_numbers(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     # Means of columns are rounded differently in another order.
