@@ -224,6 +224,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     is one of ``dtype`` (by default ACCEPTED), and is CSR if it is sparse.
     """
     is_plain = type(X) in MATRICES and X.ndim == 2 and X.dtype in checks.get("dtype", ACCEPTED)
+    is_plain &= checks.keys() <= {"reset", "dtype", "multi_output", "y_numeric"}
     if is_plain and y is not NO_TARGETS:
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
@@ -234,8 +235,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
-    is_plain &= pages is None and checks.keys() <= {"reset", "dtype", "multi_output", "y_numeric"}
-    if is_plain and are_evidently_numbers(X):
+    if is_plain and pages is None and are_evidently_numbers(X):
         if checks.get("reset", True):
             estimator.n_features_in_ = X.shape[1]
             # Names of an earlier fit must not survive one without names.

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
 
+from .._sklearn.checks import validated
 from ..engine import Block, Network, TrainingPass, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Bench
@@ -108,7 +108,7 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     learned = fitted.views(np.float64, folded=False)
     if isinstance(estimator, BaseMultilayerPerceptron):
         X = with_codes(estimator, X, reset=False)
-    X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
+    X = validated(estimator, X, dtype=(np.float64,), reset=False)
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
     network, taps = _tapped(fitted.network)
     learned = _between_taps(learned, taps)

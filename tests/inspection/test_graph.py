@@ -311,6 +311,11 @@ def test_networkx_that_is_absent_is_named_with_the_extra(hide_package):
             "not fitted",
         ),
         (lambda: computational_graph(fitted("chain")[0])["no"], KeyError, "affine_1"),
+        (
+            lambda: computational_graph(fitted("chain")[0]).with_values(X.astype("datetime64[D]")),
+            TypeError,
+            "X holds dates or durations",
+        ),
     ],
 )
 def test_mistakes_are_explained(call, error, message):

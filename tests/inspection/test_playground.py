@@ -8,6 +8,7 @@ from html import unescape
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.datasets import load_iris, make_moons
 from sklearn.exceptions import NotFittedError
@@ -258,6 +259,10 @@ def test_wrong_arguments_are_refused():
         to_html(moons(), np.c_[X, X[:, 0]], y)
     with pytest.raises(ValueError, match="one label or number"):
         to_html(moons(), X, np.c_[y, y])
+    with pytest.raises(TypeError, match="X holds dates or durations"):
+        to_html(moons(), X.astype("datetime64[D]"), y)
+    with pytest.raises(TypeError, match="dense data is required"):
+        to_html(moons(), sparse.csr_array(X), y)
     for several in (MLPBinaryClassifier, MLPRegressor):
         with pytest.raises(ValueError, match="predicts 2 labels or numbers per row"):
             to_html(several(max_iter=1).fit(X, np.c_[y, y]), X, y)

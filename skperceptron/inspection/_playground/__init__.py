@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ..._sklearn.checks import validated
 from ..._sklearn.fit_calls import FitMode
 from ..._sklearn.labels import encoded_labels
 from ...engine.arrays import Floats
@@ -158,7 +159,8 @@ def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
     """Return the data as arrays; raise ValueError if they do not fit the network."""
     if isinstance(estimator, BaseMultilayerPerceptron):
         X = with_codes(estimator, X, reset=False)
-    X, y = validate_data(estimator, X, dtype=np.float64, reset=False), np.asarray(y)
+    X = validated(estimator, X, accept_sparse=False, dtype=(np.float64,), reset=False)
+    y = np.asarray(y)
     check_consistent_length(X, y)
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
