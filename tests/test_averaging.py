@@ -13,7 +13,8 @@ from sklearn.datasets import load_iris
 from skperceptron import MLPSoftmaxClassifier, averaging
 from skperceptron.averaging import EMA, SWA, Averaging
 from skperceptron.engine.compiled import VARIABLE
-from skperceptron.model_selection._stacking import Fit, train
+from skperceptron.model_selection._fits import Fit
+from skperceptron.model_selection._stacking import train
 from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

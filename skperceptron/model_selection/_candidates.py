@@ -26,9 +26,9 @@ from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.continuation import forget_steps
 from ..estimators.fitted import drop_buffers
 from ..estimators.parameters import is_lbfgs
+from ._fits import Common, Fit, token
 from ._sending import ProcessCache, Sender, as_sent, with_traceback
 from ._spreading import Workers
-from ._stacking import Common, Fit, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)

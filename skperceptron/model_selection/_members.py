@@ -37,11 +37,12 @@ from ._candidates import (
     transformed_once,
     transformers_token,
 )
+from ._fits import Common, Fit
 from ._held_out import Split
 from ._pieces import MANY_UNITS, labels_of, pieces_for
 from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import Common, Fit, Order, train
+from ._stacking import Order, train
 
 
 @dataclass(frozen=True)

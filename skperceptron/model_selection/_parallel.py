@@ -39,10 +39,11 @@ from ._candidates import (
     transformed_once,
     transformers_token,
 )
+from ._fits import Common, Fit, token
 from ._pieces import labels_of, pieces_for
 from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
+from ._stacking import ENDED, InterruptedFit, Order, train
 
 
 @dataclass

@@ -8,56 +8,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 
-from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS, Extras
+from .._sklearn.fit_calls import FROM_SCRATCH
 from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import Listener
-from ..components import is_built_in, key_of
 from ..engine import Network
-from ..engine.arrays import Integers
 from ..engine.compiled import Way, way
-from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.blas_threads import suited_team, suited_threads
-from ..estimators.data import CheckedData, Fold, check_data, check_fold
-from ..estimators.fitting import Cache, Run, make_ready, uncached
-from ..estimators.parameters import check_parameters, names_of_parameters
+from ..estimators.fitting import Run, make_ready
 from ..estimators.reporting import warn_of_small_batch
-from ..options import Checked, is_immutable
-from ..schedules import Schedule
 from ..training import Member, Stack, epochs
 from ..usercall import first_in_call, has_happened, interrupted
+from ._fits import Common, Fit
 from ._progress import StackProgress
 from ._spreading import end_if_abandoned
-
-Item = TypeVar("Item")
-
-#: Parameters that matter from the first step on only: estimators that differ in nothing else begin
-#: with the same parameters in the same network.
-STEPS_ONLY = frozenset(
-    """
-    alpha averaging batch_size beta_1 beta_2 decay_schedule drop_last dropout_schedule epsilon
-    l1_ratio learning_rate learning_rate_init max_fun max_grad_norm max_iter momentum
-    n_iter_no_change nesterovs_momentum parameter_groups power_t shuffle tol
-    """.split()
-)
-
-#: Parameters that are used neither to check nor to encode the data: estimators that differ only in
-#: these share the results of both.
-TRAINING_ONLY = STEPS_ONLY.union(
-    """
-    activation dropout dtype early_stopping embedding_dim ensemble_size feature_scale
-    hidden_layer_sizes initializer input_dropout normalization numeric_embedding
-    parametric_activation parametrization random_state skip_connections solver validation_fraction
-    """.split()
-)
 
 #: Components of a recipe, of which members of a stack share equal ones.
 COMPONENTS = ("loss", "optimizer", "schedule", "decay_schedule", "dropout_schedule")
@@ -74,99 +45,6 @@ COMPILED_SET = 16 * 2**20
 
 #: Name of the event that the user has ended a search.
 ENDED = "search_ended"
-
-
-class Settings(NamedTuple):
-    """Numbers that are equal for networks of equal parameters.
-
-    Attributes
-    ----------
-    of_all : int
-        Of all parameters.
-    of_start : int
-        Of all except ``STEPS_ONLY``.
-    """
-
-    of_all: int
-    of_start: int
-
-
-@dataclass
-class Fit:
-    """One requested fit and its outcome.
-
-    Attributes
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Not fitted yet; its parameters have been checked.
-    X, y, sample_weight, extras
-        The arguments of its ``fit``.
-    seconds : float
-        Its share of the time.
-    error : Exception, default=None
-        The exception that its ``fit`` would have raised.
-    was_cut_short : bool
-        Whether the user has interrupted its training.
-    fold : Fold, default=None
-        Training and validation rows, if X holds both.
-    name : str
-        Its name in progress reports.
-    task : NetworkTask, default=None
-        Reports it to callbacks.
-    settings : Settings, default=None
-        None if the parameters cannot be compared by value.
-    cross_fits : str, default=None
-        The method whose predictions of validation rows are wanted.
-    cross_fitted : list
-        Places among these rows, and the predictions there; see :class:`~.CrossFitting`.
-    """
-
-    estimator: BaseMultilayerPerceptron
-    X: Any
-    y: Any
-    sample_weight: Any = None
-    extras: Extras = NO_EXTRAS
-    seconds: float = 0.0
-    error: Exception | None = None
-    was_cut_short: bool = False
-    fold: Fold | None = None
-    name: str = ""
-    task: NetworkTask | None = None
-    settings: Settings | None = None
-    cross_fits: str | None = None
-    cross_fitted: list[tuple[Integers, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._before = self.estimator.__dict__.copy()
-
-    def fail(self, error: Exception) -> None:
-        """Restore the estimator as it was before the fit, and keep the exception."""
-        self.error = error
-        # This needs the callbacks, which the estimator did not have before the fit.
-        self.tell(NetworkTask.end)
-        self.estimator.__dict__.clear()
-        self.estimator.__dict__.update(self._before)
-
-    def tell(self, report: Callable[..., None], *arguments: Any) -> None:
-        """Report to callbacks by a method of the task; an exception of theirs fails the fit."""
-        if self.task is None:
-            return
-        try:
-            report(self.task, *arguments)
-        except Exception as error:
-            if self.error is None:
-                self.fail(error)
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Record the time that the body takes, and the exception that it raises."""
-        start = time.perf_counter()
-        try:
-            yield
-        except Exception as error:
-            self.fail(error)
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 @dataclass
@@ -206,132 +84,6 @@ class _Prepared:
             self.run.data.is_sparse,
             self.network.mixes_rows and self.member.recipe.sample_weight is not None,
         )
-
-
-class Common:
-    """Objects and results that several fits share, each made once.
-
-    A copy in another process begins empty.
-
-    Attributes
-    ----------
-    objects : dict
-        One object for all equal ones.
-    checked : dict
-        Checked data, and the attributes that the check has set on the estimator.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[Hashable, Any] = {}
-        self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
-        self._accepted: set[Hashable] = set()
-        self._settings: dict[Hashable, Settings | None] = {}
-        self._starts: dict[Hashable, int] = {}
-        self._found: dict[Hashable, Any] = {}
-        # Objects whose ids are in keys must live on, so that no other object gets their id.
-        self._kept: list[Any] = []
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Common, ()
-
-    def unify(self, item: Item) -> Item:
-        """Return the first object so far that equals this one in type and attributes."""
-        return self.objects.setdefault(key_of(item), item)
-
-    def shared(self, value: Any) -> Any:
-        """Return one component for all equal ones, since clones are different objects.
-
-        A schedule from elsewhere is left to its network: it may count that network's epochs.
-        """
-        may_count = isinstance(value, Schedule) and not is_built_in(type(value))
-        return self.unify(value) if isinstance(value, Checked) and not may_count else value
-
-    def check_parameters(self, network: BaseMultilayerPerceptron) -> Settings | None:
-        """Check the parameters of a network, unless all values have passed the check before.
-
-        Candidates of a search share most of their values, and each parameter is checked
-        independently of the others. Each candidate is fitted once for each split.
-
-        Returns
-        -------
-        Settings or None
-            None if the parameters cannot be compared by value.
-        """
-        names = names_of_parameters(network)
-        values = [getattr(network, name) for name in names]
-        tokens = type(network), *map(token, values)
-        if tokens not in self._settings:
-            named = {(tokens[0], *pair) for pair in zip(names, tokens[1:], strict=True)}
-            if not named <= self._accepted:
-                check_parameters(network)
-                self._accepted |= named
-                self._kept.append(values)
-            start = frozenset(one for one in named if one[1] not in STEPS_ONLY)
-            of_start = self._starts.setdefault(start, len(self._starts))
-            is_plain = all(map(_is_plain, values))
-            self._settings[tokens] = Settings(len(self._settings), of_start) if is_plain else None
-        return self._settings[tokens]
-
-    def cached(self, fit: Fit) -> Cache:
-        """Return a cache of results that are the same for all fits with equal parameters."""
-        settings = fit.settings
-        if settings is None:
-            return uncached
-
-        def cached(key: Hashable, make: Callable[[], Item], before_steps: bool = False) -> Item:
-            place = before_steps, settings.of_start if before_steps else settings.of_all, key
-            if place not in self._found:
-                self._found[place] = make()
-            found: Item = self._found[place]
-            return found
-
-        return cached
-
-    def check_data(self, fit: Fit) -> CheckedData:
-        """Check the data of a fit, once for all estimators that check it in the same way."""
-        estimator = fit.estimator
-        relevant = {n: v for n, v in vars(estimator).items() if n not in TRAINING_ONLY}
-        given = fit.X, fit.y, fit.sample_weight, fit.fold
-        key = (
-            type(estimator),
-            *map(id, given),
-            *((name, token(self.shared(value))) for name, value in sorted(relevant.items())),
-        )
-        if key not in self.checked:
-            before = set(vars(estimator))
-            arguments = estimator, fit.X, fit.y, fit.sample_weight
-            if fit.fold is None:
-                checked = check_data(*arguments, FROM_SCRATCH)
-            else:
-                checked = check_fold(*arguments, fit.fold)
-            learned = {n: v for n, v in vars(estimator).items() if n not in before}
-            self.checked[key] = checked, learned
-            self._kept.append((given, relevant))
-        checked, learned = self.checked[key]
-        estimator.__dict__.update(learned)
-        return checked
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether a token describes a value fully; lists do not change during training."""
-    return is_immutable(tuple(value) if type(value) is list else value)
-
-
-def token(value: Any) -> Hashable:
-    """Return a key that is equal for two parameter values only if they mean the same.
-
-    Numbers, strings, tuples and lists are compared by value, everything else by identity: the
-    values must live as long as their tokens.
-    """
-    kind = type(value)
-    if value is None or kind is str or kind is bool:
-        # Equal to no other kind of token.
-        return value
-    if kind in (tuple, list):
-        return kind, *map(token, value)
-    if isinstance(value, (str, int, float)):
-        return kind, value
-    return id(value)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from skperceptron.model_selection import (
     StackedCrossEnsembleRegressor,
     StackedEnsembleClassifier,
     StackedGridSearchCV,
+    _fits,
 )
 from skperceptron.model_selection import _stacking as stacking
 from skperceptron.model_selection._candidates import through
@@ -115,8 +116,8 @@ def test_networks_that_hold_out_the_same_rows_share_what_is_made_of_them(monkeyp
         n_calls["check_fold"] += 1
         return check_fold(*arguments)
 
-    check_fold = stacking.check_fold
-    monkeypatch.setattr(stacking, "check_fold", counted)
+    check_fold = _fits.check_fold
+    monkeypatch.setattr(_fits, "check_fold", counted)
     X, y = load_iris(return_X_y=True)
     network = MLPSoftmaxClassifier((4,), max_iter=2)
     arms = {"numeric_embedding": [None, "plr"], "alpha": [0, 1]}

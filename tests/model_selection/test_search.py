@@ -36,6 +36,7 @@ from skperceptron.model_selection import (
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
     StackedRandomizedSearchCV,
+    _fits,
 )
 from skperceptron.model_selection import _candidates as candidates
 from skperceptron.model_selection import _stacking as stacking
@@ -533,10 +534,10 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
     ):
         estimator = spying(kind)(**QUICK)
         read.clear()
-        stacking.check_data(estimator, X, target, WEIGHTS, stacking.FROM_SCRATCH)
+        _fits.check_data(estimator, X, target, WEIGHTS, _fits.FROM_SCRATCH)
         assert "_choose_target" in read
-        assert not read & stacking.TRAINING_ONLY
-        assert stacking.TRAINING_ONLY <= estimator.get_params().keys()
+        assert not read & _fits.TRAINING_ONLY
+        assert _fits.TRAINING_ONLY <= estimator.get_params().keys()
 
 
 def assert_same_curves(found, network):
@@ -646,7 +647,7 @@ def test_unknown_scikit_learn_is_named():
 
 
 def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
-    common = stacking.Common()
+    common = _fits.Common()
     first = common.unify(ELU(0.5))
     assert common.unify(ELU(0.5)) is first
     assert common.unify(ELU(0.6)) is not first
@@ -654,8 +655,8 @@ def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
     with_array = Tanh()
     with_array.table = np.zeros(3)
     assert common.unify(with_array) is with_array
-    assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))
-    assert stacking.token([1, 2]) == stacking.token([1, 2]) != stacking.token((1, 2))
+    assert _fits.token((1, 0.5)) == _fits.token((1, 0.5)) != _fits.token((True, 0.5))
+    assert _fits.token([1, 2]) == _fits.token([1, 2]) != _fits.token((1, 2))
 
 
 @pytest.mark.parametrize("size", [(3,), [3]], ids=["tuple", "list"])
@@ -666,8 +667,8 @@ def test_parameters_of_equal_candidates_are_checked_once(monkeypatch, size):
         checked.append(network)
         check(network)
 
-    check = stacking.check_parameters
-    monkeypatch.setattr(stacking, "check_parameters", counted)
+    check = _fits.check_parameters
+    monkeypatch.setattr(_fits, "check_parameters", counted)
     network = MLPSoftmaxClassifier(max_iter=2, random_state=0)
     grid = {"hidden_layer_sizes": [size], "alpha": [0.1, 0.2]}
     StackedGridSearchCV(network, grid, cv=3, refit=False, n_jobs=1).fit(X, Y)
@@ -681,8 +682,8 @@ def test_stacks_of_one_process_check_each_split_once(monkeypatch, stack_sizes):
         checked.append(X)
         return check(estimator, X, *others)
 
-    check = stacking.check_data
-    monkeypatch.setattr(stacking, "check_data", counted)
+    check = _fits.check_data
+    monkeypatch.setattr(_fits, "check_data", counted)
     network = MLPSoftmaxClassifier(max_iter=2, random_state=0)
     sizes = [(3,), (4,), (3, 3)]
     StackedGridSearchCV(network, {"hidden_layer_sizes": sizes}, cv=3, refit=False).fit(X, Y)
@@ -690,7 +691,7 @@ def test_stacks_of_one_process_check_each_split_once(monkeypatch, stack_sizes):
 
 
 def test_copy_of_what_is_common_begins_empty():
-    common = stacking.Common()
+    common = _fits.Common()
     common.unify(ELU(0.5))
     assert not pickle.loads(pickle.dumps(common)).objects
 

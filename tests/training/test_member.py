@@ -12,7 +12,7 @@ from skperceptron._sklearn.generators import same_generator
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.estimators.fitting import prepare
 from skperceptron.groups import ParameterGroups
-from skperceptron.model_selection import _stacking
+from skperceptron.model_selection import _fits, _stacking
 from skperceptron.training import Recipe, Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training.checkpoint import state_of
 from tests.members import member_of, varied
@@ -74,10 +74,10 @@ def test_a_member_is_complete_when_it_is_made(batch_size, early_stopping):
 
 
 def test_members_of_a_search_share_equal_objects_and_generators():
-    common = _stacking.Common()
+    common = _fits.Common()
     y = X[:, 0] > 0
     estimators = [MLPBinaryClassifier((4,), alpha=a, random_state=0) for a in (0.1, 0.2)]
-    prepared = [_stacking._prepare(_stacking.Fit(one, X, y), common) for one in estimators]
+    prepared = [_stacking._prepare(_fits.Fit(one, X, y), common) for one in estimators]
     _stacking._share_generators(prepared)
     one, other = (p.member for p in prepared)
     for name in ("loss", "optimizer", "schedule"):
@@ -114,16 +114,16 @@ OF_STEPS = {
 
 
 @pytest.mark.parametrize("is_noisy", [False, True])
-@pytest.mark.parametrize("name", [*sorted(_stacking.STEPS_ONLY), "random_state", "activation"])
+@pytest.mark.parametrize("name", [*sorted(_fits.STEPS_ONLY), "random_state", "activation"])
 def test_candidates_share_a_start_if_they_differ_in_their_steps_only(name, is_noisy):
     value = OF_STEPS.get(name, {"random_state": 1, "activation": "tanh"}.get(name))
-    y, common = X[:, 0] > 0, _stacking.Common()
+    y, common = X[:, 0] > 0, _fits.Common()
     options = {"random_state": 0, "dropout": 0.1 * is_noisy}
     found = []
     for changed in ({}, {name: value}):
         estimator = MLPBinaryClassifier((4,), **(options | changed))
         settings = common.check_parameters(estimator)
-        fit = _stacking.Fit(estimator, X, y, settings=settings)
+        fit = _fits.Fit(estimator, X, y, settings=settings)
         found.append(_stacking._prepare(fit, common))
         alone = prepare(clone(estimator), X, y).member
         assert_array_equal(found[-1].member.parameters, alone.parameters)
@@ -132,7 +132,7 @@ def test_candidates_share_a_start_if_they_differ_in_their_steps_only(name, is_no
     one, other = found
     if name != "parameter_groups":
         # Objects cannot be compared by value: their networks share nothing.
-        assert (one.network is other.network) == (name in _stacking.STEPS_ONLY)
+        assert (one.network is other.network) == (name in _fits.STEPS_ONLY)
     assert one.member.parameters is not other.member.parameters
 
 
