@@ -16,8 +16,8 @@ from .._sklearn.fit_calls import Extras
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import FoundCategories, take_over_categories
-from ..estimators.fitting import Run
 from ..estimators.remote_fit import Elsewhere, fit_remote_rows
+from ..estimators.run import Run
 from ..training import Stack
 from ..training.data import RemoteRows
 from ._blocks import Blocks, blocks_of, first_rows, rows_at

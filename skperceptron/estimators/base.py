@@ -31,10 +31,11 @@ from .continuation import Continuation
 from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
-from .fitting import Model, Run, make_ready
+from .fitting import make_ready
 from .notebook import NotebookMixin
 from .old_pickles import upgrade
 from .parameters import NetworkParameters, is_lbfgs
+from .run import Model, Run
 from .running import train
 from .targets import Target
 

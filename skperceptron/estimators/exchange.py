@@ -22,8 +22,8 @@ from .classifiers import BaseMLPClassifier
 from .continuation import Continuation
 from .drop_in import MLPClassifier
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
-from .fitting import Model
 from .regressor import MLPRegressor
+from .run import Model
 from .targets import Indicators, ManyClasses, Numbers
 
 #: Whether the installed scikit-learn's regressor knows the Poisson loss (1.7 and newer).

@@ -12,7 +12,8 @@ from ..engine.arrays import Floats
 from .choices import Wiring
 from .data import forget
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
-from .fitting import Run, prepare
+from .fitting import prepare
+from .run import Run
 
 
 def with_network(

@@ -19,8 +19,8 @@ from ..training.stack import is_small
 from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
 from .continuation import shortcut_of, what_is_learned
-from .fitting import Run
 from .reporting import figures, warn_of_small_batch, warn_unconverged, warn_unconverged_lbfgs
+from .run import Run
 from .verbose_output import DETAILED, VerboseOutput, described, table_of_iterations
 
 #: Makes the stack in which a network is trained.

@@ -8,7 +8,7 @@ from typing import Any
 from ..callbacks.table import Column, EpochTable, say
 from ..training import EpochReport, Member, Verdict
 from .choices import Choices
-from .fitting import Run
+from .run import Run
 
 #: From this value of `verbose` on, the network is described first, and the patience is shown.
 DETAILED = 2

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.fitting import Run
+from ..estimators.run import Run
 from ..options import COUNT, check_option
 from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table

@@ -17,8 +17,8 @@ from ..callbacks.listening import Listener
 from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import Fold
-from ..estimators.fitting import Run
 from ..estimators.parameters import is_lbfgs
+from ..estimators.run import Run
 from ..estimators.running import train as train_alone
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping

@@ -22,8 +22,9 @@ from ..callbacks.listening import Listener
 from ..engine import Network
 from ..engine.compiled import Way, way
 from ..estimators.blas_threads import suited_team, suited_threads
-from ..estimators.fitting import Run, make_ready
+from ..estimators.fitting import make_ready
 from ..estimators.reporting import warn_of_small_batch
+from ..estimators.run import Run
 from ..training import Member, Stack, epochs
 from ..usercall import first_in_call, has_happened, interrupted
 from ._fits import Common, Fit
