@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.estimators.held_out import split
+from skperceptron.estimators.splits import split
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.stopping import EarlyStopping
 

@@ -19,8 +19,9 @@ from ..training.data import of_split
 from .categories import checked_rows, find_columns, refuse_other_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
-from .held_out import HeldOut, SplitCache
+from .held_out import HeldOut
 from .parameters import is_lbfgs
+from .splits import SplitCache
 from .targets import Target
 
 #: Attributes that the next ``fit`` drops even if it continues from the weights.

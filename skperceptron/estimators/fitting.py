@@ -41,10 +41,11 @@ from .data import (
     refuse_sparse_embedding,
 )
 from .fitted import fitted_network
-from .held_out import HeldOut, Scoring, SplitRules, Validation
+from .held_out import HeldOut, Scoring, Validation
 from .initial_parameters import initial_parameters
 from .resumption import Start, facts_of
 from .run import Model, Run
+from .splits import SplitRules
 from .targets import Target
 from .trials import refuse_faulty_parts
 

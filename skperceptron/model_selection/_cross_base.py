@@ -28,7 +28,7 @@ from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
-from ..estimators.held_out import counted_from_0
+from ..estimators.splits import counted_from_0
 from ..options import (
     N_JOBS,
     SEED,

@@ -13,7 +13,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from .._sklearn.compat import num_samples
-from ..estimators.held_out import counted_from_0
+from ..estimators.splits import counted_from_0
 from ._candidates import FittedMember
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor

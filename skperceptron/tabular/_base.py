@@ -35,7 +35,7 @@ from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
 from ..estimators.data import NEED_DENSE
-from ..estimators.held_out import counted_from_0
+from ..estimators.splits import counted_from_0
 from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
 from ..model_selection._options import RULES

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
-from skperceptron.estimators import held_out as module
-from skperceptron.estimators.held_out import SplitCache, SplitRules, draw_validation_rows
+from skperceptron.estimators import splits as module
+from skperceptron.estimators.splits import SplitCache, SplitRules, draw_validation_rows
 from skperceptron.model_selection import StackedGridSearchCV
 
 N = 60
