@@ -13,7 +13,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from ..engine import Network, TrainingPass, Workspace
-from ..engine.arrays import Call, Floats, Integers, outputs_before_rows, runs
+from ..engine.arrays import Call, Floats, Integers, by_network, outputs_before_rows, runs
 from ..engine.calls import number, of_members, squared_lengths_calls
 from ..engine.compiled import LARGE_PRODUCT
 from ..losses import Loss
@@ -166,48 +166,30 @@ class BoundStep:
     """
 
     def __init__(self, shared: Shared, place: slice, batch_size: int) -> None:
-        network, groups, scalars = shared.network, shared.groups, shared.scalars
-        weights = shared.weights
-        members, data = shared.members[place], shared.data[place]
+        network, data = shared.network, shared.data[place]
         own = shared.vectors.of(place)
+        recipes = [m.recipe for m in shared.members[place]]
         self._dtype = own.parameters.dtype
         self.has_large_product = batch_size * network.largest_product >= LARGE_PRODUCT
         # An array, because NumPy would convert a number into one at every step.
         self.mean = np.array(1 / batch_size, dtype=self._dtype)
-        self._work = Workspace(
-            network,
-            network.views(own.parameters),
-            batch_size,
-            TrainingPass(
-                network.views(own.gradient),
-                noise=[m.noise for m in members],
-                scheduled=scalars.noise_shares is not None,
-                weighted=network.mixes_rows and weights.are_given,
-            ),
-            members=place,
-            inputs=data[0].holders(len(members)),
-        )
-        #: Arrays that blocks read, (K,), and what stands in them in each step, (S, K).
-        self.announced: list[tuple[Floats, Floats]] = []
-        if self._work.noise_shares is not None and scalars.noise_shares is not None:
-            self.announced.append((self._work.noise_shares, scalars.noise_shares[:, place]))
-        if self._work.total_weights is not None:
-            self.announced.append((self._work.total_weights[:, 0, 0], weights.sums[:, place]))
-        self._place, self._vectors, self._record, self._scalars = place, own, shared.record, scalars
+        self._work = _workspace(shared, place, own, batch_size)
+        self.announced = _announced(self._work, shared, place)
+        self._place, self._vectors = place, own
+        self._record, self._scalars = shared.record, shared.scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         if self._work.multiplicity > 1:
             self._of_networks = self._room_of_networks(data[0].targets.n_outputs)
-        recipes = [m.recipe for m in members]
         self._losses = list(runs([r.loss for r in recipes]))
-        self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
+        self._norms = Norms(own.parameters, network.n_weights, shared.groups.penalty, place)
         self._has_penalty = any(r.alpha for r in recipes)
         self._has_l1 = any(r.alpha * r.l1_ratio for r in recipes)
         self.optimization = Update(
             own,
             recipes,
             trained_weights(network, range(place.start, place.stop)),
-            groups,
+            shared.groups,
             place,
         )
 
@@ -271,14 +253,13 @@ class BoundStep:
         The loss of a row is the mean of the networks' losses.
         """
         m = self._work.multiplicity
-        n_members, n_rows, n_targets = y.shape
         targets, factors = self._of_networks
-        by_network = targets.reshape(n_members, m, n_rows, n_targets)
-        calls: list[Call] = [partial(np.copyto, by_network, y[:, np.newaxis])]
+        of_network = by_network(targets, m, y.shape[-1])
+        calls: list[Call] = [partial(np.copyto, of_network, y[:, np.newaxis])]
         if not factor.shape:
             return targets, number(factor / m, self._dtype), calls
-        of_network = factors.reshape(n_members, m, n_rows, 1)
         share = self._dtype.type(1 / m)
+        of_network = by_network(factors, m, 1)
         calls.append(partial(np.multiply, factor[:, np.newaxis], share, of_network))
         return targets, factors, calls
 
@@ -344,3 +325,31 @@ class BoundStep:
         moves = np.asarray(shares.any(axis=1))
         ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
         return [(bool(moves[end - 1]), end) for end in ends]
+
+
+def _workspace(shared: Shared, place: slice, own: Vectors, batch_size: int) -> Workspace:
+    """Return the workspace of the members at a place, whose vectors are ``own``."""
+    network, members = shared.network, shared.members[place]
+    return Workspace(
+        network,
+        network.views(own.parameters),
+        batch_size,
+        TrainingPass(
+            network.views(own.gradient),
+            noise=[m.noise for m in members],
+            scheduled=shared.scalars.noise_shares is not None,
+            weighted=network.mixes_rows and shared.weights.are_given,
+        ),
+        members=place,
+        inputs=shared.data[place][0].holders(len(members)),
+    )
+
+
+def _announced(work: Workspace, shared: Shared, place: slice) -> list[tuple[Floats, Floats]]:
+    """Return arrays that blocks read, (K,), and what stands in them in each step, (S, K)."""
+    announced: list[tuple[Floats, Floats]] = []
+    if work.noise_shares is not None and shared.scalars.noise_shares is not None:
+        announced.append((work.noise_shares, shared.scalars.noise_shares[:, place]))
+    if work.total_weights is not None:
+        announced.append((work.total_weights[:, 0, 0], shared.weights.sums[:, place]))
+    return announced
