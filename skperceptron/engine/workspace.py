@@ -238,7 +238,7 @@ class Workspace(Bench):
         hands_on = node.block.shares_value(self.trains) and not node.block.overwrites_input(
             self.trains
         )
-        return self._may_overwrite(node.sources[0]) if hands_on else True
+        return not hands_on or self._may_overwrite(node.sources[0])
 
     # What blocks ask for while they list their calls: see ``Bench``.
 

@@ -11,12 +11,11 @@ from sklearn.utils import check_array
 
 from .._sklearn.checks import FLOAT64, checking
 from .._sklearn.fit_calls import Extras
-from ..activations import Activation
 from ..engine import Network, Node, Scale
 from ..engine.arrays import Floats, Integers
 from ..engine.network import Learned
 from ..engine.prediction import Predictor
-from ..initializers import ARRAYS, Initializer, Layer
+from ..initializers import ARRAYS, Layer
 from ..options import check_option
 from ..training import TrainingSet
 from .blas_threads import suited_threads
@@ -41,7 +40,7 @@ def initial_parameters(
     seen = None if checked.fold is None else checked.fold.train
     n_rows = min(data.n_rows, initializer.n_rows)
     with suited_threads(n_rows * network.largest_product):
-        vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
+        vector = _drawn_vector(network, choices, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _start_where_told(
         network.by_attribute(network.views(vector)),
@@ -52,19 +51,19 @@ def initial_parameters(
     return vector[0]
 
 
-def drawn_vector(
+def _drawn_vector(
     network: Network,
-    initializer: Initializer,
-    activations: Sequence[Activation],
+    choices: Choices,
     rng: np.random.RandomState,
     data: TrainingSet,
     seen: Integers | None,
 ) -> Floats:
     """Draw weights, biases and tables, (1, P), in float64; other blocks start as they declare.
 
-    There is an activation for each hidden layer, and at least one. The initialiser may look at the
-    rows ``seen`` of the data; None means all.
+    The initialiser may look at the rows ``seen`` of the data; None means all.
     """
+    # There is an activation for each hidden layer, and at least one.
+    initializer, activations = choices.initializer, choices.wiring.activations
     vector = np.empty((1, network.n_parameters))
     learned = network.views(vector)
     rows = _some_rows(data, initializer.n_rows, rng, seen)
