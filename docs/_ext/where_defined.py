@@ -2,11 +2,15 @@
 
 import importlib
 import inspect
+from itertools import chain
 
 
 def module_of(cls):
-    """Return the module in which a class is written: that of the functions in it."""
-    for value in vars(cls).values():
+    """Return the module in which a class is written: that of its functions.
+
+    A class without any, such as SELU, is written beside its base.
+    """
+    for value in chain.from_iterable(vars(base).values() for base in cls.__mro__):
         function = inspect.unwrap(value) if callable(value) else getattr(value, "fget", None)
         if inspect.isfunction(function) and function.__module__.startswith("skperceptron"):
             return function.__module__
