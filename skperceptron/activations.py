@@ -24,7 +24,7 @@ from scipy.special import erfc, expit
 from .components import Component, Interval, by_name, find, undefined
 from .engine.arrays import Call, Floats
 from .engine.blocks.activate import learned_at_first, value_and_slopes
-from .engine.calls import number, sigmoid, sigmoid_calls
+from .engine.calls import number, overflowing_sigmoid, sigmoid
 from .engine.operators import OperatorGraph, Value, not_declared
 from .options import Name
 
@@ -232,7 +232,7 @@ class Sigmoid(Activation):
         expit(z, out=out)
 
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
-        return sigmoid_calls(z, out)
+        return [partial(overflowing_sigmoid, z, out)]
 
     def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
         return graph.sigmoid(z)

@@ -26,7 +26,7 @@ from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes, undefined
 from .engine.arrays import Booleans, Call, Floats, mean_of_rows
-from .engine.calls import sigmoid, sigmoid_calls, softmax
+from .engine.calls import overflowing_sigmoid, sigmoid, softmax
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
 from .options import AnyNumber, Instance, Listing
@@ -424,7 +424,10 @@ class BinaryLogLoss(_Sigmoids, _LogLoss):
                 call()
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
-        calls: list[Call] = [*sigmoid_calls(raw, out), partial(np.subtract, out, y, out)]
+        calls: list[Call] = [
+            partial(overflowing_sigmoid, raw, out),
+            partial(np.subtract, out, y, out),
+        ]
         if self.label_smoothing:
             calls.append(partial(self._smooth, y, 2, out, scratch))
         return calls

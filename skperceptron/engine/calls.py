@@ -202,16 +202,21 @@ def sigmoid(z: Floats, out: Floats) -> None:
     and nearly all of it in float64, depending on the processor.
     """
     with np.errstate(over="ignore"):
-        for call in sigmoid_calls(z, out):
-            call()
+        overflowing_sigmoid(z, out)
 
 
-def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
-    """List the calls of ``sigmoid``, for callers that have silenced NumPy's overflow warnings.
+def overflowing_sigmoid(z: Floats, out: Floats) -> None:
+    """Do the same as ``sigmoid``, for callers that have silenced NumPy's overflow warnings.
 
     The exponential overflows to infinity (below -88 in float32), where the sigmoid is rightly 0.
     Silencing the warnings at each step would take longer than a small step's sigmoid.
     """
+    for call in sigmoid_calls(z, out):
+        call()
+
+
+def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
+    """List the calls of ``overflowing_sigmoid``."""
     one = number(1, z.dtype)
     return [
         partial(np.negative, z, out),

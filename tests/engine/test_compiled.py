@@ -23,6 +23,7 @@ from skperceptron.engine.calls import (
     look_up,
     number,
     of_members,
+    overflowing_sigmoid,
     softmax,
     sum_by_code,
     take_and_cast,
@@ -162,6 +163,14 @@ def outer(draw):
     return partial(np.matmul, a, b, contiguous(draw, n, m, p))
 
 
+def logistic(draw):
+    z = draw.like_out()
+    z *= 300
+    if draw.rng.randint(2):
+        z.flat[0] = draw.rng.choice([np.nan, np.inf, -np.inf])
+    return partial(overflowing_sigmoid, z, z if draw.rng.randint(2) else draw.like_out())
+
+
 def probabilities(draw):
     n, c, b = draw.shape
     z, out = (contiguous(draw, c, n, b + 1)[:, :, :b].swapaxes(0, 1) for _ in range(2))
@@ -235,7 +244,7 @@ def update(draw):
 
 KINDS = [
     unary, binary, comparison, clip, copy, cast, fill, shift_of_rows, product, outer, reduction,
-    probabilities, gathering, looking_up, summing_by_code, update,
+    logistic, probabilities, gathering, looking_up, summing_by_code, update,
 ]  # fmt: skip
 
 

@@ -432,6 +432,23 @@ OUTER(outer_f, float)
 /* Numbers whose exponentials are computed at once; there are fewer classes (layout.py). */
 enum { EXPONENTIALS = 1024 };
 
+#define SIGMOID(NAME, T) \
+/* (z, out): 1 / (1 + exp(-z)) of adjacent elements; data: NumPy's exp. */ \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *numpy_exp) { \
+    T powers[EXPONENTIALS]; \
+    char *both[] = {(char *)powers, (char *)powers}; \
+    for (Size first = 0; first < d[0]; first += EXPONENTIALS) { \
+        const T *z = (const T *)a[0] + first; \
+        T *out = (T *)a[1] + first; \
+        const Size n = LEAST(d[0] - first, EXPONENTIALS); \
+        for (Size i = 0; i < n; i++) powers[i] = -z[i]; \
+        ((Loop)numpy_exp)(both, &n, s, NULL); \
+        for (Size i = 0; i < n; i++) out[i] = 1 / (powers[i] + 1); \
+    } \
+}
+SIGMOID(sigmoid_d, double)
+SIGMOID(sigmoid_f, float)
+
 #define SOFTMAX(NAME, T) \
 /* (z, out, largest, total): out is the softmax of z, largest and total are the largest number of a
    row and the sum of its exponentials, and may be the same array. dims: rows, classes; steps: bytes
@@ -827,7 +844,7 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"gather_widen", gather_widen},
     {"narrow", narrow}, {"widen", widen},
     BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
-    BOTH(add_row), BOTH(outer), BOTH(softmax), BOTH(adam), BOTH(sgd), BOTH(nesterov),
+    BOTH(add_row), BOTH(outer), BOTH(sigmoid), BOTH(softmax), BOTH(adam), BOTH(sgd), BOTH(nesterov),
     BOTH(look_up), BOTH(sum_by_code), {"product_f", product_f},
 };
 

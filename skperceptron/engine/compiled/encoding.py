@@ -25,6 +25,8 @@ from ..calls import (
     look_up,
     matmul_with_copy,
     number,
+    overflowing_sigmoid,
+    sigmoid_calls,
     softmax,
     softmax_calls,
     sum_by_code,
@@ -139,8 +141,11 @@ def encode(call: Call, n: int, constants: dict[Any, Array]) -> Rows:
 def _method(function: Any, operands: Sequence[Any], n: int, constants: dict[Any, Array]) -> Rows:
     """Encode all that a method does, or nothing."""
     calls = recorded(function, operands, constants)
-    if calls is None:
-        return None
+    return None if calls is None else _all_of(calls, n, constants)
+
+
+def _all_of(calls: Sequence[Call], n: int, constants: dict[Any, Array]) -> Rows:
+    """Return the rows of several calls, or None if one of them has none."""
     found: list[Row] = []
     for call in calls:
         rows = encode(call, n, constants)
@@ -549,16 +554,28 @@ def _share_memory(arrays: Sequence[Any]) -> bool:
     return len({id(extension.owner_of(x)) for x in arrays}) < len(arrays)
 
 
-# Probabilities of classes.
+# Sigmoids and softmaxes.
+
+
+def _sigmoid(z: Any, out: Any, n: int) -> Rows:
+    """Encode ``overflowing_sigmoid``."""
+    if not are_floats(out, z):
+        return None
+    loop = _loop_with_exp("sigmoid", out.dtype)
+    rows = None if loop is None else elementwise(loop, [z, out], n)
+    if rows is not None and all(step == out.itemsize for step in rows[0].steps):
+        return rows
+    return _all_of(sigmoid_calls(z, out), n, {})
 
 
 def _softmax(z: Any, out: Any, largest: Any, total: Any, n: int) -> Rows:
     """Encode ``softmax``: (K, C, B) twice, and (K, 1, B) twice."""
     arrays = z, out, largest, total
-    loop = _loop_of_softmax(arrays, n)
-    if loop is None:
-        rows = [encode(call, n, {}) for call in softmax_calls(*arrays)]
-        return None if None in rows else [row for of_call in rows for row in of_call or ()]
+    if not are_floats(out, z, largest, total):
+        return None
+    loop = _loop_with_exp("softmax", out.dtype)
+    if loop is None or not _suit_one_softmax(arrays, n):
+        return _all_of(softmax_calls(*arrays), n, {})
     _, n_classes, n_rows = z.shape
     return _row(
         loop,
@@ -573,28 +590,28 @@ def _softmax(z: Any, out: Any, largest: Any, total: Any, n: int) -> Rows:
     )
 
 
-def _loop_of_softmax(arrays: Sequence[Any], n: int) -> Loop | None:
-    """Return our loop, which holds the address of NumPy's exp, if it can take these arrays."""
-    z, out, largest, total = arrays
-    if not are_floats(out, z, largest, total) or z.ndim != 3 or len(z) != n:
-        return None
+def _loop_with_exp(name: str, dtype: np.dtype) -> Loop | None:
+    """Return one of our loops that calls NumPy's exp, whose address is its data."""
+    exp = inner_loop(np.exp, dtype)
+    # Ours passes no data to NumPy's.
+    return None if exp is None or exp[1] else (own_loop(f"{name}_{dtype.char}")[0], exp[0])
+
+
+def _suit_one_softmax(arrays: Sequence[Array], n: int) -> bool:
+    """Tell whether one loop gives the same bits as the calls of ``softmax``."""
+    z, out, *per_row = arrays
     # NumPy adds the exponentials of a single row in another order.
-    if z.shape[2] == 1:
-        return None
+    if z.ndim != 3 or len(z) != n or z.shape[2] == 1 or not 2 <= z.shape[1] <= MOST_CLASSES:
+        return False
     shape = (n, 1, z.shape[2])
-    if out.shape != z.shape or largest.shape != shape or total.shape != shape:
-        return None
-    if not 2 <= z.shape[1] <= MOST_CLASSES or any(x.strides[2] != x.itemsize for x in arrays):
-        return None
-    if not all(x.flags.writeable for x in arrays[1:]) or interfere(z, out):
-        return None
-    if interfere(largest, total) or any(
-        interfere(x, y) for x in (z, out) for y in (largest, total)
-    ):
-        return None
-    exp = inner_loop(np.exp, z.dtype)
-    # Our loop passes no data to NumPy's.
-    return None if exp is None or exp[1] else (own_loop(f"softmax_{z.dtype.char}")[0], exp[0])
+    if out.shape != z.shape or any(x.shape != shape for x in per_row):
+        return False
+    if any(x.strides[2] != x.itemsize for x in arrays):
+        return False
+    if not all(x.flags.writeable for x in (out, *per_row)):
+        return False
+    pairs = [(z, out), (*per_row,), *((x, y) for x in (z, out) for y in per_row)]
+    return not any(interfere(x, y) for x, y in pairs)
 
 
 # Whole updates of an optimiser.
@@ -657,6 +674,7 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
     np.clip: _clip,
     take_and_cast: _take_and_cast,
     look_up: _look_up,
+    overflowing_sigmoid: _sigmoid,
     softmax: _softmax,
     sum_by_code: _sum_by_code,
     fused.adam: partial(_update, "adam"),

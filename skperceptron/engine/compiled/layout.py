@@ -17,7 +17,7 @@ VERSION = 9
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
 _OF_CODES = ("look_up", "sum_by_code")
 _UPDATES = ("adam", "sgd", "nesterov")
-_OTHERS = ("outer", "softmax")
+_OTHERS = ("outer", "sigmoid", "softmax")
 LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen", "product_f"} | {
     f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES, *_OF_CODES, *_OTHERS) for dtype in "df"
 }
