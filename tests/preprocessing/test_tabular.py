@@ -16,6 +16,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+from skperceptron.preprocessing._columns import (
+    columns_of_numbers,
+    content_of,
+    dtype_of,
+    exact_content_of,
+    is_frame,
+    zone_of,
+)
 
 RNG = np.random.RandomState(0)
 N = 60
@@ -323,6 +331,38 @@ def test_batches_of_arrow_are_tables():
     assert_allclose(preprocessor.transform(batch), TabularPreprocessor().fit_transform(table))
     with pytest.raises(ValueError, match="feature names should match"):
         preprocessor.transform(batch.select(list(TABLE)[::-1]))
+
+
+def test_columns_of_arrow_do_not_ask_for_the_names_of_all():
+    # Each time, the table lists all of them anew: 4,000 columns took half a minute.
+    pa = pytest.importorskip("pyarrow")
+
+    class Table:
+        shape = 2, 1
+
+        @property
+        def column_names(self):
+            raise AssertionError("asked for all names")
+
+        def column(self, j):
+            return pa.chunked_array([["a", "b"]])
+
+    content, is_category = content_of(Table(), 0)
+    assert content.tolist() == ["a", "b"]
+    assert not is_category
+    assert is_frame(Table())
+    assert str(dtype_of(Table(), 0)) == "string"
+    assert zone_of(Table(), 0) is None
+    assert exact_content_of(Table(), 0).tolist() == ["a", "b"]
+    assert columns_of_numbers(Table()) == []
+
+
+@pytest.mark.parametrize("names", [["column_names", "b"], ["combine_chunks", "column_names"]])
+def test_pandas_columns_may_be_called_like_attributes_of_arrow_tables(names):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(dict(zip(names, [[1.0, 2.0, 4.0], ["a", "b", "a"]], strict=True)))
+    preprocessor = TabularPreprocessor().fit(X)
+    assert list(preprocessor.get_feature_names_out()) == [names[0], f"{names[1]}_b"]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
