@@ -6,6 +6,8 @@ a new estimator and after an earlier fit, of which all attributes and prediction
 
 import pickle
 import warnings
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -396,6 +398,23 @@ def test_labels_of_several_types_are_refused(cls, first):
     labels = np.where(Y == first, "yes", np.array(1, dtype=object))
     words = ["y holds labels of the types int and str, which cannot be compared"]
     assert_refused(make(cls), lambda e: e.fit(X, labels), words, error=TypeError)
+
+
+@CLASSIFIERS_AND_PERCEPTRON
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([date(2024, 1, 1), date(2024, 1, 2)], ["objects of type date", "astype(str)"]),
+        ([Decimal(1), Decimal(2)], ["objects of type Decimal", "astype(str)"]),
+        ([1, 2], ["objects of type int", "astype(int)"]),
+        ([True, False], ["objects of type bool", "astype(bool)"]),
+        ([1, 2.0], ["objects of type float and int", "astype(float)"]),
+    ],
+)
+def test_labels_that_are_objects_are_refused_with_their_type_and_a_way_out(cls, labels, words):
+    y = np.array(labels, dtype=object)[Y]
+    words = ["Unknown label type", "np.asarray(y)", *words]
+    assert_refused(make(cls), lambda e: e.fit(X, y), words)
 
 
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")

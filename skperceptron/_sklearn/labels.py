@@ -45,7 +45,7 @@ def check_labels(y: Any) -> None:
         check_classification_targets(y)
     except (TypeError, ValueError) as error:
         refuse_missing_labels(y)
-        _refuse_labels_of_several_types(y)
+        _refuse_objects(y, are_unknown="Unknown label type: unknown" in str(error))
         if "continuous-multioutput" in str(error):
             error.add_note("If y holds rows of probabilities: MLPSoftmaxClassifier learns them.")
         raise
@@ -65,23 +65,32 @@ def refuse_missing_labels(y: Any) -> None:
             raise ValueError(f"Input y contains {name}: leave out the rows without a label.")
 
 
-def _refuse_labels_of_several_types(y: Any) -> None:
-    """Raise TypeError if labels cannot be sorted, such as numbers mixed with strings."""
-    found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else y
-    if getattr(getattr(found, "dtype", None), "kind", "") != "O" or np.ndim(found) != 1:
+def _refuse_objects(y: Any, *, are_unknown: bool) -> None:
+    """Raise an error if labels are objects that cannot be sorted, or that are no labels.
+
+    That is TypeError for labels such as numbers mixed with strings, and, if ``are_unknown``,
+    ValueError, which names their types.
+    """
+    found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(y)
+    if found.dtype.kind != "O" or found.ndim != 1:
         return
-    labels = np.asarray(found).tolist()
+    labels = found.tolist()
+    types = sorted({type(label).__name__ for label in labels})
     try:
         sorted(set(labels))
     except TypeError as error:
-        types = sorted({type(label).__name__ for label in labels})
-        if len(types) < 2:
-            # All are of one type: the message of scikit-learn is better.
-            return
-        raise TypeError(
-            f"y holds labels of the types {' and '.join(types)}, which cannot be compared: give"
-            " all of them one type, such as str."
-        ) from error
+        if len(types) > 1:
+            raise TypeError(
+                f"y holds labels of the types {' and '.join(types)}, which cannot be compared: give"
+                " all of them one type, such as str."
+            ) from error
+    if are_unknown:
+        numbers = [name for name in ("float", "int", "bool") if name in types]
+        wanted = numbers[0] if len(numbers) == len(types) else "str"
+        raise ValueError(
+            f"Unknown label type: y holds objects of type {' and '.join(types)}. Convert y to an"
+            f" array of numbers or texts, for example by np.asarray(y).astype({wanted})."
+        )
 
 
 def shown_labels(labels: Any) -> str:
