@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from itertools import pairwise
 from numbers import Integral
@@ -25,12 +26,12 @@ from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
-from .._sklearn.compat import fit_context, num_samples
+from .._sklearn.compat import CallbackSupportMixin, fit_context, num_samples
 from .._sklearn.documentation import LinksDocumentation
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
-from ..callbacks.placing import refuse_single_fits
+from ..callbacks.placing import callbacks_of, refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
@@ -116,7 +117,9 @@ def of_ensemble(attribute: str, documentation: str) -> Any:
 
 
 # Long because of its docstrings. The steps of a fit, from table to ensemble, stay in one place.
-class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEstimator):
+class BaseTabularMLP(
+    LinksDocumentation, ChecksOptions, CallbackSupportMixin, RemembersVersion, BaseEstimator
+):
     """Base of both estimators."""
 
     _parameter_constraints: dict[str, Rules] = {
@@ -242,14 +245,15 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             found = epochs_in_time(began + plain(self.max_time), n_epochs, train)
             n_epochs = max(1, min(n_epochs, int(found)))
             ensemble.set_params(estimator=self._network(batch, n_epochs))
-        if n_epochs in pilots and not self.verbose and self.callbacks is None:
+        if n_epochs in pilots and not self.verbose and not any(callbacks_of(self)):
             # Another training of so many epochs would only repeat the one that was timed.
             self.ensemble_ = pilots[n_epochs]
         else:
-            ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
+            ensemble.set_params(verbose=self.verbose)
             table = [numbers]
             del numbers
-            self.ensemble_ = self._train(ensemble, table, y, weights)
+            with self._telling(ensemble):
+                self.ensemble_ = self._train(ensemble, table, y, weights)
         self.n_epochs_ = n_epochs
         return self
 
@@ -289,6 +293,21 @@ class BaseTabularMLP(LinksDocumentation, ChecksOptions, RemembersVersion, BaseEs
             warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
             # `predict` has its own rule for the number of threads if n_jobs is None.
             return ensemble._fit_and_free(table, y, weights).set_params(n_jobs=self.n_jobs)
+
+    @contextmanager
+    def _telling(self, ensemble: BaseCrossEnsemble) -> Iterator[None]:
+        """Let the fit of an ensemble, in this fit's place, be told to the callbacks."""
+        registered, _ = callbacks_of(self)
+        ensemble.set_params(callbacks=self.callbacks).set_callbacks(*registered)
+        # Inside a search or pipeline of scikit-learn, the fit is a part of another one.
+        around = {k: v for k, v in vars(self).items() if k == "_parent_callback_ctx"}
+        ensemble.__dict__.update(around)
+        try:
+            yield
+        finally:
+            ensemble.set_callbacks()
+            for name in around:
+                delattr(ensemble, name)
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""

@@ -4,6 +4,7 @@ import pickle
 import re
 import warnings
 import weakref
+from collections import Counter
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.callbacks import EpochLogger, StopOnPlateau
+from skperceptron.callbacks import Callback, EpochLogger, StopOnPlateau
 from skperceptron.model_selection import _cross_base
 from skperceptron.preprocessing import TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
@@ -382,6 +383,44 @@ def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
     quick = EpochLogger()
     small(**options | {"n_jobs": None}, max_time=1e6, callbacks=[quick]).fit(X, y)
     assert len(quick.rows_) == 3 * n_networks
+
+
+def test_callbacks_that_were_set_hear_what_those_of_the_parameter_hear():
+    X, y = frame(40)
+    of_parameter, were_set, during_limit = EpochLogger(), EpochLogger(), EpochLogger()
+    model = small(max_epochs=3, callbacks=[of_parameter]).set_callbacks(were_set).fit(X, y)
+    assert len(were_set.rows_) == len(of_parameter.rows_) == 3 * 2
+    assert not hasattr(model.ensemble_, "_skl_callbacks")
+    small(max_epochs=3, max_time=1e6).set_callbacks(during_limit).fit(X, y)
+    assert len(during_limit.rows_) == 3 * 2
+    with pytest.raises(TypeError, match="StopOnPlateau is for a single fit"):
+        model.set_callbacks(StopOnPlateau()).fit(X, y)
+
+
+class Following(Callback):
+    """Follows a whole fit, and notes the tasks that have ended and the estimators they are of."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.ended = []
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append((context.task_name, context.estimator_name))
+
+
+@pytest.mark.skipif(not hasattr(GridSearchCV, "set_callbacks"), reason="scikit-learn before 1.9")
+def test_callbacks_of_a_search_follow_its_tabular_estimators():
+    X, y = frame(40)
+    following = Following()
+    search = GridSearchCV(small(), {"max_epochs": [1, 2]}, cv=2).set_callbacks(following)
+    search.fit(X, y)
+    told = Counter(following.ended)
+    # Two candidates on two folds, and the best one on all rows, each with two networks.
+    assert told["member", "StackedCrossEnsembleClassifier"] == 5 * 2
+    epochs = 2 * 2 * (1 + 2) + 2 * search.best_params_["max_epochs"]
+    assert told["epoch", "StackedCrossEnsembleClassifier"] == epochs
+    assert not {name for name in vars(search.best_estimator_.ensemble_) if name.endswith("_ctx")}
 
 
 def test_failed_fit_leaves_the_earlier_one():
