@@ -42,8 +42,11 @@ INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 #: Dtypes of numbers of polars that are like those of NumPy.
 PLAIN_NUMBER = re.compile(r"U?Int(8|16|32|64)|Float(32|64)")
 
-#: Where a dtype of pandas or Arrow, or one of polars, names a time zone.
-ZONE = re.compile(r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?([^]]+)]|time_zone='([^']+)'")
+#: Where a dtype of pandas or Arrow, or one of polars, names a time zone. What pandas calls
+#: "UTC+02:00" is "+02:00" elsewhere, which pandas understands, too.
+ZONE = re.compile(
+    r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?(?:UTC(?=[+-]))?([^]]+)]|time_zone='([^']+)'"
+)
 
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
 MANY_ROWS = 200
@@ -283,7 +286,7 @@ def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
         column = X.to_series(j)
         if getattr(column.dtype, "time_zone", None) is not None:
             if zone is not None:
-                column = column.dt.convert_time_zone(zone)
+                column = _in_zone(column, zone)
             column = column.dt.replace_time_zone(None)
         # NumPy has no integers of 128 bits.
         content = None if str(column.dtype).endswith("Int128") else column.to_numpy()
@@ -301,6 +304,15 @@ def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
             column = import_module("pyarrow.compute").local_timestamp(column)
         return column.to_numpy(), False
     return X[:, j], False
+
+
+def _in_zone(column: Any, zone: str) -> Any:
+    """Return a column of polars whose times are the local times of a zone."""
+    if zone[0] not in "+-":
+        return column.dt.convert_time_zone(zone)
+    # polars does not know such zones.
+    hours, minutes = zone.removeprefix("+").split(":")
+    return column.dt.convert_time_zone("UTC").dt.offset_by(f"{hours}h{minutes}m")
 
 
 def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
