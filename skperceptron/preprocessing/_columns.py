@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from numbers import Integral, Real
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -469,21 +471,24 @@ def with_usual_dates(values: Iterable[Any]) -> list[Any]:
     ]
 
 
-def as_dates(content: Any, name: Any) -> Any:
+def as_dates(content: Any, name: Any, zone: str | None = None) -> Any:
     """Return a column of dates as datetime64[us], without time zones; missing ones become NaT.
 
-    Raises ValueError if it holds something else.
+    Objects with a time zone become local times: those of ``zone`` if it is given. Raises ValueError
+    if the column holds something else.
     """
     if content.dtype.kind == "M":
         return content.astype(DATE, copy=False)
-    return np.array([_date(value, name) for value in content.tolist()], dtype=DATE)
+    return np.array([_date(value, name, zone) for value in content.tolist()], dtype=DATE)
 
 
-def _date(value: Any, name: Any) -> Any:
+def _date(value: Any, name: Any, zone: str | None) -> Any:
     """Return what NumPy takes for a date without a time zone: converting all at once is faster."""
     if is_missing(value):
         return None
     if isinstance(value, datetime):
+        if zone is not None and value.tzinfo is not None:
+            value = value.astimezone(_tzinfo(zone))
         return value.replace(tzinfo=None)
     if isinstance(value, date | np.datetime64):
         return value
@@ -491,6 +496,11 @@ def _date(value: Any, name: Any) -> Any:
         f"Column {name!r} holds {shown(value)}, which is not a date; in the data of fit the column"
         " held dates."
     )
+
+
+@cache
+def _tzinfo(zone: str) -> tzinfo | None:
+    return datetime.strptime(zone, "%z").tzinfo if zone[0] in "+-" else ZoneInfo(zone)
 
 
 def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int]:

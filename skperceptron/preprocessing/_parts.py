@@ -383,7 +383,7 @@ class Dates(Quantity):
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
-        dates = as_dates(content, name)
+        dates = as_dates(content, name, self.zone)
         days = _days(dates)
         out[:, 0] = self._in_room(days)
         if self.has_gaps:

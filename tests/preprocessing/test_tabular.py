@@ -515,7 +515,7 @@ def test_zoned_times_are_local_times_in_every_library(library):
     assert_array_equal(expected.transform(given), expected.transform(local))
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "arrow in pandas"])
+@pytest.mark.parametrize("library", ["pandas", "objects", "polars", "pyarrow", "arrow in pandas"])
 @pytest.mark.parametrize("zone", ["Europe/Vienna", "UTC-03:30", "UTC+02:00"])
 def test_times_in_another_zone_become_those_of_fit(library, zone):
     pd = pytest.importorskip("pandas")
@@ -526,6 +526,9 @@ def test_times_in_another_zone_become_those_of_fit(library, zone):
     if library == "arrow in pandas":
         pytest.importorskip("pyarrow")
         given = utc.astype("timestamp[us, tz=UTC][pyarrow]")
+    elif library == "objects":
+        several_zones = [*stamps[:2].tz_convert("Asia/Tokyo"), *stamps[2:].to_pydatetime()]
+        given = pd.DataFrame({"seen": pd.Series(several_zones, dtype=object)})
     elif library != "pandas":
         module = pytest.importorskip(library)
         given = module.from_pandas(utc) if library == "polars" else module.table(utc)
