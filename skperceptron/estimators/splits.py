@@ -23,7 +23,8 @@ KEPT_ROWS = 2**20
 def counted_from_0(split: Any, n_rows: int) -> tuple[Integers, Integers]:
     """Return both parts of a split, given as positions or truth values, as positions from 0 on.
 
-    They can only be read. So they need no copy if they are given to this function again.
+    They can only be read. So they need no copy if they are given to this function again. Raises
+    ValueError for a split of another number of rows.
     """
     train, held_out = (_counted_from_0(part, n_rows) for part in split)
     return train, held_out
@@ -36,7 +37,10 @@ def _counted_from_0(part: Any, n_rows: int) -> Integers:
             return part
     elif not isinstance(part, slice):
         part = list(part)
-    counted = np.arange(n_rows)[part]
+    try:
+        counted = np.arange(n_rows)[part]
+    except IndexError as error:
+        raise ValueError(f"A split does not fit the {n_rows} rows of X: {error}.") from error
     counted.flags.writeable = False
     return counted
 

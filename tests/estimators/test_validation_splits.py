@@ -111,7 +111,8 @@ def test_rows_that_do_not_exist_are_refused():
         def split(self, X, *others):
             yield np.arange(N), np.arange(N, N + 5)
 
-    with pytest.raises(ValueError, match=f"cannot hold rows out: index {N} is out of bounds"):
+    words = f"cannot hold rows out: A split does not fit the {N} rows of X: index {N} is out of"
+    with pytest.raises(ValueError, match=words):
         make(validation_fraction=Splitter()).fit(X, Y)
 
 

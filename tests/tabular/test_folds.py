@@ -161,6 +161,15 @@ def test_split_that_trains_on_one_class_is_refused():
 
 
 @BOTH
+@pytest.mark.parametrize("held_out", [np.arange(30, 50), np.arange(50) > 30], ids=["rows", "mask"])
+def test_splits_of_another_table_are_refused(cls, held_out):
+    X, labels = frame(40)
+    message = "A split does not fit the 40 rows of X"
+    with pytest.raises(ValueError, match=message):
+        small(cls, n_folds=[(np.arange(30), held_out)]).fit(X, target_of(cls, labels))
+
+
+@BOTH
 def test_folds_may_be_a_list_of_splits(cls):
     X, labels = frame()
     splits = [(np.arange(60), np.arange(60, 120)), (np.arange(60, 120), np.arange(60))]
