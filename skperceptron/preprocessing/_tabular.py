@@ -254,7 +254,8 @@ class TabularPreprocessor(
                 warn_of_hidden_quantities(content, self._name(j))
             self.kinds_.append(kind)
             part = self._part_for(kind, j).fit(content, self._name(j))
-            part.zone = zone_of(X, j)
+            if kind == "date":
+                part.zone = zone_of(X, j)
             self._parts.append(part)
         encoded = self._encoded(X)
         numbers = encoded[:, : self._n_numbers]
