@@ -352,8 +352,8 @@ def _objects(values: list[Any]) -> Any:
 def kind_of(content: Any, name: Any) -> str:
     """Return what a column holds: "number", "date" or "category".
 
-    Raises TypeError if its dtype is not supported, or if its values, such as lists, are not
-    hashable.
+    Raises TypeError if its dtype is not supported, or if it holds complex numbers or values that
+    are not hashable, such as lists.
     """
     kind = content.dtype.kind
     if kind in "iufm":
@@ -368,11 +368,11 @@ def kind_of(content: Any, name: Any) -> str:
             " categories are supported."
         )
     types = {t for t in set(map(type, content.tolist())) if t.__name__ not in MISSING_TYPES}
-    odd = [t for t in types if t.__hash__ is None]
+    odd = [t for t in types if t.__hash__ is None or issubclass(t, complex | np.complexfloating)]
     if odd:
         raise TypeError(
             f"Column {name!r} holds values of type {odd[0].__name__!r}; its argument must be a"
-            " string or a number, or another value that can be told apart from others."
+            " string or a real number, or another value that can be told apart from others."
         )
     if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
         return "category" if types and types <= {bool, np.bool_} else "number"

@@ -739,6 +739,9 @@ def test_columns_that_hold_nothing_usable_are_refused():
         TabularPreprocessor(["a"]).fit(pd.DataFrame({"a": [[1], [2]]}))
     with pytest.raises(TypeError, match="Column 'a' has dtype complex128"):
         TabularPreprocessor().fit(pd.DataFrame({"a": [1j, 2.0]}))
+    for number in (1j, np.complex64(1j)):
+        with pytest.raises(TypeError, match="Column 0 holds values of type 'complex"):
+            TabularPreprocessor().fit(objects([number, 2.0]))
     with pytest.raises(ValueError, match="infinity: column 'a'"):
         TabularPreprocessor().fit(pd.DataFrame({"a": [np.inf, 2.0]}))
     with pytest.raises(ValueError, match="at least 1 sample"):
