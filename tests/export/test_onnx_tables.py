@@ -342,6 +342,14 @@ def test_columns_may_have_the_names_of_outputs(check_exported):
         model(frame[["variable", "label", "std"]])
 
 
+@pytest.mark.parametrize("name", ["variable", "variable1", "label1"])
+def test_columns_before_several_steps_may_have_the_names_of_outputs(check_exported, name):
+    frame = FRAME[["small"]].set_axis([name], axis=1)
+    network = MLPRegressor(max_iter=3, random_state=0)
+    pipeline = make_pipeline(TabularPreprocessor(), RobustSmoothClipScaler(), network)
+    check_exported(pipeline.fit(frame, FRAME["count"]), frame)
+
+
 # Networks that embed the categories of a frame.
 
 PLACES = np.random.RandomState(2).randint(3, size=N)

@@ -32,7 +32,7 @@ from ...preprocessing._parts import MISSING_TEXT
 ONLY = "X"
 
 #: Names of the outputs that a model may have.
-OUTPUTS = "label|probabilities|std|variable"
+OUTPUTS = ("label", "probabilities", "std", "variable")
 
 #: Dtypes of the inputs, as ONNX Runtime calls them.
 _OF_SESSIONS = {
@@ -109,9 +109,13 @@ def _are_others(columns: list[str], names: list[str]) -> bool:
     found, expected = (
         [re.sub(r"\W", "_", name).lstrip("_") for name in given] for given in (columns, names)
     )
-    expected = [re.sub(rf"^({OUTPUTS})1$", r"\1", name) for name in expected]
     is_known = len(set(found)) == len(found) and names != _numbered(len(names))
-    return is_known and found != expected
+    return is_known and not all(map(_may_be, found, expected))
+
+
+def _may_be(column: str, name: str) -> bool:
+    """Tell whether an input may have the name of a column; a number follows that of an output."""
+    return column == name or (column in OUTPUTS and column == name.rstrip("0123456789"))
 
 
 def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
