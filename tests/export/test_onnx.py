@@ -22,7 +22,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
@@ -281,6 +281,39 @@ def test_exported_models_return_the_labels_of_the_fit(check_exported, names):
     check_exported(MLPSoftmaxClassifier((8,), **SHORT).fit(X, np.asarray(names)[Y]), X)
 
 
+def test_models_of_scikit_learn_return_unsigned_labels(check_exported):
+    network = MLPSoftmaxClassifier((8,), **SHORT)
+    for model in (
+        CalibratedClassifierCV(network, cv=2),
+        BaggingClassifier(network, 2, random_state=0),
+        OneVsRestClassifier(network),
+        StackingClassifier([("a", network)], cv=2),
+        VotingClassifier([("a", network)], **SOFT),
+    ):
+        model.fit(X, Y.astype(np.uint8))
+        check_exported(model, X)
+        assert model.classes_.dtype == np.uint8
+
+
+def test_labels_that_skl2onnx_would_change_are_refused(exported):
+    network = MLPBinaryClassifier((8,), **SHORT)
+    for model, labels, message in [
+        (OneVsOneClassifier(network), Y + 1, "the labels 0, 1, 2"),
+        (OneVsOneClassifier(network), np.array(["a", "b", "c"])[Y], "the labels 0, 1, 2"),
+        (OneVsRestClassifier(network), Y + 2**31, "in int32 only"),
+        (make_pipeline(CalibratedClassifierCV(network, cv=2)), -TWO * 2**32, "in int32 only"),
+        (OneVsRestClassifier(RosenblattPerceptron(20)), Y, "a unit for each class"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export.to_onnx(model.fit(X, labels), X)
+    for model, labels in [
+        (OneVsOneClassifier(network), Y),
+        (OneVsRestClassifier(RosenblattPerceptron(20)), TWO),
+    ]:
+        found = exported(model.fit(X, labels), X)(X)[0].ravel()
+        np.testing.assert_array_equal(found, model.predict(X))
+
+
 def test_truth_values_are_told_as_integers(exported):
     network = MLPBinaryClassifier((8,), **SHORT).fit(X, TWO == 1)
     labels, _ = exported(network, X)(X)
@@ -306,6 +339,17 @@ def test_probabilities_may_be_dicts_or_columns(exported):
     assert_close(as_arrays.astype(np.float32), expected)
     outputs = exported(pipeline, X, zipmap="columns")(X)
     assert_close(np.column_stack(outputs[1:]), expected)
+
+
+def test_dicts_from_models_of_scikit_learn_need_float32(exported):
+    calibrated = CalibratedClassifierCV(MLPSoftmaxClassifier((8,), **SHORT), cv=2)
+    search = GridSearchCV(make_pipeline(StandardScaler(), calibrated), {}, cv=2).fit(X, Y)
+    rows = X.astype(np.float32)
+    _, as_dicts = exported(search, rows, zipmap=True)(rows)
+    as_arrays = np.array([[row[label] for label in range(3)] for row in as_dicts])
+    assert_close(as_arrays.astype(np.float32), search.predict_proba(rows))
+    with pytest.raises(ValueError, match="needs X as float32 for a CalibratedClassifierCV"):
+        exported(search, X, zipmap=True)
 
 
 @BOTH_OPSETS

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from skl2onnx import to_onnx as converted
 from skl2onnx import update_registered_converter
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -62,6 +63,16 @@ BY_COLUMN = (
     TabularMLPClassifier,
     TabularMLPRegressor,
     TabularPreprocessor,
+)
+
+#: Classifiers of scikit-learn around others, whose labels skl2onnx may export wrongly.
+OF_SCIKIT_LEARN = (
+    BaggingClassifier,
+    CalibratedClassifierCV,
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    StackingClassifier,
+    VotingClassifier,
 )
 
 OF_CLASSIFIERS: dict[str, list[Any]] = {
@@ -249,11 +260,10 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If a network stands before another step of a pipeline, since only predictions are exported;
-        for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; for a
-        ``CalibratedClassifierCV`` with another method than "sigmoid", or around a cross ensemble,
-        which is calibrated already; or for ensembles of scikit-learn whose members predict several
-        targets, or no probabilities.
+        If skl2onnx would export another model: a network before another step of a pipeline, a
+        ``TunedThresholdClassifierCV``, a ``CalibratedClassifierCV`` with another method than
+        "sigmoid" or around a cross ensemble, an ensemble of scikit-learn whose members predict
+        several targets or no probabilities, or labels of its meta-estimators.
 
     Examples
     --------
@@ -280,6 +290,8 @@ def to_onnx(
     with _convertible(parts):
         options |= _options_for_decisions(parts)
         inputs = input_types(X)
+        if zipmap is True:
+            _refuse_dicts_of_float64(estimator, inputs)
         if all_are_numbers(inputs):
             estimator = _side_by_side(estimator)
         return converted(
@@ -353,11 +365,53 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
             "skl2onnx cannot export a BaggingRegressor of several targets. Use a"
             " StackedEnsembleRegressor, or a MultiOutputRegressor around it."
         )
+    if isinstance(part, OF_SCIKIT_LEARN):
+        _refuse_wrong_labels(part)
+
+
+def _refuse_dicts_of_float64(model: Any, inputs: list[tuple[str, Any]]) -> None:
+    """Raise ValueError if skl2onnx would put float64 into dicts: ours convert probabilities."""
+    while (inside := _inside(last_step(model))) is not model:
+        model = inside
+    are_float64 = any(isinstance(kind, DoubleTensorType) for _, kind in inputs)
+    if are_float64 and not isinstance(model, tuple(CONVERTERS)):
+        raise ValueError(
+            f'zipmap=True needs X as float32 for a {type(model).__name__}. Or use zipmap="columns".'
+        )
+
+
+def _refuse_wrong_labels(part: Any) -> None:
+    """Raise ValueError if skl2onnx would export a meta-estimator with other labels."""
+    name, classes = type(part).__name__, part.classes_
+    if isinstance(part, OneVsOneClassifier) and not np.array_equal(classes, range(len(classes))):
+        raise ValueError(
+            f"skl2onnx exports a {name} with the labels 0, 1, 2, ... only, got {classes.tolist()}."
+        )
+    if _are_numbers(classes) and np.abs(classes.astype(float)).max() >= 2**31:
+        raise ValueError(
+            f"skl2onnx exports a {name} with labels in int32 only, got {classes.tolist()}."
+        )
+    if isinstance(part, OneVsRestClassifier) and _has_several_perceptrons(part):
+        raise ValueError(
+            f"skl2onnx cannot export a {name} of several RosenblattPerceptron. One of them alone"
+            " has a unit for each class."
+        )
     if _reads_labels(part):
         raise ValueError(
-            f"skl2onnx cannot export a {type(part).__name__} of classifiers without predict_proba,"
+            f"skl2onnx cannot export a {name} of classifiers without predict_proba,"
             " such as a VotingClassifier with voting='hard'. Use voting='soft'."
         )
+
+
+def _are_numbers(classes: Any) -> bool:
+    """Tell whether labels are numbers; of several targets, there is a list."""
+    return isinstance(classes, np.ndarray) and classes.dtype.kind in "iuf"
+
+
+def _has_several_perceptrons(part: OneVsRestClassifier) -> bool:
+    """Tell whether responses decide, which skl2onnx replaces by probabilities."""
+    is_alone = part.multilabel_ or len(part.estimators_) == 1
+    return not is_alone and isinstance(last_step(part.estimators_[0]), RosenblattPerceptron)
 
 
 def _reads_labels(part: Any) -> bool:
@@ -413,10 +467,12 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     skl2onnx does not know the latter, and does not get decisions from the former. It also refuses
     two parameters of voting estimators, of which one has no effect on predictions, and the other
     may be a list. It merges the columns of a step of a column transformer into integers if the
-    first of them holds integers.
+    first of them holds integers. It takes unsigned labels of meta-estimators for texts.
     """
     changes: list[tuple[Any, str, Any]] = []
     for part in parts:
+        if isinstance(part, OF_SCIKIT_LEARN) and _are_numbers(part.classes_):
+            changes.append((part, "classes_", part.classes_.astype(np.int64)))
         if isinstance(part, CalibratedClassifierCV):
             of_part = part.calibrated_classifiers_
             changes += [(one, "estimator", _inside(one.estimator)) for one in of_part]
