@@ -105,6 +105,9 @@ class OperatorGraph(Protocol):
     def mean(self, value: Value) -> Value:
         """Return the mean of each row, (rows, 1)."""
 
+    def log_of_sum(self, value: Value) -> Value:
+        """Return the logarithm of the sum of exponentials of each row, (rows, 1)."""
+
     def sorted(self, value: Value, width: int) -> Value:
         """Return each row, of `width` numbers, in ascending order."""
 

@@ -74,7 +74,7 @@ from skperceptron.model_selection import (
 
 from .conftest import NEWEST, OLDEST, assert_close
 
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 export = pytest.importorskip("skperceptron.export")
 skl2onnx = pytest.importorskip("skl2onnx")
 
@@ -157,6 +157,27 @@ def test_networks_that_share_weights(check_exported, hidden, dtype, opset):
     for network in (MLPSoftmaxClassifier(**options), MLPBinaryClassifier(**options)):
         y = labels if isinstance(network, MLPSoftmaxClassifier) else labels > 0
         check_exported(network.fit(X, y), X.astype(dtype), target_opset=opset)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("kind", [MLPSoftmaxClassifier, MLPBinaryClassifier])
+def test_decisions_of_networks_that_share_weights(check_exported, kind, dtype, opset):
+    network = kind((5,), ensemble_size=3, **SHORT)
+    labels = Y if kind is MLPSoftmaxClassifier else TWO
+    check_exported(calibrated(network).fit(X, labels), X.astype(dtype), target_opset=opset)
+    network.fit(X, labels)
+    asked = {id(network): {"raw_scores": True, "zipmap": False}}
+    for scale in (1, 100, 1e4):
+        # Of large numbers, probabilities are 0 and 1, and decisions differ nevertheless.
+        rows = (scale * X).astype(dtype)
+        model = skl2onnx.to_onnx(network, rows[:1], options=asked, target_opset=opset)
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        decisions = session.run(None, {"X": rows})[1]
+        expected = network.decision_function(rows)
+        if kind is MLPBinaryClassifier:
+            expected = np.column_stack([-expected, expected])
+        assert_close(decisions, expected)
 
 
 @BOTH_OPSETS
@@ -720,7 +741,6 @@ def test_the_package_says_what_to_install(monkeypatch):
 
 def raw_of(network, learned, feeds):
     """Return what onnxruntime computes for a network of the engine."""
-    import onnxruntime
     from onnx import TensorProto, helper
 
     from skperceptron.export._onnx._estimators import raw_outputs

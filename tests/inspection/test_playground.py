@@ -570,6 +570,12 @@ def test_page_has_no_operator_for_texts():
         graph.coded(graph.source(0), ["a", "b"])
 
 
+def test_page_has_no_operator_for_networks_that_share_weights():
+    graph = PageGraph()
+    with pytest.raises(NotDeclaredError, match="ReduceLogSumExp, which the page does not have"):
+        graph.log_of_sum(graph.source(0))
+
+
 def test_slider_goes_through_the_epochs(show):
     recorder = WeightsRecorder()
     network = moons(callbacks=[recorder])

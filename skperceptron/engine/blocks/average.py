@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar
 
@@ -55,18 +55,22 @@ class Average(Block):
             np.divide(mean, self.n_networks, out=mean)
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
+        (x,) = inputs
         if self.link == "softmax":
-            return graph.op("Log", self._mean(graph, graph.op("Softmax", inputs[0], axis=-1)))
+            return self._by_row(graph, graph.log_of_sum, x - graph.log_of_sum(x))
         if self.link == "logistic":
-            mean = self._mean(graph, graph.sigmoid(inputs[0]))
-            return graph.op("Log", mean) - graph.op("Log", 1 - mean)
-        return self._mean(graph, inputs[0])
+            no = -graph.op("Max", x, 0) - graph.op("Log", graph.op("Exp", -graph.op("Abs", x)) + 1)
+            yes, no = (self._by_row(graph, graph.log_of_sum, logs) for logs in (x + no, no))
+            return yes - no
+        return self._by_row(graph, graph.mean, x)
 
-    def _mean(self, graph: OperatorGraph, value: Value) -> Value:
-        """Return the mean of all networks for each row."""
+    def _by_row(
+        self, graph: OperatorGraph, reduce: Callable[[Value], Value], value: Value
+    ) -> Value:
+        """Return what a method of the graph makes of the values of all networks for each row."""
         of_networks = graph.reshape(value, self.n_networks, -1, self.units)
         by_row = graph.op("Transpose", of_networks, perm=[1, 2, 0])
-        return graph.reshape(graph.mean(by_row), -1, self.units)
+        return graph.reshape(reduce(by_row), -1, self.units)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         if not work.trains:

@@ -17,7 +17,7 @@ from scipy.special import erfcx
 
 from ...engine.operators import OperatorGraph, Value, dtype_of_result
 
-#: The first opset in which ReduceMean reads its axes from an input.
+#: The first opset in which ReduceMean and ReduceLogSumExp read their axes from an input.
 AXES_AS_INPUT = 18
 
 #: Degree of the polynomial for the error function in float64, which is then within 5e-15.
@@ -107,9 +107,10 @@ class Graph(OperatorGraph):
         return Value(self, name, "str")
 
     def mean(self, value: Any) -> Value:
-        if self.opset >= AXES_AS_INPUT:
-            return self.op("ReduceMean", value, self.whole([-1]), keepdims=1)
-        return self.op("ReduceMean", value, axes=[-1], keepdims=1)
+        return self._reduced("ReduceMean", value)
+
+    def log_of_sum(self, value: Any) -> Value:
+        return self._reduced("ReduceLogSumExp", value)
 
     def sorted(self, value: Any, width: int) -> Value:
         groups = self.reshape(value, -1, width)
@@ -137,6 +138,12 @@ class Graph(OperatorGraph):
         return out
 
     # Internal methods.
+
+    def _reduced(self, name: str, value: Any) -> Value:
+        """Return each row's value of an operator that reduces the last axis."""
+        if self.opset >= AXES_AS_INPUT:
+            return self.op(name, value, self.whole([-1]), keepdims=1)
+        return self.op(name, value, axes=[-1], keepdims=1)
 
     def _is(self, operand: Any) -> Value:
         """Return a value, or the constant that a number or an array stands for."""

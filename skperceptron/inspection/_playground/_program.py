@@ -86,6 +86,10 @@ class PageGraph(OperatorGraph):
     def mean(self, value: Any) -> Value:
         return self.op("ReduceMean", value)
 
+    def log_of_sum(self, value: Any) -> Value:
+        # The page has no such operator: it shows no networks that share weights.
+        return self.op("ReduceLogSumExp", value)
+
     def sorted(self, value: Any, width: int) -> Value:
         return self.op("Sort", value, width=width)
 
