@@ -61,7 +61,8 @@ def save(estimator: Any, path: Any) -> None:
         Fitted.
 
     path : str or path-like
-        An existing file is replaced in one step, after everything has been written.
+        An existing file, or the one that a link points to, is replaced in one step, after
+        everything has been written.
 
     Raises
     ------
@@ -101,7 +102,8 @@ def save(estimator: Any, path: Any) -> None:
         VERSION_KEY: __version__,
         MODEL_KEY: json.dumps(model, allow_nan=False),
     }
-    path = Path(path)
+    # Of a link, the file that it points to is replaced, not the link.
+    path = Path(path).resolve()
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     unfinished.touch(exist_ok=False)
     try:

@@ -258,6 +258,19 @@ def test_a_file_that_exists_is_replaced_at_once(path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there that few users have")
+@pytest.mark.parametrize("exists", [False, True])
+def test_the_file_behind_a_link_is_replaced(exists, path):
+    target = path.with_name("elsewhere")
+    if exists:
+        target.write_text("before")
+    path.symlink_to(target.name)
+    model, rows = MODELS["huber"]
+    save(model, path)
+    assert path.is_symlink()
+    assert_array_equal(load(target).predict(rows), model.predict(rows))
+
+
 @pytest.mark.parametrize(
     "content",
     [
