@@ -319,10 +319,10 @@ def test_models_of_scikit_learn_return_unsigned_labels(check_exported):
 def test_labels_that_skl2onnx_would_change_are_refused(exported):
     network = MLPBinaryClassifier((8,), **SHORT)
     for model, labels, message in [
-        (OneVsOneClassifier(network), Y + 1, "the labels 0, 1, 2"),
-        (OneVsOneClassifier(network), np.array(["a", "b", "c"])[Y], "the labels 0, 1, 2"),
-        (OneVsRestClassifier(network), Y + 2**31, "in int32 only"),
-        (make_pipeline(CalibratedClassifierCV(network, cv=2)), -TWO * 2**32, "in int32 only"),
+        (OneVsOneClassifier(network), Y + 1, "other labels than 0, 1, 2"),
+        (OneVsOneClassifier(network), np.array(["a", "b", "c"])[Y], "other labels than 0, 1, 2"),
+        (OneVsRestClassifier(network), Y + 2**31, "labels beyond int32"),
+        (make_pipeline(CalibratedClassifierCV(network, cv=2)), -TWO * 2**32, "labels beyond int32"),
         (OneVsRestClassifier(RosenblattPerceptron(20)), Y, "a unit for each class"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -369,7 +369,7 @@ def test_dicts_from_models_of_scikit_learn_need_float32(exported):
     _, as_dicts = exported(search, rows, zipmap=True)(rows)
     as_arrays = np.array([[row[label] for label in range(3)] for row in as_dicts])
     assert_close(as_arrays.astype(np.float32), search.predict_proba(rows))
-    with pytest.raises(ValueError, match="needs X as float32 for a CalibratedClassifierCV"):
+    with pytest.raises(ValueError, match="needs X as float32"):
         exported(search, X, zipmap=True)
 
 
@@ -408,6 +408,10 @@ def piped(model):
     return make_pipeline(StandardScaler(), model)
 
 
+def of_decisions(model):
+    return StackingClassifier([("a", model)], cv=2, stack_method="decision_function")
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
@@ -418,9 +422,10 @@ def piped(model):
         lambda network: calibrated(BaggingClassifier(piped(network), 2, random_state=0)),
         lambda network: calibrated(StackingClassifier([("a", network)], piped(network), cv=2)),
         lambda network: OneVsRestClassifier(calibrated(GridSearchCV(piped(network), {}, cv=2))),
-        lambda network: StackingClassifier(
-            [("a", piped(network))], cv=2, stack_method="decision_function"
-        ),
+        lambda network: of_decisions(piped(network)),
+        lambda network: of_decisions(GridSearchCV(piped(network), {}, cv=2)),
+        lambda network: of_decisions(StackedGridSearchCV(network, {}, cv=2)),
+        lambda network: of_decisions(StackingClassifier([("a", network)], piped(network), cv=2)),
     ],
 )
 def test_decisions_of_pipelines_inside_other_models(check_exported, wrap):
@@ -473,6 +478,7 @@ def test_models_that_would_be_exported_wrongly_are_refused():
         (GridSearchCV(clone(tuned), {}, cv=2).fit(X, TWO), "leaves out the threshold"),
         (CalibratedClassifierCV(cross, cv=2).fit(X, TWO), "Export it alone"),
         (CalibratedClassifierCV(network, method="isotonic").fit(X, TWO), "method='sigmoid'"),
+        (of_decisions(network).fit(X, TWO), "stack_method='predict_proba'"),
     ]:
         with pytest.raises(ValueError, match=message):
             export.to_onnx(model, X)

@@ -290,8 +290,11 @@ def to_onnx(
     with _convertible(parts):
         options |= _options_for_decisions(parts)
         inputs = input_types(X)
-        if zipmap is True:
-            _refuse_dicts_of_float64(estimator, inputs)
+        is_float64 = any(isinstance(kind, DoubleTensorType) for _, kind in inputs)
+        if zipmap is True and is_float64 and any(isinstance(p, OF_SCIKIT_LEARN) for p in parts):
+            raise ValueError(
+                'zipmap=True needs X as float32 for classifiers around others. Or use "columns".'
+            )
         if all_are_numbers(inputs):
             estimator = _side_by_side(estimator)
         return converted(
@@ -369,38 +372,24 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
         _refuse_wrong_labels(part)
 
 
-def _refuse_dicts_of_float64(model: Any, inputs: list[tuple[str, Any]]) -> None:
-    """Raise ValueError if skl2onnx would put float64 into dicts: ours convert probabilities."""
-    while (inside := _inside(last_step(model))) is not model:
-        model = inside
-    are_float64 = any(isinstance(kind, DoubleTensorType) for _, kind in inputs)
-    if are_float64 and not isinstance(model, tuple(CONVERTERS)):
-        raise ValueError(
-            f'zipmap=True needs X as float32 for a {type(model).__name__}. Or use zipmap="columns".'
-        )
-
-
 def _refuse_wrong_labels(part: Any) -> None:
     """Raise ValueError if skl2onnx would export a meta-estimator with other labels."""
-    name, classes = type(part).__name__, part.classes_
+    classes, wrong = part.classes_, ""
     if isinstance(part, OneVsOneClassifier) and not np.array_equal(classes, range(len(classes))):
-        raise ValueError(
-            f"skl2onnx exports a {name} with the labels 0, 1, 2, ... only, got {classes.tolist()}."
+        wrong = f"other labels than 0, 1, 2, ...: {classes.tolist()}"
+    elif _are_numbers(classes) and np.abs(classes.astype(float)).max() >= 2**31:
+        wrong = f"labels beyond int32: {classes.tolist()}"
+    elif isinstance(part, OneVsRestClassifier) and _has_several_perceptrons(part):
+        wrong = "several RosenblattPerceptron. A single one has a unit for each class"
+    elif isinstance(part, StackingClassifier) and _has_one_decision(part):
+        wrong = "decisions between two classes. Use stack_method='predict_proba'"
+    elif _reads_labels(part):
+        wrong = (
+            "classifiers without predict_proba, such as a VotingClassifier with voting='hard'. Use"
+            " voting='soft'"
         )
-    if _are_numbers(classes) and np.abs(classes.astype(float)).max() >= 2**31:
-        raise ValueError(
-            f"skl2onnx exports a {name} with labels in int32 only, got {classes.tolist()}."
-        )
-    if isinstance(part, OneVsRestClassifier) and _has_several_perceptrons(part):
-        raise ValueError(
-            f"skl2onnx cannot export a {name} of several RosenblattPerceptron. One of them alone"
-            " has a unit for each class."
-        )
-    if _reads_labels(part):
-        raise ValueError(
-            f"skl2onnx cannot export a {name} of classifiers without predict_proba,"
-            " such as a VotingClassifier with voting='hard'. Use voting='soft'."
-        )
+    if wrong:
+        raise ValueError(f"skl2onnx cannot export a {type(part).__name__} of {wrong}.")
 
 
 def _are_numbers(classes: Any) -> bool:
@@ -412,6 +401,10 @@ def _has_several_perceptrons(part: OneVsRestClassifier) -> bool:
     """Tell whether responses decide, which skl2onnx replaces by probabilities."""
     is_alone = part.multilabel_ or len(part.estimators_) == 1
     return not is_alone and isinstance(last_step(part.estimators_[0]), RosenblattPerceptron)
+
+
+def _has_one_decision(part: StackingClassifier) -> bool:
+    return len(part.classes_) == 2 and "decision_function" in part.stack_method_
 
 
 def _reads_labels(part: Any) -> bool:
@@ -441,15 +434,15 @@ def _options_for_decisions(parts: Sequence[Any]) -> dict[int, dict[str, Any]]:
 
 def _asked_for_decisions(part: Any) -> list[Any]:
     """Return the estimators that a part of a model may ask for decisions."""
+    held: list[Any] = []
     if isinstance(part, CalibratedClassifierCV):
         held = [one.estimator for one in part.calibrated_classifiers_]
-        return [asked for one in held for asked in (one, *_asked_in_turn(last_step(one)))]
-    if isinstance(part, OneVsOneClassifier):
+    elif isinstance(part, OneVsOneClassifier):
         return _asked_in_turn(part)
-    if isinstance(part, StackingClassifier):
+    elif isinstance(part, StackingClassifier):
         pairs = zip(part.estimators_, part.stack_method_, strict=True)
-        return [one for one, method in pairs if method == "decision_function"]
-    return []
+        held = [one for one, method in pairs if method == "decision_function"]
+    return [asked for one in held for asked in (one, *_asked_in_turn(last_step(one)))]
 
 
 def _asked_in_turn(model: Any) -> list[Any]:
@@ -463,11 +456,11 @@ def _asked_in_turn(model: Any) -> list[Any]:
 def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     """Change what skl2onnx does not accept, or converts wrongly, in the parts of a model.
 
-    What searches and frozen estimators in calibrated classifiers hold stands in their place:
-    skl2onnx does not know the latter, and does not get decisions from the former. It also refuses
-    two parameters of voting estimators, of which one has no effect on predictions, and the other
-    may be a list. It merges the columns of a step of a column transformer into integers if the
-    first of them holds integers. It takes unsigned labels of meta-estimators for texts.
+    What searches and frozen estimators in calibrated classifiers and stacks hold stands in their
+    place: skl2onnx does not know the latter, and does not get decisions from the former. It also
+    refuses two parameters of voting estimators, of which one has no effect on predictions, and the
+    other may be a list. It merges the columns of a step of a column transformer into integers if
+    the first of them holds integers. It takes unsigned labels of meta-estimators for texts.
     """
     changes: list[tuple[Any, str, Any]] = []
     for part in parts:
@@ -476,6 +469,8 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
         if isinstance(part, CalibratedClassifierCV):
             of_part = part.calibrated_classifiers_
             changes += [(one, "estimator", _inside(one.estimator)) for one in of_part]
+        elif isinstance(part, StackingClassifier):
+            changes.append((part, "estimators_", list(map(_inside, part.estimators_))))
         elif isinstance(part, VotingClassifier | VotingRegressor):
             if part.weights is not None:
                 changes.append((part, "weights", np.asarray(part.weights)))
