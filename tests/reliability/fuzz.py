@@ -76,6 +76,8 @@ KNOWN_WARNINGS = (
     "One or more of the test scores are non-finite",
     "The least populated class in y has only",
     "X_val has another scale than X",
+    r"\w+=.+ is ignored: (solver|learning_rate)=",
+    "Batches have a single row",
     r"Scoring failed[\s\S]*their numbers are too large for this network",
 )
 
