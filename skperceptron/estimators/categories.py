@@ -273,11 +273,10 @@ def _name(estimator: Any, j: int) -> str:
     return str(j) if names is None else repr(str(names[j]))
 
 
-def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
+def check_later_categories(estimator: Any, given: Any, X: Any) -> None:
     """Raise ValueError if `categorical_features` marks other columns than in the earlier fit.
 
-    Codes that the earlier fit has not seen count as unknown categories in later fits, too, with a
-    warning.
+    Warn of categories that the earlier fit has not seen: they count as unknown in later fits, too.
     """
     earlier: CategoryColumns | None = estimator._categories
     before = () if earlier is None else earlier.columns
@@ -295,8 +294,10 @@ def _warn_of_new_categories(estimator: Any, earlier: CategoryColumns, given: Any
     """Warn if rows to learn from hold categories that the tables of the earlier fit lack."""
     values = estimator._category_values
     for j, n_levels in zip(earlier.columns, earlier.levels, strict=True):
-        is_new = X[:, j].max() >= n_levels
-        if j in values and is_frame(given):
+        codes = X[:, j]
+        is_new = codes.max() >= n_levels
+        # Values that are missing, or new, have negative codes.
+        if j in values and is_frame(given) and codes.min() < 0:
             is_new = not set(values[j]).issuperset(categories_of(given, j))
         if is_new:
             warn(

@@ -16,7 +16,7 @@ from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from ..engine.arrays import Floats, Integers, stored_once
 from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
-from .categories import checked_rows, find_columns, refuse_other_columns
+from .categories import check_later_categories, checked_rows, find_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
 from .held_out import HeldOut
@@ -105,7 +105,7 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
     if mode.continuing:
-        refuse_other_columns(estimator, given[0], X)
+        check_later_categories(estimator, given[0], X)
     else:
         forget(estimator)
         find_columns(estimator, given[0], X)

@@ -14,7 +14,7 @@ from ..callbacks.listening import listening
 from ..engine.arrays import Integers
 from ..training.data import RemoteRows
 from .base import BaseMultilayerPerceptron
-from .categories import FoundCategories, checked_rows, refuse_other_columns
+from .categories import FoundCategories, check_later_categories, checked_rows
 from .choices import max_iter
 from .data import CheckedData, encoded, forget, has_validation_data
 from .fitting import make_ready
@@ -90,7 +90,7 @@ def _checked(
     n_rows = X.sample.shape[0]
     sample, _ = estimator._validate_training_data(X.sample, y[:n_rows], reset=not mode.continuing)
     if mode.continuing:
-        refuse_other_columns(estimator, given[0], sample)
+        check_later_categories(estimator, given[0], sample)
     elif estimator.categorical_features is not None:
         X.find_categories().remember(estimator)
         # Again, with the codes of the categories of all rows.

@@ -381,6 +381,15 @@ def test_a_new_category_in_a_stream_gives_a_warning(library, later, is_new):
     assert ["'letter' holds categories" in str(one.message) for one in found] == [True] * is_new
 
 
+def test_a_level_that_no_row_of_a_stream_has_gives_no_warning(recwarn):
+    pandas = pytest.importorskip("pandas")
+    stream = make(categorical_features=["letter"])
+    for levels in ("abc", "abcd"):
+        letters = pandas.Categorical(["a", "b", "c"], list(levels))
+        stream.partial_fit(pandas.DataFrame({"letter": letters, "number": [0.0, 1, 2]}), [0, 1, 2])
+    assert not [one for one in recwarn if "holds categories" in str(one.message)]
+
+
 def test_small_batches_may_hold_the_largest_codes_of_the_earlier_fit():
     codes = np.column_stack([np.arange(2000), np.arange(2000) % 3])
     stream = make(categorical_features=[0]).partial_fit(codes, codes[:, 1])
