@@ -51,7 +51,7 @@ def refuse_faulty_activation(activation: Activation) -> None:
         with np.errstate(all="ignore"):
             first, again, other = (_results(trial, filling) for filling in FILLINGS)
             needs_input = _needs_lost_input(trial)
-            slopes, expected = _slopes(trial)
+            slopes, expected = _slopes(trial), _differences_of_values(trial, STEP)
     except Exception:
         # If this is an error, training raises it, too.
         return
@@ -89,13 +89,18 @@ def _results(activation: Activation, filling: float) -> list[Floats]:
     return [value, *gradients]
 
 
-def _slopes(activation: Activation) -> tuple[Floats, Floats]:
-    """Return the derivative, and finite differences of the values."""
+def _slopes(activation: Activation) -> Floats:
+    """Return f'(z), as ``backward`` computes it."""
+    return value_and_slopes(activation, _points(), learned_at_first(activation))[1]
+
+
+def _differences_of_values(activation: Activation, step: float) -> Floats:
+    """Return finite differences of f(z)."""
     learned = learned_at_first(activation)
-    (above, *_), (below, *_), (_, slopes, *_) = (
-        value_and_slopes(activation, _points() + shift, learned) for shift in (STEP, -STEP, 0)
+    above, below = (
+        value_and_slopes(activation, _points() + shift, learned)[0] for shift in (step, -step)
     )
-    return slopes, (above - below) / (2 * STEP)
+    return (above - below) / (2 * step)
 
 
 def _warn_of_wrong_derivative(method: str, found: Floats, expected: Floats) -> None:
@@ -120,11 +125,9 @@ def _needs_lost_input(activation: Activation) -> bool:
     """
     if activation.keeps_input or activation.n_parameters(1):
         return False
-    step, z = 1e-6, _points()
-    a, above, below = (z + shift for shift in (0, step, -step))
-    for array in (a, above, below):
-        activation.forward(array, array)
-    slope = (above - below) / (2 * step)
+    z, a = _points(), _points()
+    activation.forward(a, a)
+    slope = _differences_of_values(activation, 1e-6)
 
     def is_right(z: Floats, a: Floats) -> bool:
         grad = np.ones_like(a)
