@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
@@ -313,8 +313,7 @@ def _in_zone(column: Any, zone: str) -> Any:
     if zone[0] not in "+-":
         return column.dt.convert_time_zone(zone)
     # polars does not know such zones.
-    hours, minutes = zone.removeprefix("+").split(":")
-    return column.dt.convert_time_zone("UTC").dt.offset_by(f"{hours}h{minutes}m")
+    return column.dt.convert_time_zone("UTC") + _tzinfo(zone).utcoffset(None)
 
 
 def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
@@ -499,7 +498,8 @@ def _date(value: Any, name: Any, zone: str | None) -> Any:
 
 
 @cache
-def _tzinfo(zone: str) -> tzinfo | None:
+def _tzinfo(zone: str) -> Any:
+    """Return a time zone by its name, or by its offset, such as "+02:00"."""
     return datetime.strptime(zone, "%z").tzinfo if zone[0] in "+-" else ZoneInfo(zone)
 
 
