@@ -300,14 +300,14 @@ class BaseTabularMLP(
         registered, _ = callbacks_of(self)
         ensemble.set_params(callbacks=self.callbacks).set_callbacks(*registered)
         # Inside a search or pipeline of scikit-learn, the fit is a part of another one.
-        around = {k: v for k, v in vars(self).items() if k == "_parent_callback_ctx"}
-        ensemble.__dict__.update(around)
+        around = vars(self).get("_parent_callback_ctx")
+        if around is not None:
+            ensemble._parent_callback_ctx = around
         try:
             yield
         finally:
             ensemble.set_callbacks()
-            for name in around:
-                delattr(ensemble, name)
+            ensemble.__dict__.pop("_parent_callback_ctx", None)
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""

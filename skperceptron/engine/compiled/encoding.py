@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -599,19 +599,19 @@ def _loop_with_exp(name: str, dtype: np.dtype) -> Loop | None:
 
 def _suit_one_softmax(arrays: Sequence[Array], n: int) -> bool:
     """Tell whether one loop gives the same bits as the calls of ``softmax``."""
-    z, out, *per_row = arrays
+    z, out, largest, total = arrays
     # NumPy adds the exponentials of a single row in another order.
     if z.ndim != 3 or len(z) != n or z.shape[2] == 1 or not 2 <= z.shape[1] <= MOST_CLASSES:
         return False
     shape = (n, 1, z.shape[2])
-    if out.shape != z.shape or any(x.shape != shape for x in per_row):
+    if out.shape != z.shape or largest.shape != shape or total.shape != shape:
         return False
     if any(x.strides[2] != x.itemsize for x in arrays):
         return False
-    if not all(x.flags.writeable for x in (out, *per_row)):
+    if not all(x.flags.writeable for x in (out, largest, total)):
         return False
-    pairs = [(z, out), (*per_row,), *((x, y) for x in (z, out) for y in per_row)]
-    return not any(interfere(x, y) for x, y in pairs)
+    # One array may stand for two operands, but otherwise no two of them may overlap.
+    return not any(interfere(x, y) for x, y in combinations(arrays, 2))
 
 
 # Whole updates of an optimiser.
