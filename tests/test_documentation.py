@@ -179,6 +179,14 @@ def test_docstrings_name_every_component_that_has_a_name():
         assert all(f'"{name}"' in documentation for name in names)
     for names in (list_schedules(), list_initializers()):
         assert all(f'"{name}"' in documentation for name in names)
+    for cls, tasks in (
+        (skperceptron.MLPClassifier, {"multiclass"}),
+        (skperceptron.MLPBinaryClassifier, {"binary"}),
+        (skperceptron.MLPSoftmaxClassifier, {"multiclass", "ordinal"}),
+    ):
+        (listed,) = re.findall("^loss : {(.+)} or Loss", cls.__doc__, flags=re.MULTILINE)
+        names = {name for task in tasks for name in list_losses(task)}
+        assert set(re.findall(r'"(\w+)"', listed)) == names
 
 
 def test_no_page_is_hidden_by_one_that_sphinx_makes():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils.metaestimators import available_if
 
@@ -37,6 +37,9 @@ from .targets import (
 
 class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What all classifiers share: labels and their weights, fit, probabilities."""
+
+    #: What losses may be for, as `list_losses` takes it: docstrings list their names.
+    _loss_tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
 
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
@@ -207,6 +210,8 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     True
     """
 
+    _loss_tasks = ("binary",)
+
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         classes = getattr(self, "classes_", None)
         if isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y):
@@ -273,6 +278,8 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     >>> network.fit(X, y).predict_proba(X[:1]).shape
     (1, 3)
     """
+
+    _loss_tasks = ("multiclass", "ordinal")
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses

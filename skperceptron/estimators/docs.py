@@ -328,15 +328,14 @@ def shares_documentation(cls: _Documented) -> _Documented:
         classifier_parameters=_CLASSIFIER_PARAMETERS,
         attributes=_ATTRIBUTES,
         dtype_default=signature(cls).parameters["dtype"].default,
-        **_names(),
+        **_names(getattr(cls, "_loss_tasks", ())),
     )(cls)
 
 
-def _names() -> dict[str, str]:
-    """Return the texts of placeholders for lists of names."""
+def _names(loss_tasks: Iterable[str]) -> dict[str, str]:
+    """Return the texts of placeholders for lists of names; `loss_tasks` are for classifiers."""
     normalizers = by_name(Normalization)
     averages = by_name(Averaging)
-    in_both = set(list_losses("binary")) & set(list_losses("multiclass"))
     return {
         "activations": _either(map(_quoted, list_activations())),
         "solvers": _either(map(_quoted, list_optimizers())),
@@ -344,7 +343,7 @@ def _names() -> dict[str, str]:
         "initializers": _either(map(_quoted, list_initializers())),
         "regression_losses": _either(map(_with_interval, list_losses("regression"))),
         "regression_outputs": _either(map(_quoted, list_outputs())),
-        "classifier_losses": _choice(in_both),
+        "classifier_losses": _choice({name for task in loss_tasks for name in list_losses(task)}),
         "normalizations": _choice(normalizers),
         "averages": _choice(averages),
     }
