@@ -49,8 +49,8 @@ def fitted(X, y):
 results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 
 # %%
-# Left, the weights: arms with a strong penalty get no weight where the border between classes is
-# sharp, but they do get some on small tables. Right, log losses on the other half of the rows: of
+# Left, the weights: the arm with the strongest penalty gets hardly any weight where the border
+# between classes is sharp, as in "two moons", and some on small tables. Right, log losses on the other half of the rows: of
 # the single networks, and of the ensemble. The loss that the ensemble expects ("out of fold") was
 # computed on rows that its members had not seen.
 
@@ -100,7 +100,8 @@ print(pd.DataFrame.from_dict(rows, orient="index").round(3).to_string())
 # %%
 # "Best network" is the network with the smallest loss on these same test rows; nobody knows it
 # beforehand. On two of the four tables the ensemble is better than this network, on the other two
-# somewhat worse. The expected loss is a rough estimate: it is off by up to a factor of two.
+# somewhat worse. The expected loss is a rough estimate: on "wine", it is more than twice the
+# true one.
 #
 # The outputs of an arm are divided by its temperature before they become probabilities. A
 # temperature below 1 means that the arm's networks are too cautious: the strongest penalty keeps

@@ -3,11 +3,10 @@
 A grid search in a fraction of the time
 =============================================
 
-A grid search over small networks spends most of its time on preparing fits and on calls from
-Python to NumPy, not on arithmetic.
-:class:`~skperceptron.model_selection.StackedGridSearchCV` trains the networks of a search
-together, so that one call serves many of them. Here both search the same grid: how much time is
-saved, and are the results the same?
+A grid search over small networks spends most of its time on work around the arithmetic, such as
+preparing each fit and each epoch. :class:`~skperceptron.model_selection.StackedGridSearchCV` trains
+the networks of a search together, so that this work is done once for many of them. Here both search
+the same grid: how much time is saved, and are the results the same?
 """
 
 # %%
