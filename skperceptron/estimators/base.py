@@ -134,7 +134,8 @@ class BaseMultilayerPerceptron(
             Training data.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, one or several for each row, or numbers.
+            Class labels, one or several for each row, or numbers. For an MLPSoftmaxClassifier, also
+            a row of probabilities for each row of X.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.

@@ -65,7 +65,8 @@ shuffle : bool, default=True
     Whether each epoch visits the rows in a new order.
 
 random_state : int, RandomState instance or None, default=None
-    Source of initial weights, validation split and shuffles.
+    Source of initial weights, validation split, shuffles and dropout. An integer gives the same
+    model each time.
 
 tol : float, default=1e-4
     Training ends when loss or validation score have not improved by `tol` for more than

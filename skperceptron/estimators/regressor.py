@@ -118,8 +118,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> network = MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs",
     ...                        alpha=1, standardize_target=True, random_state=0)
-    >>> network.fit(X, y).predict(X[:2]).shape
+    >>> network = network.fit(X, y)
+    >>> network.predict(X[:2]).shape
     (2,)
+    >>> bool(network.score(X, y) > 0.5)
+    True
     """
 
     _y_is_numeric = True

@@ -220,9 +220,9 @@ def stacked_cross_val_predict(
     pre_dispatch : int or str, default='2*n_jobs'
         Ignored: all splits are handed to workers at once.
 
-    method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}, \
-            default='predict'
-        The method that predicts.
+    method : str, default='predict'
+        The method that predicts: 'predict', 'predict_proba', 'predict_log_proba' or
+        'decision_function'.
 
     Returns
     -------
