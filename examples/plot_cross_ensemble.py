@@ -50,9 +50,9 @@ results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 
 # %%
 # Left, the weights: the arm with the strongest penalty gets hardly any weight where the border
-# between classes is sharp, as in "two moons", and some on small tables. Right, log losses on the other half of the rows: of
-# the single networks, and of the ensemble. The loss that the ensemble expects ("out of fold") was
-# computed on rows that its members had not seen.
+# between classes is sharp, as in "two moons", and some on small tables. Right, log losses on the
+# other half of the rows: of the single networks, and of the ensemble. The loss that the ensemble
+# expects ("out of fold") was computed on rows that its members had not seen.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 colours = ["#0072b2", "#e69f00", "#d55e00"]

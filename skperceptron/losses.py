@@ -947,9 +947,9 @@ class GaussianNLL(Loss):
     r"""Negative log-likelihood of a normal distribution (Nix & Weigend 1994).
 
     Each target has two outputs, the mean z and the logarithm of the variance, s. The loss is
-    :math:`\frac12 (s + (z - y)^2 e^{-s})`, without the constant. ``MLPRegressor.predict`` gives the mean, and with
-    ``return_std=True`` the standard deviation too. In training, s above 20 (below -20) counts as
-    20 (-20), plus a linear penalty that pulls it back.
+    :math:`\frac12 (s + (z - y)^2 e^{-s})`, without the constant. ``MLPRegressor.predict`` gives
+    the mean, and with ``return_std=True`` the standard deviation too. In training, s above 20
+    (below -20) counts as 20 (-20), plus a linear penalty that pulls it back.
     """
 
     names = ("gaussian_nll", "gaussian")

@@ -121,7 +121,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     >>> network = network.fit(X, y)
     >>> network.predict(X[:2]).shape
     (2,)
-    >>> bool(network.score(X, y) > 0.5)
+    >>> bool(network.score(X, y) > 0.4)
     True
     """
 
