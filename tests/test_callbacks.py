@@ -676,7 +676,9 @@ def test_progress_bars_inside_a_pipeline_are_sent_to_it(estimator):
     pytest.importorskip("rich")
     inner = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar()])
     model = make_pipeline(StandardScaler(), inner)
-    with pytest.raises(TypeError, match=r"\[ProgressBar\(\)\] of a .*outermost.*set_callbacks"):
+    name = type(estimator).__name__
+    sentence = rf"\[ProgressBar\(\)\] of {name} inside .*outermost.*set_callbacks"
+    with pytest.raises(TypeError, match=sentence):
         model.fit(X, target_of(estimator))
 
 

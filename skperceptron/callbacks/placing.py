@@ -58,7 +58,7 @@ def refuse_misplaced(search: Any, function: str = "") -> None:
             if function:
                 way = f"function, as callbacks=[{name}()]"
             raise TypeError(
-                f"callbacks=[{name}()] of a {type(step).__name__} inside {owner}: {name} follows"
+                f"callbacks=[{name}()] of {type(step).__name__} inside {owner}: {name} follows"
                 f" a whole fit; give it to the {way}."
             )
 
@@ -80,7 +80,7 @@ def well_placed(callbacks: list[Any], estimator: Any) -> list[Any]:
         return callbacks
     around = set(_names_around(estimator._parent_callback_ctx))
     names = ", ".join(f"{type(callback).__name__}()" for callback in misplaced)
-    message = f"callbacks=[{names}] of a {type(estimator).__name__} inside another estimator"
+    message = f"callbacks=[{names}] of {type(estimator).__name__} inside another estimator"
     if around <= {"Pipeline"}:
         raise TypeError(
             f"{message} follow a whole fit: give them to the outermost estimator, the"
