@@ -10,13 +10,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
 
 import skperceptron
 from skperceptron import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
     activations,
     callbacks,
     initializers,
+    model_selection,
+    preprocessing,
     schedules,
+    tabular,
 )
 from tests.public import CLASSES, EVERYTHING
 
@@ -227,12 +237,51 @@ def test_docstring_of_a_method_names_author_and_year(cls):
 def test_docstring_of_an_estimator_lists_its_parameters_in_the_order_of_the_signature(name):
     cls = getattr(skperceptron, name)
     body = inspect.getdoc(cls).split("Attributes\n----------")[0]
-    listed = [
-        parameter.strip()
-        for line in re.findall(r"^([\w, ]+) : ", body, flags=re.MULTILINE)
-        for parameter in line.split(",")
-    ]
-    assert sorted(listed) == sorted(inspect.signature(cls).parameters)
+    assert names_in(body) == list(inspect.signature(cls).parameters)
+
+
+def names_in(section):
+    """Return the names that a section of a docstring describes."""
+    lines = re.findall(r"^([\w, ]+) : ", section, flags=re.MULTILINE)
+    return [name.strip() for line in lines for name in line.split(",")]
+
+
+NETWORK = MLPSoftmaxClassifier((2,), max_iter=2, random_state=0)
+REGRESSOR = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, random_state=0)
+GRID = {"alpha": [0.1, 1.0]}
+ESTIMATORS = [
+    NETWORK,
+    REGRESSOR,
+    MLPRegressor(output="categorical", solver="lbfgs", max_iter=2),
+    MLPClassifier((2,), "prelu", max_iter=2, normalization="batch", feature_scale=True),
+    MLPClassifier((2,), max_iter=2, parametric_activation=True, numeric_embedding="ple"),
+    MLPClassifier((2,), max_iter=2, ensemble_size=2, early_stopping=True),
+    MLPBinaryClassifier((2,), max_iter=2),
+    RosenblattPerceptron(max_iter=2),
+    RosenblattPerceptron(n_associative=0, max_iter=2),
+    model_selection.StackedGridSearchCV(NETWORK, GRID),
+    model_selection.StackedRandomizedSearchCV(NETWORK, GRID, n_iter=2),
+    model_selection.StackedHalvingGridSearchCV(NETWORK, GRID),
+    model_selection.StackedHalvingRandomSearchCV(NETWORK, GRID, n_candidates=2),
+    model_selection.StackedEnsembleClassifier(NETWORK, 2),
+    model_selection.StackedEnsembleRegressor(REGRESSOR, 2),
+    model_selection.StackedCrossEnsembleClassifier(NETWORK, GRID),
+    model_selection.StackedCrossEnsembleRegressor(REGRESSOR, GRID),
+    tabular.TabularMLPClassifier("fast", max_epochs=1),
+    tabular.TabularMLPRegressor("fast", max_epochs=1),
+    preprocessing.TabularPreprocessor(),
+    preprocessing.RobustSmoothClipScaler(),
+]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_docstring_lists_all_attributes_of_a_fitted_estimator(estimator):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    fitted = clone(estimator).fit(X[:100], y[:100])
+    public = [name for name in dir(fitted) if name.endswith("_") and not name.startswith("_")]
+    found = {name for name in public if hasattr(fitted, name)}
+    assert found <= set(names_in(inspect.getdoc(type(estimator))))
 
 
 @pytest.mark.parametrize("name", skperceptron.__all__)
