@@ -203,11 +203,13 @@ def is_python(node):
     return language == "python" or (language == "default" and node.astext().startswith(">>>"))
 
 
-def note_on(needed):
-    """Return the note on a block that needs names from above."""
+def note_on(needed, page):
+    """Return the note on a block that needs names from above, in the language of the page."""
     from docutils import nodes
 
-    note = nodes.paragraph("", "Continues the code above. Needs ", classes=["continues"])
+    english, russian = "Continues the code above. Needs ", "Продолжение кода выше. Нужны имена "
+    start = russian if page.endswith("_ru") else english
+    note = nodes.paragraph("", start, classes=["continues"])
     for i, name in enumerate(needed):
         note += nodes.Text(", " if i else "")
         note += nodes.literal(name, name)
@@ -230,7 +232,7 @@ def mark(app, doctree):
         for name in set(needed) - above:
             logger.warning("%r is defined nowhere above this code", name, location=node)
         if needed:
-            node.parent.insert(node.parent.index(node), note_on(needed))
+            node.parent.insert(node.parent.index(node), note_on(needed, app.env.docname))
         above |= defined
 
 

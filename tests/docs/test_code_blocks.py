@@ -43,6 +43,15 @@ def test_names_that_code_needs_are_found(code, names):
     assert needed(code) == names
 
 
+@pytest.mark.parametrize(
+    ("page", "start"), [("lecture", "Continues the code"), ("lecture_ru", "Продолжение кода")]
+)
+def test_note_on_code_that_continues_other_code_has_the_language_of_the_page(page, start):
+    pytest.importorskip("docutils")
+    note = tools["note_on"](["X", "y"], page).astext()
+    assert note.startswith(start) and note.endswith(" X, y")
+
+
 def test_blocks_of_a_page_are_found():
     page = ">>> a = 1\n>>> a\n1\n\n.. plot::\n   :alt: A\n     line.\n\n   b = 2\n   c\n\nText\n"
     assert [block.text for block in tools["blocks"](page)] == [">>> a = 1\n>>> a\n1", "b = 2\nc"]
