@@ -38,7 +38,7 @@ def microseconds_of(case: Case, dtype: str, options: Options) -> Figures:
             compiles_first(X)
         runs = {peer: partial(seconds_of, partial(f, X), calls) for peer, f in predict.items()}
         found = medians(runs, options.repeats)
-        name = f"{case.name}, {dtype}, {n_rows:,} rows"
+        name = f"{case.name}, {dtype}, {n_rows:,} row{'s' * (n_rows > 1)}"
         rows[name] = {peer: 1e6 * time for peer, time in found.items()}
     return rows
 
