@@ -76,16 +76,9 @@ def tempered(logits: Floats, temperature: float) -> Floats:
 def fit_temperature(logits: Floats, truth: Integers | Floats, sample_weight: Floats) -> float:
     """Return the temperature, within ``TEMPERATURES``, with the least log loss (Guo et al. 2017).
 
-    Logits, or log-probabilities, are (N, C), all finite. The truth is the classes, (N,), or the
-    probabilities of all classes, (N, C). Weights are not negative, and not all zero.
-    """
-    return temperature_of(np.array(logits.T, order="C"), truth, sample_weight)
-
-
-def temperature_of(logits: Floats, truth: Integers | Floats, sample_weight: Floats) -> float:
-    """Do what ``fit_temperature`` does, for logits of (C, N), which are overwritten.
-
-    With classes on the first axis, sums over them are fast.
+    Logits, or log-probabilities, are (C, N), since sums over classes on the first axis are fast.
+    They are all finite, and are overwritten. The truth is the classes, (N,), or the probabilities
+    of all classes, (N, C). Weights are not negative, and not all zero.
     """
     # The largest logit of each row becomes 0, so that no exponential overflows at any temperature.
     logits -= logits.max(axis=0)
@@ -330,7 +323,7 @@ def blend_of_probabilities(
     logits = logs_by_class(
         lambda block: np.tensordot(weights, of_arms(block), axes=1), (n_rows, n_labels, n_classes)
     )
-    return Blend(weights, temperature_of(logits, codes.ravel(), weight))
+    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
 
 
 def blend_to_distributions(
@@ -346,7 +339,7 @@ def blend_to_distributions(
     weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, counts.ravel())
     if not rules.calibrate:
         return Blend(weights, 1.0)
-    logits = log_of(np.tensordot(weights, probabilities, axes=1))
+    logits = np.array(log_of(np.tensordot(weights, probabilities, axes=1)).T, order="C")
     return Blend(weights, fit_temperature(logits, truth, sample_weight))
 
 

@@ -34,7 +34,6 @@ from ._combination import (
     log_of,
     logs_by_class,
     of_labels,
-    temperature_of,
     tempered,
 )
 
@@ -98,8 +97,8 @@ class ProbabilityOutput:
         return aligned
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
-        logits = logs_by_class(lambda rows: predictions[rows].astype(np.float64), predictions.shape)
-        return temperature_of(logits, truth.ravel(), of_labels(sample_weight, truth.shape[1]))
+        weight = of_labels(sample_weight, truth.shape[1])
+        return fit_temperature(_logs_of(predictions), truth.ravel(), weight)
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
@@ -132,8 +131,7 @@ class SoftOutput(ProbabilityOutput):
         return y.argmax(axis=1)
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
-        logits = log_of(predictions[:, 0].astype(np.float64))
-        return fit_temperature(logits, truth, sample_weight)
+        return fit_temperature(_logs_of(predictions), truth, sample_weight)
 
     def learn(self, lesson: Lesson) -> Blend:
         known = lesson.chosen[:, :, 0], lesson.truth, lesson.sample_weight
@@ -192,6 +190,11 @@ class MeanOutput:
             squares = ((blended - truth) ** 2).mean(axis=-1)
             loss = _average(squares, sample_weight)
         return scored(r2_score, truth, blended, sample_weight), loss
+
+
+def _logs_of(probabilities: Floats) -> Floats:
+    """Return the logarithms of probabilities, (n, L, C) to (C, n L), in float64."""
+    return logs_by_class(lambda rows: probabilities[rows].astype(np.float64), probabilities.shape)
 
 
 def _as_floats(predicted: Any) -> Floats:

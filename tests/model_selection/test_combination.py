@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
+from skperceptron.model_selection import _combination
 from skperceptron.model_selection._candidates import FittedMember
 from skperceptron.model_selection._combination import (
     TEMPERATURES,
@@ -16,7 +17,6 @@ from skperceptron.model_selection._combination import (
     blend_of_means,
     blend_of_probabilities,
     em_weights,
-    fit_temperature,
     greedy_selection,
     log_of,
     mean_square,
@@ -50,6 +50,11 @@ def on_the_simplex(objective, n_arms):
         options={"ftol": 1e-14, "maxiter": 500},
     )
     return found.x
+
+
+def fit_temperature(logits, truth, weight):
+    """Return the temperature of logits (N, C), which are left as they are."""
+    return _combination.fit_temperature(logits.T.copy(), truth, weight)
 
 
 def draws_from(logits, temperature):
