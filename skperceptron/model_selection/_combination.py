@@ -291,33 +291,26 @@ def of_labels(sample_weight: Floats, n_labels: int) -> Floats:
     return sample_weight if n_labels == 1 else np.repeat(sample_weight, n_labels)
 
 
-def blend_of_probabilities(
-    probabilities: Floats,
-    codes: Integers,
-    sample_weight: Floats,
-    *,
-    rules: BlendRules,
-    rows: Integers | None = None,
-) -> Blend:
+def blend_of_probabilities(lesson: Lesson) -> Blend:
     """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (n, L).
 
-    L is the number of labels of a row, or 1 if classes exclude each other. ``rows``, (n,), are
-    those to learn from, of which codes and weights are given; None is all.
+    L is the number of labels of a row, or 1 if classes exclude each other.
     """
+    probabilities, codes, rows = lesson.predictions, lesson.truth, lesson.rows
     n_arms, _, n_labels, n_classes = probabilities.shape
     n_rows = len(codes)
 
     def of_arms(block: slice) -> Floats:
         return probabilities[:, block if rows is None else rows[block]]
 
-    weight = of_labels(sample_weight, n_labels)
+    weight = of_labels(lesson.sample_weight, n_labels)
     likelihoods = np.empty((n_arms, n_rows, n_labels))
     for block in blocks_of(n_rows, n_arms * n_labels * n_classes):
         places = codes[np.newaxis, block, :, np.newaxis]
         likelihoods[:, block] = np.take_along_axis(of_arms(block), places, axis=3)[..., 0]
     of_truth = likelihoods.reshape(n_arms, n_rows * n_labels)
-    weights = rules.weights(of_truth, minus_log_likelihood, _likely_weights, weight)
-    if not rules.calibrate:
+    weights = lesson.rules.weights(of_truth, minus_log_likelihood, _likely_weights, weight)
+    if not lesson.rules.calibrate:
         return Blend(weights, 1.0)
     del likelihoods, of_truth
     logits = logs_by_class(
@@ -326,21 +319,22 @@ def blend_of_probabilities(
     return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
 
 
-def blend_to_distributions(
-    probabilities: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
-) -> Blend:
-    """Learn how to blend arms, (A, N, C), if the truth of each row is a distribution, (N, C).
+def blend_to_distributions(lesson: Lesson) -> Blend:
+    """Learn how to blend arms, (A, N, 1, C), if the truth of a row is a distribution, (n, C).
 
     The result is that of `blend_of_probabilities` for data in which each row occurs once with each
     class, weighted by the probability of that class.
     """
-    counts = truth * sample_weight[:, np.newaxis]
+    probabilities, truth = lesson.chosen[:, :, 0], lesson.truth
+    counts = truth * lesson.sample_weight[:, np.newaxis]
     likelihoods = probabilities.reshape(len(probabilities), -1)
-    weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, counts.ravel())
-    if not rules.calibrate:
+    weights = lesson.rules.weights(
+        likelihoods, minus_log_likelihood, _likely_weights, counts.ravel()
+    )
+    if not lesson.rules.calibrate:
         return Blend(weights, 1.0)
     logits = np.array(log_of(np.tensordot(weights, probabilities, axes=1)).T, order="C")
-    return Blend(weights, fit_temperature(logits, truth, sample_weight))
+    return Blend(weights, fit_temperature(logits, truth, lesson.sample_weight))
 
 
 def _likely_weights(likelihoods: Floats, sample_weight: Floats) -> Floats:
@@ -349,16 +343,15 @@ def _likely_weights(likelihoods: Floats, sample_weight: Floats) -> Floats:
     )
 
 
-def blend_of_means(
-    predictions: Floats, y: Floats, sample_weight: Floats, *, rules: BlendRules
-) -> Blend:
+def blend_of_means(lesson: Lesson) -> Blend:
     """Learn how to blend arms that predict numbers, (A, N, D): the same weights for all columns.
 
-    Errors of each column of y, (N, D), are divided by its standard deviation over weighted rows.
+    Errors of each column of y, (n, D), are divided by its standard deviation over weighted rows.
     """
+    predictions, y, sample_weight = lesson.chosen, lesson.truth, lesson.sample_weight
     n_arms, n_rows, n_columns = predictions.shape
     deviation = Moments.of(y, sample_weight).deviation
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = of_labels(sample_weight, n_columns)
-    return Blend(rules.weights(errors, mean_square, nnls_weights, weight))
+    return Blend(lesson.rules.weights(errors, mean_square, nnls_weights, weight))

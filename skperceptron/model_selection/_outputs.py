@@ -104,8 +104,7 @@ class ProbabilityOutput:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
     def learn(self, lesson: Lesson) -> Blend:
-        known = lesson.predictions, lesson.truth, lesson.sample_weight
-        return blend_of_probabilities(*known, rules=lesson.rules, rows=lesson.rows)
+        return blend_of_probabilities(lesson)
 
     def shown(self, blended: Floats) -> Floats:
         """Return probabilities, (n, n_classes) or (n, n_labels)."""
@@ -134,8 +133,7 @@ class SoftOutput(ProbabilityOutput):
         return fit_temperature(_logs_of(predictions), truth, sample_weight)
 
     def learn(self, lesson: Lesson) -> Blend:
-        known = lesson.chosen[:, :, 0], lesson.truth, lesson.sample_weight
-        return blend_to_distributions(*known, rules=lesson.rules)
+        return blend_to_distributions(lesson)
 
     def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
         """Return how often the most likely classes agree, and the cross entropy."""
@@ -176,8 +174,7 @@ class MeanOutput:
         return predictions
 
     def learn(self, lesson: Lesson) -> Blend:
-        known = lesson.chosen, lesson.truth, lesson.sample_weight
-        return blend_of_means(*known, rules=lesson.rules)
+        return blend_of_means(lesson)
 
     def shown(self, blended: Floats) -> Floats:
         """Return predictions, (n,) or (n, D)."""

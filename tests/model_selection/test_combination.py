@@ -14,6 +14,7 @@ from skperceptron.model_selection._combination import (
     TEMPERATURES,
     Blend,
     BlendRules,
+    Lesson,
     blend_of_means,
     blend_of_probabilities,
     em_weights,
@@ -168,9 +169,9 @@ def test_a_weight_of_two_equals_a_repeated_row_for_several_columns_of_numbers():
     repeated = np.repeat(np.arange(5), weights.astype(int))
     y = np.column_stack([[0.0, 1, 2, 90, 3], [0.0, 7, 1, 2, 5]])
     predictions = y + np.random.RandomState(3).normal(size=(3, 5, 2))
-    found = blend_of_means(predictions, y, weights, rules=BlendRules())
+    found = blend_of_means(Lesson(predictions, y, weights, BlendRules()))
     of_repeated = predictions[:, repeated], y[repeated], ones(repeated)
-    expected = blend_of_means(*of_repeated, rules=BlendRules())
+    expected = blend_of_means(Lesson(*of_repeated, BlendRules()))
     assert_allclose(found.weights, expected.weights, atol=1e-9)
 
 
@@ -221,9 +222,10 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
     sure = np.where(RNG.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
     probability = np.where(sure, 0.99, 0.01)
     arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
-    blend = blend_of_probabilities(arms, truth, np.ones(500), rules=BlendRules())
+    blend = blend_of_probabilities(Lesson(arms, truth, np.ones(500), BlendRules()))
     assert_allclose(np.median(blend.of(arms)[..., 1][sure == 1]), 0.8, atol=0.04)
-    plain = blend_of_probabilities(arms, truth, np.ones(500), rules=BlendRules(calibrate=False))
+    rules = BlendRules(calibrate=False)
+    plain = blend_of_probabilities(Lesson(arms, truth, np.ones(500), rules))
     assert plain.temperature == 1
     assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
 
@@ -233,14 +235,14 @@ def test_columns_count_in_units_of_their_deviation():
     # Each arm predicts one column exactly, and 0 for the other.
     arms = np.stack([y * [1, 0], y * [0, 1]])
     for units in ([1, 1], [1, 1e6]):
-        blend = blend_of_means(arms * units, y * units, np.ones(200), rules=BlendRules())
+        blend = blend_of_means(Lesson(arms * units, y * units, np.ones(200), BlendRules()))
         assert_allclose(blend.weights, 0.5, atol=0.05)
 
 
 def test_columns_of_equal_numbers_count_in_their_own_units():
     y = np.column_stack([RNG.normal(size=200), np.full(200, 3.0)])
     arms = np.stack([y + 1, y])
-    blend = blend_of_means(arms, y, np.ones(200), rules=BlendRules())
+    blend = blend_of_means(Lesson(arms, y, np.ones(200), BlendRules()))
     assert_allclose(blend.weights, [0, 1], atol=1e-12)
 
 
@@ -278,9 +280,8 @@ def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
 
     def learn_from(truth):
         def learn(rows):
-            return blend_of_means(
-                predictions[:, rows], truth[rows], weight[rows], rules=BlendRules()
-            )
+            of_rows = predictions[:, rows], truth[rows], weight[rows]
+            return blend_of_means(Lesson(*of_rows, BlendRules()))
 
         return learn
 

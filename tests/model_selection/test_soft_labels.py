@@ -18,6 +18,7 @@ from skperceptron.model_selection import (
 )
 from skperceptron.model_selection._combination import (
     BlendRules,
+    Lesson,
     blend_of_probabilities,
     blend_to_distributions,
     fit_temperature,
@@ -43,17 +44,18 @@ def ensemble(estimator=None, arms=ARMS, **options):
 
 
 def test_truth_of_a_row_equals_the_row_repeated_with_each_class():
-    predictions = RNG.dirichlet([1, 1, 1], (2, 40))
+    predictions = RNG.dirichlet([1, 1, 1], (2, 40, 1))
     truth, weight = RNG.dirichlet([1, 1, 1], 40), RNG.uniform(0.5, 2, 40)
     for combination in ("weights", "greedy", "mean"):
         rules = BlendRules(combination, calibrate=combination != "mean")
-        found = blend_to_distributions(predictions, truth, weight, rules=rules)
-        repeated = blend_of_probabilities(
-            np.repeat(predictions, 3, axis=1)[:, :, np.newaxis],
+        found = blend_to_distributions(Lesson(predictions, truth, weight, rules))
+        of_repeated = Lesson(
+            np.repeat(predictions, 3, axis=1),
             np.tile([0, 1, 2], 40)[:, np.newaxis],
             (truth * weight[:, np.newaxis]).ravel(),
-            rules=rules,
+            rules,
         )
+        repeated = blend_of_probabilities(of_repeated)
         assert_allclose(found.weights, repeated.weights, rtol=1e-9)
         assert_allclose(found.temperature, repeated.temperature, rtol=1e-6)
 
