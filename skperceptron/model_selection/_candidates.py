@@ -220,8 +220,8 @@ def requested_fit(
 ) -> Fit:
     """Call a network's ``fit``, but only check its parameters and record its arguments."""
     if transformed.error is not None:
-        return Fit(network, None, None, error=transformed.error)
-    fit = Fit(network, None, None)
+        return Fit(network, error=transformed.error)
+    fit = Fit(network)
 
     def record(
         X: Any, y: Any, sample_weight: Any, *, incremental: bool, extras: Any = NO_EXTRAS

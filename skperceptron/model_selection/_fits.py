@@ -88,8 +88,8 @@ class Fit:
     """
 
     estimator: BaseMultilayerPerceptron
-    X: Any
-    y: Any
+    X: Any = None
+    y: Any = None
     sample_weight: Any = None
     extras: Extras = NO_EXTRAS
     seconds: float = 0.0

@@ -114,7 +114,7 @@ class InterruptedFit(Exception):
     """The error of a fit that had not ended when the user ended the search."""
 
 
-def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None = None) -> None:
+def train(fits: Sequence[Fit], order: Order, common: Common) -> None:
     """Fit all estimators, as few stacks.
 
     Parameters
@@ -122,8 +122,8 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
     fits : sequence of Fit
         Each receives its time, and its exception if it fails. Those that have failed before are
         left alone.
-    order : Order, default=None
-    common : Common, default=None
+    order : Order
+    common : Common
         Shared with fits before and after these.
 
     Raises
@@ -132,8 +132,6 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
         On the second interruption, unless ``order.keeps_finished``. The first one ends only the
         current stack.
     """
-    order = order or Order()
-    common = common or Common()
     stacks = _stacks_of(fits, common)
     # Stacks are removed from this list, so that finished ones can be freed.
     n_stacks, stacks = len(stacks), stacks[::-1]
