@@ -15,7 +15,7 @@ from math import isnan, nan
 from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
-from .callbacks.base import EpochCallback, check_monitor, figures_of
+from .callbacks.base import EpochCallback, check_monitor, figures_of, running_fits
 from .options import HasMethods, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
@@ -46,8 +46,7 @@ class _Logger(EpochCallback):
         raise NotImplementedError
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
-        # Fits in several threads may share a callback: each has an entry of its own.
-        fits = self.__dict__.setdefault("_fits", {})
+        fits = running_fits(self)
         if id(estimator) not in fits:
             fits[id(estimator)] = self._begin(estimator)
         figures = figures_of(report)
@@ -58,8 +57,7 @@ class _Logger(EpochCallback):
         return False
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # There is no entry if the fit was refused early.
-        vars(self).get("_fits", {}).pop(id(estimator), None)
+        running_fits(self).pop(id(estimator), None)
 
 
 class MLflowLogger(_Logger):
@@ -156,7 +154,7 @@ class TensorBoardLogger(_Logger):
         begun.flush()
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        writer = vars(self).get("_fits", {}).get(id(estimator))
+        writer = running_fits(self).get(id(estimator))
         super().teardown(estimator, context)
         if writer is not None:
             writer.close()

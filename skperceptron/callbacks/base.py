@@ -59,6 +59,15 @@ class EpochCallback(Callback):
         raise NotImplementedError
 
 
+def running_fits(callback: Callback) -> dict[int, Any]:
+    """Return what a callback keeps of each fit that is running, by the id of its estimator.
+
+    Fits in several threads may share a callback. A fit that was refused early has no entry.
+    """
+    fits: dict[int, Any] = callback.__dict__.setdefault("_fits", {})
+    return fits
+
+
 def check_monitor(callback: Any, report: dict[str, Any]) -> None:
     """Raise ValueError if the figure that a callback watches is not reported."""
     if callback.monitor not in report["history"]:

@@ -13,7 +13,7 @@ from ..options import COUNT, Infinity, Instance, Interval, InvalidOption, Text, 
 from ..training import Verdict
 from ..training.checkpoint import Job, State
 from ..training.checkpoint_file import Writing, load
-from .base import Callback
+from .base import Callback, running_fits
 
 
 class Checkpoint(Callback):
@@ -76,13 +76,10 @@ class Checkpoint(Callback):
                 f"The 'path' parameter of Checkpoint must lie in a folder that exists. Got"
                 f" {shown(self.path)} instead: make {shown(str(folder))} first."
             )
-        # Fits in several threads may share a callback: each has an entry of its own.
-        fits: dict[int, _Saving] = self.__dict__.setdefault("_fits", {})
-        fits.pop(id(estimator), None)
+        running_fits(self).pop(id(estimator), None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # There is no entry if the fit was refused early.
-        saving: _Saving | None = vars(self).get("_fits", {}).pop(id(estimator), None)
+        saving: _Saving | None = running_fits(self).pop(id(estimator), None)
         if saving is not None:
             saving.writing.close()
 
@@ -107,7 +104,7 @@ class Checkpoint(Callback):
             If the file is of another fit.
         """
         file = self._choose_file(job)
-        saving = self._fits[id(estimator)] = _Saving(job, Writing(file), monotonic())
+        saving = running_fits(self)[id(estimator)] = _Saving(job, Writing(file), monotonic())
         saved = load(file, job.check, tidies=saving.writing.is_allowed)
         if saved is None:
             return self._find_shorter(file, job)
@@ -149,7 +146,7 @@ class Checkpoint(Callback):
             Being fitted.
         state : State
         """
-        saving = self._fits[id(estimator)]
+        saving = running_fits(self)[id(estimator)]
         # A diverged state is not saved: resumed from the last sound state, the fit diverges again.
         if state.numbers["verdict"] != Verdict.DIVERGED.value:
             origin = {"identity": saving.job.identity, "limits": saving.job.limits}
@@ -158,7 +155,8 @@ class Checkpoint(Callback):
 
     def _is_due(self, estimator: Any, context: Any) -> bool:
         if self.every_n_seconds is not None:
-            return monotonic() - self._fits[id(estimator)].saved_at >= self.every_n_seconds
+            saved_at: float = running_fits(self)[id(estimator)].saved_at
+            return monotonic() - saved_at >= self.every_n_seconds
         return bool(context.report["epoch"] % int(self.every_n_epochs) == 0)
 
 

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from .._sklearn.compat import check_pandas_support
-from .base import EpochCallback, figures_of
+from .base import EpochCallback, figures_of, running_fits
 
 
 class EpochLogger(EpochCallback):
@@ -38,27 +38,26 @@ class EpochLogger(EpochCallback):
         # Fits of other threads may begin at the same moment: ``setdefault`` and ``append`` cannot
         # be interrupted.
         self.rows_: list[dict[str, Any]] = self.__dict__.setdefault("rows_", [])
-        #: When each fit began, and the number and beginning of those that run.
+        #: When each fit began.
         self._begun: list[float] = self.__dict__.setdefault("_begun", [])
-        self._running: dict[int, tuple[int, float]] = self.__dict__.setdefault("_running", {})
         self._begin(estimator)
 
     def _begin(self, estimator: Any) -> tuple[int, float]:
+        """Note a fit; return its number, counted from 1, and when it began."""
         # On Windows, monotonic() moves in steps of 16 ms before Python 3.13.
         began = perf_counter()
         self._begun.append(began)
         # Two fits may begin at equal times, but each has an object of its own.
         number = [one is began for one in self._begun].index(True) + 1
-        self._running[id(estimator)] = number, began
+        running_fits(self)[id(estimator)] = number, began
         return number, began
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # There is no entry if the fit was refused early.
-        vars(self).get("_running", {}).pop(id(estimator), None)
+        running_fits(self).pop(id(estimator), None)
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         # A worker process has a copy of the estimator, for which there is no entry.
-        number, began = self._running.get(id(estimator)) or self._begin(estimator)
+        number, began = running_fits(self).get(id(estimator)) or self._begin(estimator)
         seconds = perf_counter() - began
         self.rows_.append({"fit": number, **figures_of(report), "seconds": seconds})
         return False
