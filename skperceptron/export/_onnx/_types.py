@@ -156,9 +156,7 @@ def _contents(X: Any) -> list[tuple[str, Any]]:
     if not is_frame(X):
         X = np.asarray(X)
         return [(name, X[:, j]) for j, name in enumerate(_numbered(X.shape[1]))]
-    names = names_of(X)
-    contents = [_content(X, j) for j in range(len(names))]
-    return [(str(name), content) for name, content in zip(names, contents, strict=True)]
+    return [(str(name), _content(X, j)) for j, name in enumerate(names_of(X))]
 
 
 def _numbered(n_columns: int) -> list[str]:
@@ -167,7 +165,7 @@ def _numbered(n_columns: int) -> list[str]:
 
 
 def _content(X: Any, j: int) -> Any:
-    """Return a column as an array; numbers of pandas keep their dtype."""
+    """Return a column of a frame as an array; numbers of pandas keep their dtype."""
     if hasattr(X, "iloc") and isinstance(X.iloc[:, j].dtype, np.dtype):
         column = X.iloc[:, j].to_numpy()
         if column.dtype.kind in "iufb":
@@ -180,8 +178,6 @@ def _content(X: Any, j: int) -> Any:
 
 def _holds_texts(X: Any, j: int) -> bool:
     """Tell whether a column's dtype says that it holds texts, or categories that are texts."""
-    if not is_frame(X):
-        return False
     dtype = dtype_of(X, j)
     dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
     return re.search(r"\bstr\b|string|categorical", str(dtype).lower()) is not None
