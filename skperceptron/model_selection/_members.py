@@ -42,7 +42,7 @@ from ._held_out import Split
 from ._pieces import MANY_UNITS, labels_of, pieces_for
 from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import Order, train
+from ._stacking import RunOptions, train
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ def fit_members(
             mine = [jobs[i] for i in piece]
             of_mine = {job.part: parts[job.part] for job in mine}
             found = {s: sources[s] for s in {job.source for job in mine} & sources.keys()}
-            order = Order(verbose, label)
-            return sending.task(_fit_together, mine, of_mine, found, cache, order, common)
+            options = RunOptions(verbose, label)
+            return sending.task(_fit_together, mine, of_mine, found, cache, options, common)
 
         tasks = map(task, pieces, labels_of(pieces))
         by_number = dict(workers.spread(tasks, len(pieces), expected))
@@ -281,7 +281,7 @@ def _fit_together(
     parts: Mapping[int, Part],
     sources: Mapping[Hashable, Transformed],
     cache: ProcessCache,
-    order: Order,
+    options: RunOptions,
     common: Common | None,
 ) -> tuple[list[FittedMember], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
@@ -297,7 +297,7 @@ def _fit_together(
         fit.fold, fit.task = part.fold, job.task
         fit.name = job.name or f"member {job.number}"
         fit.cross_fits = part.method if job.is_validated else None
-    train([*fits.values()], order, common)
+    train([*fits.values()], options, common)
     members = []
     for i, job in enumerate(jobs):
         part = parts[job.part]

@@ -43,7 +43,7 @@ from ._fits import Common, Fit, token
 from ._pieces import labels_of, pieces_for
 from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import ENDED, InterruptedFit, Order, train
+from ._stacking import ENDED, InterruptedFit, RunOptions, train
 
 
 @dataclass
@@ -210,8 +210,8 @@ class StackedParallel:
             mine = [waiting.pop(i) for i in pieces[n]]
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
-            order = Order(verbose, label, self._keeps_finished)
-            conditions = _Conditions(self._record.method, order, shared, cache)
+            options = RunOptions(verbose, label, self._keeps_finished)
+            conditions = _Conditions(self._record.method, options, shared, cache)
             return self._sender.task(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
@@ -351,7 +351,7 @@ class _Conditions:
     ----------
     method : str or None
         The method with which members predict the held-out rows; None keeps no members.
-    order : Order
+    options : RunOptions
         How its stacks are run and reported.
     shared : _Shared
         Caches that the piece reads and fills.
@@ -360,7 +360,7 @@ class _Conditions:
     """
 
     method: str | None
-    order: Order
+    options: RunOptions
     shared: _Shared
     cache: ProcessCache
 
@@ -397,7 +397,7 @@ def _fit_and_score(
             run = partial(_scored, call, fit, sources[call.source], tools)
             results[i] = _result(call, run, fit, conditions)
 
-    train([*fits.values()], replace(conditions.order, done=score), shared.common)
+    train([*fits.values()], replace(conditions.options, done=score), shared.common)
     score([fit for i, fit in fits.items() if i not in results])
     for i, call in enumerate(calls):
         if i not in fits:
@@ -409,7 +409,7 @@ def _result(
     call: Call, run: Callable[[], dict[str, Any]], fit: Fit | None, conditions: _Conditions
 ) -> dict[str, Any]:
     """Return the scores and times that ``run`` finds, and what is kept of the call besides."""
-    found = _unless_ended(run, fit, conditions.order.keeps_finished)
+    found = _unless_ended(run, fit, conditions.options.keeps_finished)
     has_failed = found["fit_error"] is not None or "was_ended" in found
     found["curves"] = {} if has_failed else curves_of(call.estimator)
     if conditions.method is not None:

@@ -88,7 +88,7 @@ class _Prepared:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOptions:
     """How fits are run and reported.
 
     Attributes
@@ -114,7 +114,7 @@ class InterruptedFit(Exception):
     """The error of a fit that had not ended when the user ended the search."""
 
 
-def train(fits: Sequence[Fit], order: Order, common: Common) -> None:
+def train(fits: Sequence[Fit], options: RunOptions, common: Common) -> None:
     """Fit all estimators, as few stacks.
 
     Parameters
@@ -122,14 +122,14 @@ def train(fits: Sequence[Fit], order: Order, common: Common) -> None:
     fits : sequence of Fit
         Each receives its time, and its exception if it fails. Those that have failed before are
         left alone.
-    order : Order
+    options : RunOptions
     common : Common
         Shared with fits before and after these.
 
     Raises
     ------
     KeyboardInterrupt
-        On the second interruption, unless ``order.keeps_finished``. The first one ends only the
+        On the second interruption, unless ``options.keeps_finished``. The first one ends only the
         current stack.
     """
     stacks = _stacks_of(fits, common)
@@ -137,10 +137,10 @@ def train(fits: Sequence[Fit], order: Order, common: Common) -> None:
     n_stacks, stacks = len(stacks), stacks[::-1]
     while stacks:
         stacked = stacks.pop()
-        numbered = replace(order, label=f"{order.label} {n_stacks - len(stacks)} of {n_stacks}")
+        numbered = replace(options, label=f"{options.label} {n_stacks - len(stacks)} of {n_stacks}")
         _train_stack(stacked, common, numbered)
-        if order.done is not None:
-            order.done([prepared.fit for prepared in stacked])
+        if options.done is not None:
+            options.done([prepared.fit for prepared in stacked])
 
 
 def _stacks_of(fits: Sequence[Fit], common: Common) -> list[list[_Prepared]]:
@@ -175,17 +175,17 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     return _Prepared(fit, run, state)
 
 
-def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
+def _train_stack(alike: list[_Prepared], common: Common, options: RunOptions) -> None:
     """Train a stack, and report to callbacks that no epoch follows, however training has ended."""
     try:
-        _train_together(alike, common, order)
+        _train_together(alike, common, options)
     finally:
         for prepared in alike:
             prepared.fit.tell(NetworkTask.end)
 
 
-def _train_together(alike: list[_Prepared], common: Common, order: Order) -> None:
-    if order.keeps_finished and has_happened(ENDED):
+def _train_together(alike: list[_Prepared], common: Common, options: RunOptions) -> None:
+    if options.keeps_finished and has_happened(ENDED):
         for prepared in alike:
             prepared.fit.fail(InterruptedFit())
         return
@@ -193,14 +193,14 @@ def _train_together(alike: list[_Prepared], common: Common, order: Order) -> Non
     _share_generators(ordered)
     start = time.perf_counter()
     try:
-        _run(ordered, common, order)
+        _run(ordered, common, options)
     except Exception as error:
         if len(alike) == 1:
             alike[0].fit.fail(error)
             return
         # Perhaps a user's own activation or loss: in stacks of one, only fits that use it fail.
         for prepared in alike:
-            _train_stack([_prepared_again(prepared)], Common(), order)
+            _train_stack([_prepared_again(prepared)], Common(), options)
         return
     elapsed = time.perf_counter() - start
     n_epochs = max(1, sum(prepared.member.n_iter for prepared in ordered))
@@ -213,9 +213,9 @@ def _train_together(alike: list[_Prepared], common: Common, order: Order) -> Non
             prepared.take_cross_fitted()
 
 
-def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
+def _run(ordered: list[_Prepared], common: Common, options: RunOptions) -> None:
     """Train the members of one stack until all have ended, or callbacks have failed for them."""
-    progress = _progress_of(ordered, order)
+    progress = _progress_of(ordered, options)
     ordered = [prepared for prepared in ordered if prepared.fit.error is None]
     if not ordered:
         return
@@ -227,7 +227,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
                     progress.epoch(reports)
                     _retire_failed(stack, ordered)
     except KeyboardInterrupt:
-        _cut_short(stack, ordered, order)
+        _cut_short(stack, ordered, options)
 
 
 def _stack_of(ordered: list[_Prepared], common: Common) -> Stack:
@@ -245,13 +245,13 @@ def _stack_of(ordered: list[_Prepared], common: Common) -> Stack:
     )
 
 
-def _progress_of(ordered: list[_Prepared], order: Order) -> StackProgress | None:
+def _progress_of(ordered: list[_Prepared], options: RunOptions) -> StackProgress | None:
     """Report to callbacks that training begins; return what reports its epochs, if anything."""
     fits = [prepared.fit for prepared in ordered]
-    if not order.verbose and all(fit.task is None for fit in fits):
+    if not options.verbose and all(fit.task is None for fit in fits):
         return None
     members = [prepared.member for prepared in ordered]
-    return StackProgress(fits, members, order.verbose, order.label)
+    return StackProgress(fits, members, options.verbose, options.label)
 
 
 def _retire_failed(stack: Stack, ordered: list[_Prepared]) -> None:
@@ -261,9 +261,9 @@ def _retire_failed(stack: Stack, ordered: list[_Prepared]) -> None:
         stack.retire(leaving)
 
 
-def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:
+def _cut_short(stack: Stack, ordered: list[_Prepared], options: RunOptions) -> None:
     """End the training of a stack that the user has interrupted."""
-    is_ended = _ends_all(order)
+    is_ended = _ends_all(options)
     in_training = {id(member) for member in stack.members}
     for prepared in ordered:
         if id(prepared.member) in in_training:
@@ -274,9 +274,9 @@ def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:
     stack.retire(range(len(stack.members)))
 
 
-def _ends_all(order: Order) -> bool:
+def _ends_all(options: RunOptions) -> bool:
     """Note an interruption; tell whether it ends all fits, not only those of this stack."""
-    if not order.keeps_finished:
+    if not options.keeps_finished:
         interrupted()
         return False
     if first_in_call("interrupted"):
