@@ -83,18 +83,14 @@ class Cluster:
         make = dask.delayed(make_share)
         self._shares = [
             client.compute(
-                make(job_there, k, part, blocks.X[run], blocks.y[run]),
-                workers=[self._worker(k)],
-                allow_other_workers=True,
-                retries=RETRIES,
+                make(job_there, k, part, blocks.X[run], blocks.y[run]), **self._options(k)
             )
             for k, (run, part) in enumerate(zip(runs, parts, strict=True))
         ]
         try:
             for share in self._shares:
-                # Waits for the task.
+                # This waits for the task; ``result`` raises its error, but would also fetch rows.
                 if share.exception() is not None:
-                    # Raises it.
                     share.result()
         except BaseException:
             self.release()
@@ -108,8 +104,10 @@ class Cluster:
         """
         _release(self._shares)
 
-    def _worker(self, k: int) -> str:
-        return self._workers[k % len(self._workers)]
+    def _options(self, k: int) -> dict[str, Any]:
+        """Return how Dask is to run a task of a share: on its worker, or another if that dies."""
+        worker = self._workers[k % len(self._workers)]
+        return {"workers": [worker], "allow_other_workers": True, "retries": RETRIES}
 
     def gradient(
         self,
@@ -156,15 +154,7 @@ class Cluster:
         """Run a task on some shares, with arguments for each; wait for all of them."""
         began = perf_counter()
         futures = [
-            self._client.submit(
-                task,
-                self._shares[k],
-                *arguments,
-                pure=False,
-                retries=RETRIES,
-                workers=[self._worker(k)],
-                allow_other_workers=True,
-            )
+            self._client.submit(task, self._shares[k], *arguments, pure=False, **self._options(k))
             for k, arguments in asked.items()
         ]
         try:
