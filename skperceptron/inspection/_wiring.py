@@ -62,9 +62,9 @@ def wiring_of(
 
 
 def _check_widths(network: Network, n_features: int | None, n_outputs: int | None) -> None:
-    given = {"n_features": (n_features, network.n_inputs)}
-    given["n_outputs"] = (n_outputs, network.n_outputs)
-    for name, (value, fitted) in given.items():
+    of_features = "n_features", n_features, network.n_inputs
+    of_outputs = "n_outputs", n_outputs, network.n_outputs
+    for name, value, fitted in (of_features, of_outputs):
         if value not in (None, fitted):
             raise ValueError(f"{name}={value!r}, but the estimator has been fitted with {fitted}.")
 

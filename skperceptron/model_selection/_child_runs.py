@@ -46,9 +46,9 @@ def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
             for name, curve in curves.items()
         }
         log_curves(mlflow, run, of_splits)
-    # What is active is not up to date.
+    # The run as MLflow returns it while it is active does not have its latest tags.
     tags = mlflow.get_run(parent.info.run_id).data.tags
-    # Not a run of the user that MLflow leaves alone.
+    # Without this tag, it is a run of the user in which MLflow has logged nothing.
     if tags.get("estimator_name") == type(search).__name__:
         refitted = curves_of(getattr(search, "best_estimator_", None))
         log_curves(mlflow, parent, {f"refit_{name}": curve for name, curve in refitted.items()})

@@ -194,7 +194,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         n = len(splits)
         members: list[Sequence[FittedMember]]
         members = [found[start : start + n] for start in range(0, len(found), n)]
-        # Many rows take as much memory as what is made of the predictions.
+        # Freed first: the rows may take as much memory as combining the predictions does.
         del X, whole, found, parts
         learned = combined(output, members, splits, truth, weight, self._rules())
         self._take(arms, splits, members, output, learned)
@@ -423,7 +423,7 @@ def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[
         and (isinstance(y, np.ndarray) or sparse.issparse(y))
         and all(job.network is job.estimator and job.is_validated for job in jobs)
         and all(of_split.any() for of_split in watched)
-        # A row of both parts may have two weights: classes are balanced in each.
+        # With balanced classes, a row of both parts would have another weight in each.
         and not any(np.isin(test, train).any() for train, test in splits)
     )
     # Networks that share the rows copy only the held-out fold, to predict it.

@@ -108,7 +108,7 @@ class Fit:
     def fail(self, error: Exception) -> None:
         """Restore the estimator as it was before the fit, and keep the exception."""
         self.error = error
-        # This needs the callbacks, which the estimator did not have before the fit.
+        # Before the estimator is restored, since that removes the callbacks.
         self.tell(NetworkTask.end)
         self.estimator.__dict__.clear()
         self.estimator.__dict__.update(self._before)
@@ -252,7 +252,7 @@ def token(value: Any) -> Hashable:
     """
     kind = type(value)
     if value is None or kind is str or kind is bool:
-        # Equal to no other kind of token.
+        # These values are their own tokens: no token of another kind equals them.
         return value
     if kind in (tuple, list):
         return kind, *map(token, value)

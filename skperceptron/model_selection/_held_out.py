@@ -39,7 +39,7 @@ class HeldOutRows:
         self.tests = tests
         counts = np.bincount(self.rows)
         self.known = np.flatnonzero(counts)
-        # Half as long as usual: there may be many millions.
+        # Four bytes each, not eight: there may be many millions of rows.
         self._counts = counts[self.known].astype(np.int32)
         self._order = np.argsort(self.rows, kind="stable")
         of_predictions = np.repeat(

@@ -363,7 +363,7 @@ def _cross_fitted(network: Any, arguments: Transformed, method: str) -> list[tup
     found: list[tuple[Integers, Any]] = []
 
     def cross_fit(run: Run, listener: Listener, *, incremental: bool) -> None:
-        # Callbacks may copy or pickle the network while it is trained.
+        # Removed first, so that callbacks can pickle the network: a local function cannot be.
         del vars(network)["_train"]
         run.cross_fit()
         train_alone(run, listener, incremental=incremental)

@@ -75,7 +75,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         with restored_on_failure(self), ExitStack() as preparing:
             # A search that combines its networks brings a record that keeps them.
             vars(self).setdefault("_record", SearchRecord())
-            # Its own ``Parallel`` runs nothing.
+            # scikit-learn enters a ``Parallel`` of its own, which then runs nothing.
             preparing.enter_context(without_preparing(self.n_jobs))
             self._preparing = preparing
             super().fit(X, y, **params)  # type: ignore[misc]

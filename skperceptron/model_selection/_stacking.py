@@ -287,7 +287,7 @@ def _ends_all(options: RunOptions) -> bool:
 
 def _share_generators(ordered: list[_Prepared]) -> None:
     """Let members that would draw the same shuffles share one generator."""
-    # Fits with equal parameters have the same generator: comparing states takes longer.
+    # Cached, since fits with equal parameters have one generator, whose state is long.
     key_of = cache(state_as_key)
     shared: dict[Hashable, np.random.RandomState] = {}
     for prepared in ordered:
@@ -299,7 +299,7 @@ def _share_generators(ordered: list[_Prepared]) -> None:
             shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
             key = key_of(member.rng), *shuffles
             if key not in shared:
-                # Members of other stacks may have the same generator.
+                # A copy, since members of other stacks may have the same generator.
                 shared[key] = same_generator(member.rng)
             member.rng = shared[key]
 

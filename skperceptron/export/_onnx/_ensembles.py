@@ -156,7 +156,7 @@ def steps_of(model: Any) -> list[Any]:
     return [model.best_estimator_]
 
 
-# Pieces.
+# Helpers.
 
 
 def _predicted(graph: Graph, operator: Any, member: Any) -> Value:

@@ -152,7 +152,7 @@ def _features(graph: Graph, operator: Any) -> Value:
     model, inputs = operator.raw_operator, operator.inputs
     values = values_of_categories(model)
     names: Any = getattr(model, "feature_names_in_", range(model.n_features_in_))
-    # An array holds codes.
+    # In an array, categories are codes already.
     if not values or inputs[0].raw_name == ONLY != names[0]:
         return as_matrix(graph, inputs)
     columns: list[Any] = columns_of(graph, inputs, model.n_features_in_)

@@ -86,12 +86,12 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
         columns = columns_of(graph, operator.inputs, model.n_features_in_)
         filled = [(part, name) for part, name in parts if part.suffixes]
         encoded = [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
-    # One output each; they are not scaled.
+    # Columns of codes come last, and are not scaled.
     n_scaled = len(encoded) - len(model.code_columns_)
     found = encoded[n_scaled:]
     if n_scaled:
         numbers = graph.concatenate(encoded[:n_scaled])
-        # A number that is missing becomes the median, which is 0 in the end.
+        # A missing number becomes the median, which is 0 once it is scaled.
         missing = graph.op("IsNaN", numbers)
         scaled = _scaled(graph, graph.where(missing, 0, numbers), model.scaler_)
         found = [graph.where(missing, 0, scaled), *found]

@@ -15,7 +15,6 @@ from ._common import CATEGORIES, Display, color_of, styled
 #: Markers of networks with the same colour; each is used for seven networks, one per colour.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
 
-
 #: Lines from which the legend stands beside the curves.
 CROWDED = 8
 
