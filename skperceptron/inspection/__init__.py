@@ -3,15 +3,13 @@
 from ..engine.description import GraphEdge, GraphNode
 from ..kept import offered_by as _offered_by
 from ._collapse import collapse_linear
-from ._displays import (
-    ActivationDisplay,
-    GradientFlowDisplay,
-    LossCurveDisplay,
-    MatrixShapesDisplay,
-    MistakesDisplay,
-    NetworkGraphDisplay,
-    WeightsDisplay,
-)
+from ._displays._activation import ActivationDisplay
+from ._displays._gradient_flow import GradientFlowDisplay
+from ._displays._loss import LossCurveDisplay
+from ._displays._matrices import MatrixShapesDisplay
+from ._displays._mistakes import MistakesDisplay
+from ._displays._network import NetworkGraphDisplay
+from ._displays._weights import WeightsDisplay
 from ._gradient_check import gradient_check
 from ._gradients import GradientRecorder, gradient_report
 from ._graph import ComputationalGraph, computational_graph, network_summary
