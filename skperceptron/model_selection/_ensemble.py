@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import get_config
@@ -28,7 +28,7 @@ from ._ensemble_base import (
     mean_of,
 )
 from ._members import Job, Part, fit_members
-from ._outputs import ProbabilityOutput, check_kind, refuse_without
+from ._outputs import check_kind, refuse_without
 
 
 class _StackedEnsemble(BaseEnsemble):
@@ -42,6 +42,9 @@ class _StackedEnsemble(BaseEnsemble):
         "verbose": VERBOSITY,
         "callbacks": [CALLBACKS, None],
     }
+
+    #: The method of the members whose results are averaged.
+    _method: ClassVar[str]
 
     # For pickles of version 0.1.0, which lack them.
     verbose = 0
@@ -119,15 +122,28 @@ class _StackedEnsemble(BaseEnsemble):
                 f"The members of {type(self).__name__} differ in their random_state, but"
                 f" {type(last_step(self.estimator)).__name__} has no such parameter."
             )
+        refuse_without(type(self).__name__, self.estimator, self._method)
 
     @property
     def _seed_name(self) -> str:
         """The name of the parameter in which members differ."""
         return path_of(self.estimator) + "random_state"
 
-    def _of_members(self, method: str, X: Any) -> Floats:
-        """Return the results of a method of all members for X, (M, n_samples, ...)."""
-        return np.stack([getattr(m, method)(own_rows(m, X)) for m in self._fitted_members()])
+    def predict_members(self, X: Any) -> Floats:
+        """Return each member's predictions: those of a classifier are probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
+            One prediction per member; of probabilities, one column per class or label.
+        """
+        members = self._fitted_members()
+        return np.stack([getattr(m, self._method)(own_rows(m, X)) for m in members])
 
 
 @speaks_for_itself
@@ -179,6 +195,8 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
     ((2, 3), (2, 3))
     """
 
+    _method = "predict_proba"
+
     @property
     def classes_(self) -> Any:
         """Class labels."""
@@ -188,25 +206,6 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
         probabilities = self.predict_members(X)
         mean = probabilities.mean(axis=0)
         return (mean, probabilities.std(axis=0)) if return_std else mean
-
-    def predict_members(self, X: Any) -> Floats:
-        """Return each member's probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples, n_classes)
-            One estimate per member; with several labels per row, one column per label.
-        """
-        return self._of_members("predict_proba", X)
-
-    def _refuse_what_is_not_averaged(self) -> None:
-        super()._refuse_what_is_not_averaged()
-        refuse_without(type(self).__name__, self.estimator, ProbabilityOutput.method)
 
     def _labels_were(self) -> tuple[bool, bool]:
         target = self._target_of_members()
@@ -259,25 +258,12 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
     ((2,), (2,))
     """
 
+    _method = "predict"
+
     def predict(self, X: Any, return_std: bool = False) -> Any:
         predictions = self.predict_members(X)
         mean = mean_of(predictions)
         return (mean, deviation_of(predictions)) if return_std else mean
-
-    def predict_members(self, X: Any) -> Floats:
-        """Return each member's predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
-            One prediction per member.
-        """
-        return self._of_members("predict", X)
 
 
 def _curves_of_members(ensemble: _StackedEnsemble) -> dict[str, Floats]:
