@@ -13,7 +13,7 @@ from ..estimators.targets import as_decision
 from ..options import Flag, Rules, speaks_for_itself
 from ._combination import log_of
 from ._cross_base import BaseCrossEnsemble
-from ._docs import ARMS, ARMS_ON_FOLDS, CURVES, FEATURES, FITTED_ARMS
+from ._docs import ARMS, ARMS_ON_FOLDS, CURVES, CV_OF_ARMS, FEATURES, FITTED_ARMS
 from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     ProbabilityOutput,
@@ -28,6 +28,7 @@ from ._outputs import (
 
 SHARED = {
     "arms": ARMS,
+    "cv": CV_OF_ARMS,
     "arms_on_folds": ARMS_ON_FOLDS,
     "fitted_arms": FITTED_ARMS,
     "curves": CURVES,
@@ -56,14 +57,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     {arms}
 
-    cv : int, cross-validation generator or iterable, default=4
-        The splits. An integer is a number of shuffled folds, stratified by class, drawn with
-        `random_state`; None means five. Rows that several splits hold out, as with
-        :class:`~sklearn.model_selection.RepeatedStratifiedKFold`, count once: their predictions
-        are averaged. Rows that no split holds out, as with
-        :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
-        :class:`~sklearn.model_selection.TimeSeriesSplit`, are used to train members, but not to
-        combine the arms.
+    {cv}
 
     combination : {"weights", "greedy", "mean"}, default="weights"
         How arms are weighted. "weights" maximises the likelihood of the held-out rows under the
@@ -249,14 +243,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
 
     {arms}
 
-    cv : int, cross-validation generator or iterable, default=4
-        The splits. An integer is a number of shuffled folds, drawn with `random_state`; None means
-        five. Rows that several splits hold out, as with
-        :class:`~sklearn.model_selection.RepeatedKFold`, count once: their predictions are
-        averaged. Rows that no split holds out, as with
-        :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
-        :class:`~sklearn.model_selection.TimeSeriesSplit`, are used to train members, but not to
-        combine the arms.
+    {cv}
 
     combination : {"weights", "greedy", "mean"}, default="weights"
         How arms are weighted. "weights" minimises the squared error of the held-out rows, by

@@ -287,6 +287,16 @@ param_grid : dict or list of dicts
     parameter name. ``{}`` is a single arm, the estimator as it is.
 """
 
+CV_OF_ARMS = """
+cv : int, cross-validation generator or iterable, default=4
+    The splits. An integer is a number of shuffled folds, stratified if y holds classes, drawn
+    with `random_state`; None means five. Rows that several splits hold out, as with
+    :class:`~sklearn.model_selection.RepeatedKFold`, count once: their predictions are averaged.
+    Rows that no split holds out, as with :class:`~sklearn.model_selection.ShuffleSplit`, or the
+    first ones with :class:`~sklearn.model_selection.TimeSeriesSplit`, are used to train members,
+    but not to combine the arms.
+"""
+
 ARMS_ON_FOLDS = f"""
 restore_best : bool, default=True
     Whether each network is validated on the held-out rows of its split. A network without
