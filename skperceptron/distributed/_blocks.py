@@ -87,7 +87,7 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
 
 def first_rows(blocks: Blocks, client: Any) -> Any:
     """Return the first rows of the first block, unchanged."""
-    return dask.delayed(head)(blocks.X[0], SAMPLE).compute(scheduler=client.get)
+    return dask.delayed(safe_indexing)(blocks.X[0], slice(0, SAMPLE)).compute(scheduler=client.get)
 
 
 def rows_at(blocks: Blocks, client: Any, check: Callable[[Any], Any], places: Integers) -> Any:
@@ -113,11 +113,6 @@ def put_together(parts: Sequence[Any]) -> Any:
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
     return np.concatenate(parts)
-
-
-def head(X: Any, n_rows: int) -> Any:
-    """Return the first rows of a block."""
-    return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
 
 
 def of_whole_rows(given: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 import dask.array
 import numpy as np
 
+from .._sklearn.compat import safe_indexing
 from .._sklearn.pipelines import last_step
-from ._blocks import delayed, head, of_whole_rows
+from ._blocks import delayed, of_whole_rows
 
 
 def predict(estimator: Any, X: Any) -> Any:
@@ -104,7 +105,7 @@ def _like(predicted: Callable[[Any], Any], make_row: Callable[[], Any], X: Any) 
     except Exception:
         # A pipeline may refuse values that it has not seen. Take the first row that there is.
         for block in delayed(X):
-            rows = dask.delayed(head)(block, 1).compute()
+            rows = dask.delayed(safe_indexing)(block, slice(0, 1)).compute()
             if rows.shape[0]:
                 return predicted(rows)[:0]
         raise
