@@ -90,7 +90,6 @@ def fingerprint(data: Any, name: str | None = None) -> str:
             data = np.asarray(data)
         except ValueError:
             return f"[{', '.join(fingerprint(part, name) for part in data)}]"
-    kind = ""
     if sparse.issparse(data):
         kind = "" if data.format == "csr" else f"{data.format} "
         matrix = data.tocsr()
@@ -165,9 +164,6 @@ class _Description:
     def _mapping(self, value: Mapping[Any, Any]) -> str:
         if type(value) not in (dict, type(type.__dict__)):
             return self._object(value)
-        return self._items(value)
-
-    def _items(self, value: Mapping[Any, Any]) -> str:
         items = sorted((self._aside(key), key) for key in value)
         return _shortened(f"{{{', '.join(f'{k}: {self.text(value[key])}' for k, key in items)}}}")
 
