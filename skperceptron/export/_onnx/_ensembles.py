@@ -141,19 +141,14 @@ def parse_search(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None
 
 
 def convert_chain(scope: Any, operator: Any, container: Any) -> None:
-    """Convert a model that only applies its steps."""
+    """Convert a model that only applies its steps: a tabular estimator, or a search."""
     graph, variables = Graph(scope, container, np.float64), operator.inputs
-    for step in steps_of(operator.raw_operator):
+    model = operator.raw_operator
+    is_tabular = hasattr(model, "preprocessor_")
+    for step in (model.preprocessor_, model.ensemble_) if is_tabular else (model.best_estimator_,):
         variables = outputs_of(graph, step, variables)
     for found, variable in zip(variables, operator.outputs, strict=True):
         graph.write(graph.input(found), variable)
-
-
-def steps_of(model: Any) -> list[Any]:
-    """Return the steps of tabular estimators and searches."""
-    if hasattr(model, "preprocessor_"):
-        return [model.preprocessor_, model.ensemble_]
-    return [model.best_estimator_]
 
 
 # Helpers.

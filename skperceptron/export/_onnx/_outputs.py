@@ -44,12 +44,6 @@ def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = 
     return _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
 
 
-def _probability_type(operator: Any, shape: list[int | None]) -> Any:
-    """Return the type of a classifier's probabilities: dicts of them are float32 in ONNX."""
-    asked = operator.scope_inst.get_options(operator.raw_operator, {"zipmap": False})
-    return number_type(calculates_in_float64(operator) and asked["zipmap"] is not True, shape)
-
-
 def calculates_in_float64(operator: Any) -> bool:
     """Tell whether the outputs of a model are float64.
 
@@ -64,11 +58,14 @@ def calculates_in_float64(operator: Any) -> bool:
 
 def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
     """Set the types of a classifier's labels and probabilities."""
-    model = operator.raw_operator
+    model, scope = operator.raw_operator, operator.scope_inst
     n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
     shape = [n_rows, n_classes] if is_multilabel else [n_rows]
-    operator.outputs[0].set_type(label_type(get_label_classes(operator.scope_inst, model), shape))
-    operator.outputs[1].set_type(_probability_type(operator, [n_rows, n_classes]))
+    operator.outputs[0].set_type(label_type(get_label_classes(scope, model), shape))
+    # Dicts of probabilities are float32 in ONNX.
+    are_dicts = scope.get_options(model, {"zipmap": False})["zipmap"] is True
+    is_float64 = calculates_in_float64(operator) and not are_dicts
+    operator.outputs[1].set_type(number_type(is_float64, [n_rows, n_classes]))
 
 
 def label_type(classes: Any, shape: list[int | None]) -> Any:
