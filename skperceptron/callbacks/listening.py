@@ -152,8 +152,8 @@ class CallbackListener(Listener):
         return saved
 
     def refuse_to_save(self, why: str) -> None:
-        for saver in self._savers:
-            raise ValueError(f"{type(saver).__name__} cannot resume {why}.")
+        if self._savers:
+            raise ValueError(f"{type(self._savers[0]).__name__} cannot resume {why}.")
 
     def _with_origin(self, state: State) -> State:
         return State(state.numbers | self._origin, state.arrays)
