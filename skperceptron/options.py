@@ -328,8 +328,8 @@ def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
     """
     if is_allowed(value, rules):
         return
-    texts = ["None" if rule is None else rule.text for rule in rules]
-    wanted = " or ".join([*([", ".join(texts[:-1])] if texts[1:] else []), texts[-1]])
+    *others, last = ["None" if rule is None else rule.text for rule in rules]
+    wanted = f"{', '.join(others)} or {last}" if others else last
     raise InvalidOption(
         f"The {name!r} parameter of {owner} must be {wanted}. Got {shown(value)} instead."
         f"{_hint(value, rules)}"
