@@ -157,13 +157,6 @@ class StackedParallel:
         self._workers, self._sender = Workers(n_jobs, **options), sender(n_jobs)
         self._record = SearchRecord() if record is None else record
 
-    def __enter__(self) -> StackedParallel:
-        self._workers.__enter__()
-        return self
-
-    def __exit__(self, *raised: Any) -> None:
-        self._workers.__exit__(*raised)
-
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
         """Fit and score; return the results in the order of the tasks.
 

@@ -39,7 +39,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
 
     n_jobs: int | None
     _record: SearchRecord
-    _preparing: ExitStack | None = None
+    _preparing: ExitStack
     #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
 
@@ -84,8 +84,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Run the fits of the search as stacks."""
-        if self._preparing is not None:
-            vars(self).pop("_preparing").close()
+        vars(self).pop("_preparing").close()
         stacked = holding(evaluate_candidates, parallel=self._stacked)
         # Before scikit-learn 1.9 there was no context.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
