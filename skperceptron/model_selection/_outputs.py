@@ -54,10 +54,12 @@ class Output(Protocol):
         """
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
-        """Return the temperature that one arm's predictions need."""
+        """Return the temperature that one arm's predictions need: numbers have none."""
+        return 1.0
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
-        """Return predictions at a temperature."""
+        """Return predictions at a temperature: numbers stay as they are."""
+        return predictions
 
     def learn(self, lesson: Lesson) -> Blend:
         """Learn how to blend the arms."""
@@ -71,7 +73,7 @@ class Output(Protocol):
 
 @kept_as("probability output")
 @dataclass(frozen=True)
-class ProbabilityOutput:
+class ProbabilityOutput(Output):
     """Classes that exclude each other, or several labels per row, by the column indices of y.
 
     ``was_sparse`` says whether the target was.
@@ -144,7 +146,7 @@ class SoftOutput(ProbabilityOutput):
 
 @kept_as("mean output")
 @dataclass(frozen=True)
-class MeanOutput:
+class MeanOutput(Output):
     """One or several columns of numbers; ``n_columns`` is None if the target is a vector."""
 
     n_columns: int | None = None
@@ -164,14 +166,6 @@ class MeanOutput:
                 f" {self.n_columns or 1}: means of one and the same target are combined."
             )
         return predicted.reshape(len(predicted), -1)
-
-    def temperature(self, predictions: Floats, truth: Floats, sample_weight: Floats) -> float:
-        """Return 1: numbers have no temperature."""
-        return 1.0
-
-    def tempered(self, predictions: Floats, temperature: float) -> Floats:
-        """Return the predictions."""
-        return predictions
 
     def learn(self, lesson: Lesson) -> Blend:
         return blend_of_means(lesson)
