@@ -153,6 +153,13 @@ def test_all_places_name_the_same_versions_of_python():
     assert f"Linux, macOS and Windows with Python {first} to {last}" in read("docs/releasing.rst")
 
 
+def test_wheels_with_compiled_steps_begin_with_the_oldest_python():
+    wheels = tomllib.loads(read("pyproject.toml"))["tool"]["cibuildwheel"]
+    oldest = project()["requires-python"].removeprefix(">=").replace(".", "")
+    assert wheels["build"][0] == f"cp{oldest}-*"
+    assert f'"cp{oldest}-abi3-' in read("hatch_build.py")
+
+
 def test_conda_recipe_asks_for_the_same_dependencies():
     recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
     for requirement in project()["dependencies"]:
