@@ -232,6 +232,8 @@ class Choices:
         patience = None if rules is None else rules.patience
         tol = None if rules is None else rules.tol
         given_norm, given_time = estimator.max_grad_norm, estimator.max_time
+        groups = _groups(estimator.parameter_groups, estimator.solver)
+        _warn_of_idle_options(estimator, wiring, optimizer, groups)
         return cls(
             wiring=wiring,
             initializer=_checked_copy(get_initializer, estimator.initializer),
@@ -240,7 +242,7 @@ class Choices:
             decay_schedule=_time_schedule(estimator, "decay_schedule", incremental=incremental),
             dropout_schedule=_time_schedule(estimator, "dropout_schedule", incremental=incremental),
             averaging=_averaging(estimator.averaging, estimator.solver, incremental=incremental),
-            groups=_groups(estimator.parameter_groups, estimator.solver),
+            groups=groups,
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
             batch_size=_batch_size(estimator),
@@ -431,6 +433,25 @@ def _warn_of_unused_settings(estimator: Any, option: str, part: Optimizer | Sche
                 f"{name}={given!r} is ignored: {option}={getattr(estimator, option)!r} has its own,"
                 f" {own_name}={own!r}. Use {option}={type(part).__name__}({own_name}={given!r})."
             )
+
+
+def _warn_of_idle_options(
+    estimator: Any, wiring: Wiring, optimizer: Optimizer, groups: ParameterGroups
+) -> None:
+    """Warn of options that change categories, dropout or weight decay where there are none."""
+    idle = {}
+    if estimator.categorical_features is None and wiring.embedding_dim is not None:
+        idle["embedding_dim"] = wiring.embedding_dim, "categorical_features is None"
+    if not wiring.is_noisy and estimator.dropout_schedule is not None:
+        idle["dropout_schedule"] = estimator.dropout_schedule, "there is no dropout"
+    if not optimizer.weight_decay:
+        decays = {f"parameter_groups__{n}__decay": g.decay for n, g in groups.chosen().items()}
+        decays["decay_schedule"] = estimator.decay_schedule
+        why = f"solver={estimator.solver!r} has no weight decay"
+        idle |= {name: (given, why) for name, given in decays.items() if given}
+    for name, (given, why) in idle.items():
+        if first_in_call(f"idle {name}"):
+            warn(f"{name}={given!r} has no effect: {why}.")
 
 
 @cache

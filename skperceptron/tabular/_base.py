@@ -291,6 +291,8 @@ class BaseTabularMLP(
         with config_context(enable_metadata_routing=False), warnings.catch_warnings():
             # Held-out rows select the best epoch, so that using up all epochs is no problem.
             warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
+            # Presets set options for categories, dropout and decay, which an arm may not have.
+            warnings.filterwarnings("ignore", r"(?s)\w+=.+ has no effect: ")
             # `predict` has its own rule for the number of threads if n_jobs is None.
             return ensemble._fit_and_free(table, y, weights).set_params(n_jobs=self.n_jobs)
 

@@ -13,6 +13,7 @@ from skperceptron.activations import LeakyReLU
 from skperceptron.callbacks import Checkpoint
 from skperceptron.estimators import choices as module
 from skperceptron.estimators.choices import Choices, Wiring, batch_rows
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.optimizers import LBFGS, SGD, AdamW
 from skperceptron.schedules import Constant, InverseScaling
 
@@ -184,6 +185,48 @@ def test_settings_that_a_part_takes_from_itself_give_a_warning(options, instead)
 )
 def test_settings_that_are_used_or_unknown_give_no_warning(solver, setting, recwarn):
     Choices.of(MLPRegressor(solver=solver, **setting), n_rows=10)
+    assert not recwarn
+
+
+DECAYING = ParameterGroups(bias=ParameterGroup(decay=2.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"embedding_dim": 7}, "embedding_dim=7 has no effect: categorical_features is None."),
+        (
+            {"dropout_schedule": "cosine", "dropout": 0.5, "hidden_layer_sizes": ()},
+            "dropout_schedule='cosine' has no effect: there is no dropout.",
+        ),
+        (
+            {"decay_schedule": "cosine", "solver": "lion"},
+            "decay_schedule='cosine' has no effect: solver='lion' has no weight decay.",
+        ),
+        (
+            {"parameter_groups": DECAYING},
+            "parameter_groups__bias__decay=2.0 has no effect: solver='adam' has no weight decay.",
+        ),
+    ],
+    ids=str,
+)
+def test_options_that_change_what_there_is_not_give_a_warning(options, why):
+    with pytest.warns(UserWarning, match=re.escape(why)):
+        Choices.of(MLPRegressor(**options), n_rows=10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"embedding_dim": 7, "categorical_features": "from_dtype"},
+        {"dropout_schedule": "cosine", "input_dropout": 0.1},
+        {"decay_schedule": "cosine", "solver": "adamw", "parameter_groups": DECAYING},
+        {"parameter_groups": ParameterGroups(weight=ParameterGroup(decay=0.0))},
+    ],
+    ids=str,
+)
+def test_options_that_have_an_effect_give_no_warning(options, recwarn):
+    Choices.of(MLPRegressor(**options), n_rows=10)
     assert not recwarn
 
 

@@ -77,6 +77,7 @@ KNOWN_WARNINGS = (
     "The least populated class in y has only",
     "X_val has another scale than X",
     r"\w+=.+ is ignored: (solver|learning_rate)=",
+    r"\w+=.+ has no effect: ",
     "Batches have a single row",
     r"Scoring failed[\s\S]*their numbers are too large for this network",
 )

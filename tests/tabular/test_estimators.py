@@ -101,6 +101,16 @@ def test_score_has_no_unit():
 
 
 @BOTH
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_options_of_a_preset_that_an_arm_has_no_use_for_give_no_warning(cls, n_jobs):
+    X, labels = frame()
+    arms = [{"solver": "adam", "dropout": 0.0}]
+    model = small(cls, preset="realmlp-td", arms=arms, n_jobs=n_jobs)
+    model.fit(X[["size", "day"]], target_of(cls, labels))
+
+
+@BOTH
 def test_networks_have_not_seen_the_rows_that_they_predict_out_of_fold(cls):
     """Random labels can be memorised, but not predicted."""
     rng = np.random.RandomState(0)
