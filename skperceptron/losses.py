@@ -982,11 +982,12 @@ class GaussianNLL(Loss):
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         limit = _exponent_limit(graph.dtype)
-        of_target = graph.reshape(raw, 0, -1, 2)
-        mean = graph.op("Gather", of_target, graph.whole([0]), axis=2)
-        half = graph.op("Gather", of_target, graph.whole([1]), axis=2) * 0.5
+        of_target = graph.reshape(raw, -1, 2)
+        half = graph.columns(of_target, 1, 2) * 0.5
         deviation = graph.op("Exp", graph.op("Min", half, limit))
-        return graph.reshape(graph.concatenate([mean, deviation], axis=2), 0, -1)
+        pairs = graph.concatenate([graph.columns(of_target, 0, 1), deviation])
+        # An inferred width would be an error where there are no rows.
+        return graph.op("Reshape", pairs, graph.op("Shape", raw))
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         mean, log_variance = raw[..., 0::2], raw[..., 1::2]

@@ -131,6 +131,7 @@ DTYPES_OF_RESULTS = {
     "IsNaN": "bool",
     "Less": "bool",
     "Not": "bool",
+    "Shape": "int64",
 }
 
 

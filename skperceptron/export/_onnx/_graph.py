@@ -117,7 +117,7 @@ class Graph(OperatorGraph):
         out, positions = self._new("TopK", value.dtype), self._new("TopK", "int64")
         read = [groups.name, self.whole([width]).name]
         self._node("TopK", read, out.name, positions.name, axis=-1, largest=0)
-        return self._like_rows(out, value)
+        return self.op("Reshape", out, self.op("Shape", value))
 
     def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, self.whole(shape))
@@ -166,12 +166,6 @@ class Graph(OperatorGraph):
     def _node(self, op: str, inputs: list[str], *outputs: str, **attributes: Any) -> None:
         name = self.scope.get_unique_operator_name(op)
         self.container.add_node(op, inputs, list(outputs), name=name, **attributes)
-
-    def _like_rows(self, groups: Any, value: Any) -> Value:
-        """Return groups of a value's numbers, one group per row, in the shape of the value."""
-        shape = self._new("Shape", "int64")
-        self._node("Shape", [value.name], shape.name)
-        return self.op("Reshape", groups, shape)
 
     def _erf(self, z: Any) -> Value:
         """Return the error function in float64; onnxruntime has it for float32 only.
