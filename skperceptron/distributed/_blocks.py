@@ -79,6 +79,9 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
     parts = [np.asarray(part) for part in dask.compute(*of_y, scheduler=client.get)]
     # A filter may leave blocks without rows.
     kept = [i for i, part in enumerate(parts) if len(part)]
+    check = dask.delayed(refuse_other_rows)
+    left_out = [check(of_x[i], of_y[i]) for i, part in enumerate(parts) if not len(part)]
+    dask.compute(*left_out, scheduler=client.get)
     if not kept:
         raise ValueError("X has no rows.")
     blocks = Blocks([of_x[i] for i in kept], [of_y[i] for i in kept], [len(parts[i]) for i in kept])
@@ -87,7 +90,13 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
 
 def first_rows(blocks: Blocks, client: Any) -> Any:
     """Return the first rows of the first block, unchanged."""
-    return dask.delayed(safe_indexing)(blocks.X[0], slice(0, SAMPLE)).compute(scheduler=client.get)
+    take = dask.delayed(_first_of_block)
+    return take(blocks.X[0], blocks.y[0]).compute(scheduler=client.get)
+
+
+def _first_of_block(X: Any, y: Any) -> Any:
+    refuse_other_rows(X, y)
+    return safe_indexing(X, slice(0, SAMPLE))
 
 
 def rows_at(blocks: Blocks, client: Any, check: Callable[[Any], Any], places: Integers) -> Any:

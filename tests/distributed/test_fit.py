@@ -232,6 +232,28 @@ def test_frames_of_unknown_index_are_taken_block_by_block(client, targets):
             fit(MLPRegressor(**SETTINGS), table, frames.from_delayed(others))
 
 
+@pytest.mark.parametrize(
+    ("of_x", "of_y", "message"),
+    [
+        ((0, 100), (0, 200), "X has 0 rows, but that of y has 100"),
+        ((100, 200), (0, 200), "X has 0 rows, but that of y has 100"),
+        ((0, 200), (100, 200), "X has 100 rows, but that of y has 0"),
+        ((0, 200), (0, 100), "X has 100 rows, but that of y has 0"),
+    ],
+    ids=["X ends", "X begins late", "y begins late", "y ends"],
+)
+def test_filters_that_leave_other_rows_of_y_are_refused(client, of_x, of_y, message):
+    places = dask.array.arange(200, chunks=100)
+    given = [
+        dask.array.from_array(array[:200], chunks=(100, *array.shape[1:]))[
+            (places >= first) & (places < end)
+        ]
+        for array, (first, end) in [(X, of_x), (LABELS, of_y)]
+    ]
+    with pytest.raises(ValueError, match=message):
+        fit(MLPSoftmaxClassifier(**SETTINGS), *given)
+
+
 def test_features_may_have_any_name(client):
     frames = pytest.importorskip("dask.dataframe")
     frame = pd.DataFrame(X, columns=["target 0", "0", " 0", "target", "y"])
