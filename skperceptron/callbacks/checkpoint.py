@@ -30,7 +30,7 @@ class Checkpoint(Callback):
     ----------
     path : str or path
         A file; or an existing directory, in which each combination of parameters and data gets a
-        file of its own, as a search needs it.
+        file of its own, as a search needs it. A link stands for what it points to.
     every_n_epochs : int, default=1
         Number of epochs between saves, >= 1.
     every_n_seconds : float, default=None
@@ -70,7 +70,7 @@ class Checkpoint(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        folder = Path(self.path).absolute().parent
+        folder = self._target().parent
         if not folder.is_dir():
             raise InvalidOption(
                 f"The 'path' parameter of Checkpoint must lie in a folder that exists. Got"
@@ -116,15 +116,19 @@ class Checkpoint(Callback):
             )
         return saved
 
+    def _target(self) -> Path:
+        """Return the absolute path; of a link, that of the file or directory it points to."""
+        return Path(os.path.realpath(self.path))
+
     def _choose_file(self, job: Job) -> Path:
-        path = Path(self.path).absolute()
+        path = self._target()
         if not path.is_dir():
             return path
         return path / f"{_hash_of(job.identity)}-{_hash_of(job.limits)}.npz"
 
     def _find_shorter(self, file: Path, job: Job) -> State | None:
         """Return the state of the longest fit in a directory that this one continues."""
-        if file == Path(self.path).absolute():
+        if file == self._target():
             return None
         others = sorted(file.parent.glob(f"{_hash_of(job.identity)}-*.npz"))
         loaded = [load(other, job.check, tidies=False) for other in others if other != file]

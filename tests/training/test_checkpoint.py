@@ -703,6 +703,18 @@ def test_a_process_may_change_its_folder_meanwhile(tmp_path, monkeypatch):
     assert load(tmp_path / "fit.npz").numbers["n_iter"] == 12
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows allows links to few users")
+def test_of_a_link_the_file_that_it_points_to_is_written(tmp_path):
+    (tmp_path / "other").mkdir()
+    target, link = tmp_path / "other" / "target", tmp_path / "link"
+    link.symlink_to(target)
+    for _ in range(2):
+        MLPSoftmaxClassifier(**OPTIONS, callbacks=[Checkpoint(link)]).fit(X, Y)
+        assert link.is_symlink()
+        assert load(target).numbers["n_iter"] == OPTIONS["max_iter"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "other"]
+
+
 @pytest.mark.parametrize(
     "kind", [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64]
 )
