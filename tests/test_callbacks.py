@@ -361,6 +361,28 @@ def test_lines_of_other_columns_are_not_appended(tmp_path):
     assert path.read_text() == content
 
 
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\x00\xff", "loss".encode("utf-16"), b"x" * 200_000], ids=len
+)
+def test_nothing_is_appended_to_a_file_that_is_no_table(content, tmp_path):
+    path = tmp_path / "epochs.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"epochs\.csv has the columns .* append it to another"):
+        MLPRegressor(**NETWORK, callbacks=[CSVLogger(path, append=True)]).fit(X, TARGET)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=repr)
+def test_lines_are_appended_below_the_last_one(mark, end, tmp_path):
+    path = tmp_path / "epochs.csv"
+    path.write_text(f"{mark}epoch,loss,learning_rate\n7,8,9{end}", encoding="utf-8", newline="")
+    MLPRegressor(**NETWORK, callbacks=[CSVLogger(path, append=True)]).fit(X, TARGET)
+    lines = path.read_text().splitlines()
+    assert lines[1] == "7,8,9"
+    assert [line.split(",")[0] for line in lines[2:]] == list("12345")
+
+
 def test_no_part_of_a_line_stays_in_a_file_that_cannot_grow(tmp_path):
     resource = pytest.importorskip("resource")
     path = tmp_path / "epochs.csv"

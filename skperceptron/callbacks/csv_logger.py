@@ -8,9 +8,12 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from ..options import Flag, Instance
+from ..options import Flag, Instance, shown
 from ..training.locks import locked
 from .base import EpochCallback, figures_of
+
+#: Bytes of a first line that are read: no logger writes a longer one.
+LONGEST = 10_000
 
 
 class CSVLogger(EpochCallback):
@@ -64,23 +67,38 @@ class CSVLogger(EpochCallback):
         figures = figures_of(report)
         path = Path(self.path)
         # Locked, since two fits must not both find the file empty.
-        with path.open("a+", newline="", encoding="utf-8") as file, locked(file.fileno()):
+        with path.open("a+b") as file, locked(file.fileno()):
             if self.__dict__.pop("_old", None) == _state_of(file):
                 file.truncate(0)
-            file.seek(0)
-            columns = next(csv.reader(file), None)
+            columns, ends_line = _columns_of(file)
             if columns not in (None, list(figures)):
                 raise ValueError(
-                    f"{path} has the columns {columns}, but this fit reports {list(figures)}:"
-                    " append it to another file."
+                    f"{path} has the columns {shown(columns)}, but this fit reports"
+                    f" {list(figures)}: append it to another file."
                 )
             lines = io.StringIO(newline="")
+            if not ends_line:
+                lines.write("\r\n")
             writer = csv.DictWriter(lines, list(figures))
             if columns is None:
                 writer.writeheader()
             writer.writerow(figures)
             _append(file.fileno(), lines.getvalue().encode())
         return False
+
+
+def _columns_of(file: IO[bytes]) -> tuple[list[str] | None, bool]:
+    """Return the columns in the first line of a file, and whether its last line has an end.
+
+    An empty file has no columns, but None. Those of a file that holds no text make no sense.
+    """
+    file.seek(0)
+    first = file.readline(LONGEST)
+    if not first:
+        return None, True
+    file.seek(-1, os.SEEK_END)
+    # Some programs write a mark of the encoding, which is no part of the first column.
+    return next(csv.reader([first.decode("utf-8-sig", "replace")])), file.read(1) == b"\n"
 
 
 def _append(descriptor: int, lines: bytes) -> None:
