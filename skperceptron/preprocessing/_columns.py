@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
@@ -44,10 +44,11 @@ INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 #: Dtypes of numbers of polars that are like those of NumPy.
 PLAIN_NUMBER = re.compile(r"U?Int(8|16|32|64)|Float(32|64)")
 
-#: Where a dtype of pandas or Arrow, or one of polars, names a time zone. What pandas calls
-#: "UTC+02:00" is "+02:00" elsewhere, which pandas understands, too.
+#: Where a dtype of pandas or Arrow, or one of polars, names a time zone. One of dateutil is named
+#: by its file.
 ZONE = re.compile(
-    r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?(?:UTC(?=[+-]))?([^]]+)]|time_zone='([^']+)'"
+    r"^(?:datetime64|timestamp)\[\w+, (?:tz=)?(?:tzfile\('(?:.*/zoneinfo/)?)?([^]']+)"
+    r"|time_zone='([^']+)'"
 )
 
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
@@ -195,7 +196,15 @@ def is_missing(value: Any) -> bool:
 
 def zone_of(X: Any, j: int) -> str | None:
     """Return the time zone that the dtype of a column names, None without one."""
-    found = ZONE.search(str(dtype_of(X, j))) if is_frame(X) else None
+    if not is_frame(X):
+        return None
+    dtype = dtype_of(X, j)
+    zone = getattr(dtype, "tz", None)
+    offset = zone.utcoffset(None) if isinstance(zone, tzinfo) else None
+    if offset is not None:
+        # Libraries have many names for such zones, but all of them know "+02:00".
+        return str(timezone(offset)).removeprefix("UTC") or "UTC"
+    found = ZONE.search(str(dtype))
     return None if found is None else found[1] or found[2]
 
 
@@ -375,9 +384,14 @@ def kind_of(content: Any, name: Any) -> str:
         )
     if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
         return "category" if types and types <= {bool, np.bool_} else "number"
-    if all(issubclass(t, date | np.datetime64) for t in types):
+    if all(map(_is_of_dates, types)):
         return "date"
     return "category"
+
+
+def _is_of_dates(kind: type) -> bool:
+    """Tell whether values of a type are dates, or periods of pandas, which begin at one."""
+    return issubclass(kind, date | np.datetime64) or kind.__name__ == "Period"
 
 
 def warn_of_hidden_quantities(content: Any, name: Any) -> None:
@@ -400,7 +414,8 @@ def warn_of_hidden_quantities(content: Any, name: Any) -> None:
 def _is_quantity(value: Any) -> bool:
     """Tell whether a value, or what a text says, is a number or a date; not if it may be a code."""
     if not isinstance(value, str):
-        return isinstance(value, Real | Decimal | date) and not isinstance(value, bool)
+        is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
+        return is_number or _is_of_dates(type(value))
     for read in () if value.isdigit() else (float, datetime.fromisoformat):
         try:
             read(value)
@@ -485,6 +500,8 @@ def _date(value: Any, name: Any, zone: str | None) -> Any:
     """Return what NumPy takes for a date without a time zone: converting all at once is faster."""
     if is_missing(value):
         return None
+    if type(value).__name__ == "Period":
+        return value.to_timestamp()
     if isinstance(value, datetime):
         if zone is not None and value.tzinfo is not None:
             value = value.astimezone(_tzinfo(zone))

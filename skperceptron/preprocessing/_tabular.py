@@ -68,7 +68,8 @@ class TabularPreprocessor(
       of codes instead.
     - Dates become their number of days, "_days", with "_missing" as above, and points on circles
       (sine and cosine) for the time of the year and the week, and of the day where times are given.
-      They are local times: those of the time zone of ``fit``, if the column has had one.
+      They are local times: those of the time zone of ``fit``, if the column has had one. Periods
+      of pandas are dates: those at which they begin.
 
     Then :class:`RobustSmoothClipScaler` scales every column and pulls outliers in; constant columns
     become 0. Finally missing numbers become 0, which is the median. A column of numbers without any

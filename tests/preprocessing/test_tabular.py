@@ -541,6 +541,36 @@ def test_times_in_another_zone_become_those_of_fit(library, zone):
     assert not np.array_equal(TabularPreprocessor().fit(given).transform(given), expected)
 
 
+@pytest.mark.parametrize("name", ["file", "offset", "utc"])
+@pytest.mark.parametrize("as_objects", [False, True])
+def test_zones_of_dateutil_are_known_by_their_names(name, as_objects):
+    pd, tz = pytest.importorskip("pandas"), pytest.importorskip("dateutil.tz")
+    zone = {"file": tz.gettz("Europe/Vienna"), "offset": tz.tzoffset(None, 7200), "utc": tz.UTC}
+    stamps = pd.date_range("2024-03-30", periods=5, freq="9h", tz="Asia/Tokyo", unit="us")
+    there, elsewhere = (
+        pd.DataFrame({"a": stamps.tz_convert(zone[name])}),
+        pd.DataFrame({"a": stamps}),
+    )
+    preprocessor = TabularPreprocessor().fit(there)
+    given = elsewhere.astype(object) if as_objects else elsewhere
+    assert_array_equal(preprocessor.transform(given), preprocessor.transform(there))
+
+
+@pytest.mark.parametrize("kind", ["periods", "objects", "times"])
+def test_periods_begin_at_a_time(kind):
+    pd = pytest.importorskip("pandas")
+    periods = pd.DataFrame({"a": pd.period_range("2024-01", periods=9, freq="M")})
+    times = pd.DataFrame({"a": periods["a"].dt.to_timestamp()})
+    objects = periods.astype(object)
+    objects.loc[len(objects)] = [pd.NaT]
+    fitted = {"periods": periods, "objects": objects, "times": times}[kind]
+    preprocessor = TabularPreprocessor().fit(fitted)
+    expected = preprocessor.transform(times)
+    assert np.ptp(expected[:, 0]) > 0
+    assert_array_equal(preprocessor.transform(periods), expected)
+    assert_array_equal(preprocessor.transform(objects)[:9], expected)
+
+
 @pytest.mark.parametrize(
     ("fitted", "given"),
     [(["1", "2", "3"], [1, 2, 3]), ([True, False, True], ["True", "False", "True"])],
