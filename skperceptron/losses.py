@@ -987,7 +987,7 @@ class GaussianNLL(Loss):
         deviation = graph.op("Exp", graph.op("Min", half, limit))
         pairs = graph.concatenate([graph.columns(of_target, 0, 1), deviation])
         # An inferred width would be an error where there are no rows.
-        return graph.op("Reshape", pairs, graph.op("Shape", raw))
+        return graph.reshape_like(pairs, raw)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         mean, log_variance = raw[..., 0::2], raw[..., 1::2]

@@ -118,6 +118,9 @@ class OperatorGraph(Protocol):
     def reshape(self, value: Value, *shape: int) -> Value:
         """Return the value in another shape: -1 is inferred, 0 keeps the length of that axis."""
 
+    def reshape_like(self, value: Value, other: Value) -> Value:
+        """Return the value in the shape of another one."""
+
     def concatenate(self, values: Sequence[Value], axis: int = 1) -> Value:
         """Return values side by side."""
         return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
@@ -131,7 +134,6 @@ DTYPES_OF_RESULTS = {
     "IsNaN": "bool",
     "Less": "bool",
     "Not": "bool",
-    "Shape": "int64",
 }
 
 

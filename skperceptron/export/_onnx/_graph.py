@@ -117,10 +117,15 @@ class Graph(OperatorGraph):
         out, positions = self._new("TopK", value.dtype), self._new("TopK", "int64")
         read = [groups.name, self.whole([width]).name]
         self._node("TopK", read, out.name, positions.name, axis=-1, largest=0)
-        return self.op("Reshape", out, self.op("Shape", value))
+        return self.reshape_like(out, value)
 
     def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, self.whole(shape))
+
+    def reshape_like(self, value: Any, other: Any) -> Value:
+        shape = self._new("Shape", "int64")
+        self._node("Shape", [other.name], shape.name)
+        return self.op("Reshape", value, shape)
 
     def coded(self, texts: Any, levels: Sequence[str]) -> Value:
         out = self._new("LabelEncoder", "int64")

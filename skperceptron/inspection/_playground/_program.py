@@ -96,6 +96,10 @@ class PageGraph(OperatorGraph):
     def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, shape=list(shape))
 
+    def reshape_like(self, value: Any, other: Any) -> Value:
+        # An array of the page has an attribute `shape`.
+        return self.op("Reshape", value, other)
+
     def _is(self, operand: Any) -> Value:
         """Return a value, or the constant that a number or an array stands for."""
         if isinstance(operand, Value):
