@@ -22,12 +22,12 @@ def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
         if isinstance(unwrapped(estimator), Estimator):
             # It ends in one, but the caller needs the network itself.
             raise TypeError(
-                f"estimator must be one of skperceptron's, got {name}. Pass the network at its"
+                f"estimator must be a network of skperceptron, got {name}. Pass the one at its"
                 " end, and X as the steps before it transform it."
             )
         raise TypeError(
-            "estimator must be one of skperceptron's, or a pipeline or search that ends in one, got"
-            f" {name}."
+            "estimator must be a single network or perceptron of skperceptron, or a pipeline or"
+            f" search that ends in one, got {name}."
         )
     if gradients and isinstance(estimator, RosenblattPerceptron):
         raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")

@@ -116,6 +116,20 @@ def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
 
 
 @EVERY_DISPLAY
+def test_what_is_no_axes_is_refused(pyplot, draw):
+    for wrong in (pyplot.figure(), pyplot.subplots(2)[1]):
+        with pytest.raises(TypeError, match="'ax' parameter of .* must be an Axes of matplotlib"):
+            draw(ax=wrong)
+
+
+@pytest.mark.parametrize("name", ["loss", "gradient lines", "mistakes"])
+def test_axes_of_epochs_may_have_a_logarithmic_scale(pyplot, name):
+    _, ax = pyplot.subplots()
+    ax.set_xscale("log")
+    assert DISPLAYS[name](ax=ax).ax_.get_xscale() == "log"
+
+
+@EVERY_DISPLAY
 def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, hide_package):
     hide_package("matplotlib")
     with pytest.raises(

@@ -105,7 +105,7 @@ def test_what_holds_no_network_is_refused():
         with pytest.raises(TypeError, match="or a pipeline or search that ends in one"):
             computational_graph(other, n_features=3)
     for whole in (pipeline(), StackedGridSearchCV(NETWORK, {"alpha": [0]}, cv=2)):
-        with pytest.raises(TypeError, match=r"got \w+\. Pass the network at its end"):
+        with pytest.raises(TypeError, match=r"got \w+\. Pass the one at its end"):
             collapse_linear(whole.fit(X, Y))
     for several in (
         StackedEnsembleClassifier(NETWORK, 2),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.arrays import Floats
+from ...options import Instance, check_option
 
 #: Okabe & Ito's palette, the yellow (too pale for lines on white) left out.
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -25,7 +26,7 @@ WIDTH = 7.0
 def axes_or_new(caller: str, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
     """Return the given axes, or new ones if there are none.
 
-    Raises ImportError, which names the caller, if matplotlib is not installed.
+    Raises an error, which names the caller, if matplotlib is not installed, or `ax` is no axes.
     """
     try:
         from matplotlib import pyplot
@@ -34,6 +35,7 @@ def axes_or_new(caller: str, ax: Any, height: float = 4.0, width: float = WIDTH)
             f"{caller} requires matplotlib. Install it with `pip install matplotlib` or"
             " `pip install 'skperceptron[plot]'`."
         ) from error
+    check_option(caller, "ax", ax, [Instance(pyplot.Axes, "an Axes of matplotlib"), None])
     if ax is None:
         _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
     return ax
@@ -69,6 +71,15 @@ def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any
     module, name = artist.split(".")
     cls = getattr(import_module(f"matplotlib.{module}"), name)
     return {**normalize_kwargs(defaults, cls), **normalize_kwargs(given, cls)}
+
+
+def tick_integers(axis: Any) -> None:
+    """Put ticks at integers only, unless the user has chosen another scale than a linear one."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = axis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(integer=True)
 
 
 def arrow(ax: Any, start: tuple[float, float], stop: tuple[float, float], **style: Any) -> Any:

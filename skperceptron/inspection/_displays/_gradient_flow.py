@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._gradients import GradientRecorder, gradient_rows
-from ._common import CATEGORIES, Display, colors_by_depth, styled
+from ._common import CATEGORIES, Display, colors_by_depth, styled, tick_integers
 
 #: What can be drawn, with the label of its axis and whether the axis is logarithmic.
 QUANTITIES = {
@@ -185,7 +185,7 @@ class GradientFlowDisplay(Display):
                 self.lines_ += ax.plot(self.epochs, values, **style)
             curves = [(self.epochs, values) for values in drawn.values()]
             ax.set_xlabel("epoch")
-            ax.xaxis.get_major_locator().set_params(integer=True)
+            tick_integers(ax.xaxis)
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
         has_positive = any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
-from ._common import CATEGORIES, Display, color_of, styled
+from ._common import CATEGORIES, Display, color_of, styled, tick_integers
 
 #: Markers of networks with the same colour; each is used for seven networks, one per colour.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
@@ -170,7 +170,7 @@ class LossCurveDisplay(Display):
                 style["label"] = f"{prefix}validation score (right)"
                 self.score_lines_ += _curve(self.score_ax_, scores[name], **style)
         ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        tick_integers(ax.xaxis)
         if self.score_ax_ is not None:
             self.score_ax_.set_ylabel("validation score")
         self.kept_points_ = self._mark_kept(ax)

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...perceptron.estimator import RosenblattPerceptron
 from .._unwrap import unwrapped
-from ._common import CATEGORIES, Display, styled
+from ._common import CATEGORIES, Display, styled, tick_integers
 
 
 class MistakesDisplay(Display):
@@ -126,8 +126,8 @@ class MistakesDisplay(Display):
             style = {"color": CATEGORIES[2], "marker": "*", "markersize": 14, "linestyle": "none"}
             label = f"no mistake in epoch {first}"
             (self.converged_point_,) = ax.plot(first, 0, label=label, clip_on=False, **style)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        tick_integers(ax.xaxis)
+        tick_integers(ax.yaxis)
         ax.set(xlabel="epoch", ylabel="mistakes")
         ax.set_ylim(bottom=0)
         if self.name is not None or self.converged_point_ is not None:
