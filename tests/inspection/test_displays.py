@@ -118,7 +118,7 @@ def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
 @EVERY_DISPLAY
 def test_what_is_no_axes_is_refused(pyplot, draw):
     for wrong in (pyplot.figure(), pyplot.subplots(2)[1]):
-        with pytest.raises(TypeError, match="'ax' parameter of .* must be an Axes of matplotlib"):
+        with pytest.raises(TypeError, match=r"'ax' parameter of .* must be an Axes of matplotlib"):
             draw(ax=wrong)
 
 
