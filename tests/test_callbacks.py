@@ -16,6 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
@@ -348,6 +349,23 @@ def test_logger_follows_the_copy_of_an_estimator_in_a_worker_process():
     copied = pickle.loads(pickle.dumps(logger))
     copied.on_fit_task_end(object(), SimpleNamespace(report={"epoch": 1, "loss": 0.5}))
     assert [row["loss"] for row in copied.rows_] == [0.5]
+
+
+@every_estimator
+def test_an_estimator_is_not_fitted_while_it_is_being_fitted(estimator):
+    errors = []
+
+    class Asks(Callback):
+        def on_fit_task_end(self, estimator, context):
+            for one in (estimator, deepcopy(estimator)) if hasattr(context, "report") else ():
+                with pytest.raises(NotFittedError) as caught:
+                    one.predict(X)
+                errors.append(caught)
+            return False
+
+    fitted = clone(estimator).set_params(callbacks=[Asks()]).fit(X, target_of(estimator))
+    assert errors
+    fitted.predict(X)
 
 
 def test_lines_of_other_columns_are_not_appended(tmp_path):

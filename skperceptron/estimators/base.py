@@ -229,7 +229,7 @@ class BaseMultilayerPerceptron(
     # Predicting.
 
     def _fitted_network(self) -> FittedNetwork | None:
-        return self._network_as_assigned() if "_fitted" in self.__dict__ else None
+        return self._network_as_assigned() if self.__sklearn_is_fitted__() else None
 
     def _network_as_assigned(self) -> FittedNetwork:
         """Return the fitted network with arrays that the user may have assigned to ``coefs_``."""
@@ -243,8 +243,12 @@ class BaseMultilayerPerceptron(
         X = self._checked_to_predict(X)
         return self._network_as_assigned().raw_predictions(X)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # While the first fit runs, there are attributes such as `classes_`, but no weights yet.
+        return "_fitted" in self.__dict__
+
     def _checked_to_predict(self, X: Any) -> Any:
-        if not is_evidently_valid(X, self):
+        if not (self.__sklearn_is_fitted__() and is_evidently_valid(X, self)):
             check_is_fitted(self)
             X = validated(self, with_codes(self, X, reset=False), reset=False)
         refuse_sparse_embedding(self, X)

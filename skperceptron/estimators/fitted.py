@@ -190,7 +190,7 @@ def fitted_network(estimator: Any) -> FittedNetwork:
     fitted: FittedNetwork | None = estimator._fitted_network()
     if fitted is None:
         check_is_fitted(estimator)
-        raise AttributeError(f"This {type(estimator).__name__} has no network of its own.")
+    assert fitted is not None
     return fitted
 
 

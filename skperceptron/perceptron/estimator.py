@@ -646,8 +646,12 @@ class RosenblattPerceptron(
 
     # Predicting.
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # While the first fit runs, there are attributes such as `classes_`, but no weights yet.
+        return hasattr(self, "response_weights_")
+
     def _fitted_network(self) -> FittedNetwork | None:
-        if not hasattr(self, "response_weights_"):
+        if not self.__sklearn_is_fitted__():
             return None
         weights, biases = [self.response_weights_.T], [self.intercept_]
         if self.associative_weights_.shape[1]:
