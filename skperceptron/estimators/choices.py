@@ -439,13 +439,15 @@ def _warn_of_idle_options(
     estimator: Any, wiring: Wiring, optimizer: Optimizer, groups: ParameterGroups
 ) -> None:
     """Warn of options that change categories, dropout or weight decay where there are none."""
-    idle = {}
+    idle: dict[str, tuple[Any, str]] = {}
     if estimator.categorical_features is None and wiring.embedding_dim is not None:
         idle["embedding_dim"] = wiring.embedding_dim, "categorical_features is None"
     if not wiring.is_noisy and estimator.dropout_schedule is not None:
         idle["dropout_schedule"] = estimator.dropout_schedule, "there is no dropout"
     if not optimizer.weight_decay:
-        decays = {f"parameter_groups__{n}__decay": g.decay for n, g in groups.chosen().items()}
+        decays: dict[str, Any] = {
+            f"parameter_groups__{n}__decay": g.decay for n, g in groups.chosen().items()
+        }
         decays["decay_schedule"] = estimator.decay_schedule
         why = f"solver={estimator.solver!r} has no weight decay"
         idle |= {name: (given, why) for name, given in decays.items() if given}
