@@ -10,13 +10,15 @@ from typing import Any
 
 from .._sklearn.pipelines import last_step
 from .._sklearn.tasks import follows_whole
+from ..options import items_of
 from ..usercall import first_in_call, warn
 
 
 def callbacks_of(estimator: Any) -> tuple[list[Any], list[Any]]:
     """Return the callbacks set by ``set_callbacks``, and those of the parameter ``callbacks``."""
-    own = getattr(estimator, "callbacks", None)
-    return list(getattr(estimator, "_skl_callbacks", ())), [] if own is None else list(own)
+    # What is no list is refused later, when all parameters are checked.
+    own = items_of(getattr(estimator, "callbacks", None))
+    return list(getattr(estimator, "_skl_callbacks", ())), own or []
 
 
 def saves_fits(callback: Any) -> bool:

@@ -406,6 +406,13 @@ def test_functions_tell_callbacks_of_each_network(name, n_jobs, capsys, monkeypa
     assert len(bars) == n_networks + 1 and all("100%" in line for line in bars)
 
 
+def test_a_callback_of_a_network_without_a_list_is_refused_by_name():
+    network = clone(NETWORK).set_params(callbacks=EpochLogger())
+    search = StackedGridSearchCV(network, GRID, cv=2, error_score="raise")
+    with pytest.raises(TypeError, match="'callbacks' parameter of MLPBinaryClassifier must be an"):
+        search.fit(X, Y)
+
+
 @EVERY_FUNCTION
 def test_functions_send_callbacks_to_where_they_work(name):
     function, _ = FUNCTIONS[name]

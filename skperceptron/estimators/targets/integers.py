@@ -137,7 +137,7 @@ class WholeNumbers(RegressionTarget):
         low, high = int(bounds[0]), int(bounds[1])
         if low == high:
             raise ValueError(
-                "output='categorical' needs at least two different values: y holds only"
+                "output='categorical' needs at least two different values: all values of y are"
                 f" {low}, and output_range is None."
             )
         return range(low, high + 1)
