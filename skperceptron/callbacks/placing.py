@@ -13,6 +13,9 @@ from .._sklearn.tasks import follows_whole
 from ..options import items_of
 from ..usercall import first_in_call, warn
 
+#: Attributes of callbacks that end a fit, or look into the network that is fitted.
+SINGLE = ("ends_fits", "looks_into_network")
+
 
 def callbacks_of(estimator: Any) -> tuple[list[Any], list[Any]]:
     """Return the callbacks set by ``set_callbacks``, and those of the parameter ``callbacks``."""
@@ -31,14 +34,14 @@ def refuse_single_fits(
     function: str = "",
     place: str = "the network, as estimator=...(callbacks=[{}()])",
 ) -> None:
-    """Raise TypeError for callbacks that end, save or resume one fit, where there are many fits.
+    """Raise TypeError for callbacks that belong to a single fit, where there are many fits.
 
     ``function`` is the name of the function that the user has called, if any; ``place`` says where
     such a callback belongs, with ``{}`` in place of its name.
     """
     registered, own = callbacks_of(estimator)
     for callback in (*registered, *own):
-        if saves_fits(callback) or getattr(callback, "ends_fits", False):
+        if saves_fits(callback) or any(getattr(callback, mark, False) for mark in SINGLE):
             name = type(callback).__name__
             raise TypeError(
                 f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} is for a single"

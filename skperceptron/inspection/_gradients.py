@@ -220,6 +220,7 @@ class GradientRecorder(Callback):
     [1, 2, 3, 4, 5]
     """
 
+    looks_into_network = True
     rules = {"saturation_bound": [_BOUND]}
 
     def __init__(self, saturation_bound: float = SATURATION_BOUND) -> None:

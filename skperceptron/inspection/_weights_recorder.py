@@ -53,6 +53,8 @@ class WeightsRecorder(Callback):
     [(2, 4), (4, 1)]
     """
 
+    looks_into_network = True
+
     def __init__(self) -> None:
         self.epochs_: list[int] = []
         self.layers_: list[Layers] = []

@@ -13,7 +13,7 @@ from .._sklearn.checks import refuse_texts_of_any_length, restored_on_failure
 from .._sklearn.compat import fit_context, holding
 from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
-from ..callbacks.placing import refuse_misplaced
+from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
@@ -118,6 +118,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     def _validate_params(self) -> None:
         """Check where callbacks are set, our own rules, and what scikit-learn checks."""
         refuse_misplaced(self)
+        refuse_single_fits(self)
         check_search(type(self).__name__, vars(self))
         super()._validate_params()  # type: ignore[misc]
 

@@ -122,6 +122,21 @@ def test_what_is_no_axes_is_refused(pyplot, draw):
             draw(ax=wrong)
 
 
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (LossCurveDisplay.from_losses, "'losses' parameter .* must be a dict of curves"),
+        (WeightsDisplay.from_weights, "'weights' parameter .* must be a dict of arrays"),
+        (GradientFlowDisplay.from_recorder, "must be an instance of 'GradientRecorder'"),
+        (NetworkGraphDisplay.from_graph, "must be an instance of 'ComputationalGraph'"),
+    ],
+)
+def test_what_a_display_is_made_from_has_its_type(pyplot, draw, message):
+    for wrong in ([2.0, 1.0], fit()):
+        with pytest.raises(TypeError, match=message):
+            draw(wrong)
+
+
 @pytest.mark.parametrize("name", ["loss", "gradient lines", "mistakes"])
 def test_axes_of_epochs_may_have_a_logarithmic_scale(pyplot, name):
     _, ax = pyplot.subplots()

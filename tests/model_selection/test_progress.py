@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPBinaryClassifier, MLPRegressor
 from skperceptron.activations import Tanh
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.inspection import GradientRecorder, WeightsRecorder
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
@@ -338,12 +339,17 @@ def test_bars_of_an_ensemble_and_a_cross_validation_reach_the_end(capsys, monkey
     assert len(bars) == 4 and all("100%" in line for line in bars)
 
 
-@pytest.mark.parametrize("callback", [StopOnPlateau(), Checkpoint("unused")])
+@pytest.mark.parametrize(
+    "callback",
+    [StopOnPlateau(), Checkpoint("unused"), WeightsRecorder(), GradientRecorder()],
+    ids=lambda callback: type(callback).__name__,
+)
 def test_callbacks_that_mind_one_fit_are_sent_to_the_network(callback):
     name = type(callback).__name__
     for call in (
         lambda: StackedEnsembleClassifier(NETWORK, callbacks=[callback]).fit(X, Y),
         lambda: StackedEnsembleClassifier(NETWORK).set_callbacks(callback).fit(X, Y),
+        lambda: StackedGridSearchCV(NETWORK, GRID).set_callbacks(callback).fit(X, Y),
         lambda: stacked_cross_validate(NETWORK, X, Y, callbacks=[callback]),
     ):
         with pytest.raises(TypeError, match=rf"{name} is for a single fit; give it to the network"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...options import Instance, check_option
 from .._gradients import GradientRecorder, gradient_rows
 from ._common import CATEGORIES, Display, colors_by_depth, styled, tick_integers
 
@@ -133,6 +134,7 @@ class GradientFlowDisplay(Display):
             If nothing has been recorded.
         """
         _check_quantity(quantity)
+        check_option("GradientFlowDisplay", "recorder", recorder, [Instance(GradientRecorder)])
         if not recorder.rows_:
             raise ValueError("The recorder is empty: call its record method first.")
         pairs = enumerate(pairwise(recorder.rows_), start=1)

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ...options import Instance, check_option
 from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
 from ._common import CATEGORIES, Display, color_of, styled, tick_integers
 
 #: Markers of networks with the same colour; each is used for seven networks, one per colour.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
+
+#: What holds the curves of a fit.
+CURVES = Instance(Mapping, "a dict of curves")
 
 #: Lines from which the legend stands beside the curves.
 CROWDED = 8
@@ -133,6 +137,9 @@ class LossCurveDisplay(Display):
         -------
         LossCurveDisplay
         """
+        check_option("LossCurveDisplay", "losses", losses, [CURVES])
+        check_option("LossCurveDisplay", "validation_losses", validation_losses, [CURVES, None])
+        check_option("LossCurveDisplay", "validation_scores", validation_scores, [CURVES, None])
         return cls(losses, validation_losses, validation_scores).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, log_scale: bool = False, **kwargs: Any) -> LossCurveDisplay:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine.description import GraphNode
+from ...options import Instance, check_option
 from .._graph import ComputationalGraph, computational_graph
 from .._unwrap import feature_names_of, unwrapped
 from ._blocks import draw_blocks
@@ -145,6 +146,7 @@ class NetworkGraphDisplay(Display):
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
+        check_option("NetworkGraphDisplay", "graph", graph, [Instance(ComputationalGraph)])
         _check_names("feature_names", feature_names, graph.nodes[0], "inputs")
         _check_names("output_names", output_names, graph.nodes[-1], "outputs")
         if kind == "neuron" and not _is_single(graph):

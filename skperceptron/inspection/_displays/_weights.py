@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
-from ...options import COUNT, Listing, check_option
+from ...options import COUNT, Instance, Listing, check_option
 from .._graph import computational_graph
 from .._unwrap import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, styled
@@ -157,6 +157,7 @@ class WeightsDisplay(Display):
         """
         if kind not in ("auto", "images", "histogram"):
             raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
+        check_option("WeightsDisplay", "weights", weights, [Instance(Mapping, "a dict of arrays")])
         check_option("WeightsDisplay", "max_images", max_images, [COUNT])
         check_option("WeightsDisplay", "image_shape", image_shape, [SHAPE, None])
         n_features = len(next(iter(weights.values())))
