@@ -285,9 +285,9 @@ def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
     fragments = (parameter, *named, *allowed)
     assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, {parameter: value})
     if parameter != "solver":
-        # Only the first call checks the parameters, as in scikit-learn.
-        with pytest.raises(ValueError, match=parameter):
-            train(make(cls, **{parameter: value}), "partial_fit", X, Y)
+        for estimator in (make(cls), fit(make(cls), X, Y)):
+            with pytest.raises(ValueError, match=parameter):
+                train(estimator.set_params(**{parameter: value}), "partial_fit", X, Y)
 
 
 @WITH_PERCEPTRON

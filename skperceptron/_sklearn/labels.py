@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..engine.arrays import FEW_NUMBERS, Floats, Integers
+from ..options import CLASS_WEIGHT, check_option
 from ..preprocessing._columns import is_missing
 from .checks import (
     NORMAL_NUMBERS,
@@ -292,7 +293,8 @@ class LabelMixin(LogProbabilityMixin, ClassifierMixin):
         return codes
 
     def _refuse_balancing_batches(self) -> None:
-        """Raise ValueError if partial_fit would need to know all rows."""
+        """Raise ValueError if partial_fit would need to know all rows, or for a wrong option."""
+        check_option(type(self).__name__, "class_weight", self.class_weight, CLASS_WEIGHT)
         if isinstance(self.class_weight, str):
             raise ValueError(
                 "class_weight='balanced' is not supported by partial_fit, which does not see all"

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
-from ..options import HasMethods, Listing
+from ..options import HasMethods, Listing, check_option
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from .identity import IndescribableError, described, fingerprint
@@ -169,6 +169,8 @@ def listening(
     ``max_subtasks`` is the largest number of epochs, or of networks; None if it is not known. The
     data is as given to ``fit``.
     """
+    # scikit-learn does not check parameters in later calls of ``partial_fit``.
+    check_option(type(estimator).__name__, "callbacks", estimator.callbacks, [CALLBACKS, None])
     registered, own = callbacks_of(estimator)
     callbacks = [*registered, *well_placed(own, estimator)]
     if not callbacks:

@@ -27,14 +27,14 @@ from ..options import did_you_mean, is_immutable
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
-from .continuation import Continuation
+from .continuation import Continuation, plain_options, shortcut_of
 from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import make_ready
 from .notebook import NotebookMixin
 from .old_pickles import upgrade
-from .parameters import NetworkParameters, is_lbfgs
+from .parameters import NetworkParameters, check_parameters, is_lbfgs
 from .run import Model, Run
 from .running import train
 from .targets import Target
@@ -188,6 +188,9 @@ class BaseMultilayerPerceptron(
         ):
             if incremental or is_lbfgs(self.solver):
                 listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
+            if incremental and shortcut_of(self).choices(plain_options(self)) is None:
+                # scikit-learn checks parameters in the first call only.
+                check_parameters(self)
             if self.early_stopping and incremental:
                 raise ValueError("partial_fit does not support early_stopping=True")
             checked = check_data(self, X, y, sample_weight, mode)

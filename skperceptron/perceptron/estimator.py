@@ -350,6 +350,8 @@ class RosenblattPerceptron(
         ValueError
             As `fit` does; an earlier fit is then left as it was.
         """
+        # scikit-learn checks parameters in the first call only.
+        self._validate_params()
         self._refuse_balancing_batches()
         with restored_on_failure(self), listening(self, 1, X, y, sample_weight) as listener:
             check_partial_fit_first_call(self, classes)
