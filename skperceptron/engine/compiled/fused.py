@@ -6,6 +6,7 @@ overwrite the gradient. Both forms give the same bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -67,22 +68,14 @@ def _velocity_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
     ]
 
 
-# The same as a single call each. Tables recognise these functions.
+def _at_once(calls_of: Callable[[Arrays, Arrays], list[Call]]) -> Callable[[Arrays, Arrays], None]:
+    """Return a function that takes a step by such calls; tables recognise it."""
+
+    def step(vectors: Arrays, coefficients: Arrays) -> None:
+        for call in calls_of(vectors, coefficients):
+            call()
+
+    return step
 
 
-def adam(vectors: Arrays, coefficients: Arrays) -> None:
-    """Take a step of Adam."""
-    for call in adam_calls(vectors, coefficients):
-        call()
-
-
-def sgd(vectors: Arrays, coefficients: Arrays) -> None:
-    """Take a step of gradient descent with momentum."""
-    for call in sgd_calls(vectors, coefficients):
-        call()
-
-
-def nesterov(vectors: Arrays, coefficients: Arrays) -> None:
-    """Take a step of gradient descent with Nesterov's momentum."""
-    for call in nesterov_calls(vectors, coefficients):
-        call()
+adam, sgd, nesterov = map(_at_once, (adam_calls, sgd_calls, nesterov_calls))
