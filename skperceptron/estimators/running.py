@@ -11,10 +11,8 @@ from scipy.optimize import OptimizeResult
 
 from ..callbacks.listening import Listener
 from ..callbacks.table import say
-from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
-from ..training.lbfgs import Budget
 from ..training.stack import is_small
 from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
@@ -143,13 +141,8 @@ class _Minimization:
     def train(self) -> None:
         """Minimise the loss, and store the results on the estimator."""
         model, member, estimator = self._run.model, self._run.member, self._run.estimator
-        recipe = member.recipe
-        assert isinstance(recipe.optimizer, LBFGS)
-        budget = Budget(recipe.max_iter, recipe.optimizer.max_fun, recipe.tol, recipe.max_seconds)
         self._listener.begin("iteration")
-        result, interrupted = minimize_lbfgs(
-            model.network, member, self._run.data, budget, self._tell
-        )
+        result, interrupted = minimize_lbfgs(model.network, member, self._run.data, self._tell)
         # The iteration that was announced last does not take place.
         self._listener.close()
         # An interrupted search may not know any loss yet.
@@ -163,7 +156,7 @@ class _Minimization:
             warn_unconverged(result.ending, model.choices, self._losses, self._run.named_rows)
         else:
             # SciPy may take one iteration more than the limit.
-            estimator.n_iter_ = min(result.nit, recipe.max_iter)
+            estimator.n_iter_ = min(result.nit, model.choices.max_iter)
             warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.named_rows)
         if self._table is not None:
             say(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")

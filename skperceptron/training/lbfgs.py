@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -11,22 +10,13 @@ from scipy.optimize import OptimizeResult, minimize
 
 from ..engine import Network, TrainingPass, Workspace
 from ..engine.arrays import Floats
+from ..optimizers import LBFGS
 from .data import TrainingSet
 from .groups import Groups
 from .member import Member, Verdict
 
 #: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
 BLOCK = 2**22
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop: iterations, function evaluations, largest gradient component, time."""
-
-    max_iter: int
-    max_fun: int
-    tol: float
-    max_seconds: float = np.inf
 
 
 class Objective:
@@ -139,10 +129,9 @@ def minimize_lbfgs(
     network: Network,
     member: Member,
     data: TrainingSet,
-    budget: Budget,
     after_iteration: Callable[[OptimizeResult], bool] | None = None,
 ) -> tuple[OptimizeResult, bool]:
-    """Minimise a member's objective from its parameters.
+    """Minimise a member's objective from its parameters; its optimiser is L-BFGS.
 
     ``after_iteration`` gets the iterate that was accepted last, and ends the search if it returns
     True. Returns the result as SciPy does, or the last accepted iterate if the user has pressed the
@@ -151,7 +140,8 @@ def minimize_lbfgs(
     the objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
     ended the search, else None.
     """
-    began = monotonic()
+    began, recipe = monotonic(), member.recipe
+    assert isinstance(recipe.optimizer, LBFGS)
     objective = Objective(network, member, data)
     start = member.parameters.astype(np.float64)
     last = OptimizeResult(x=start, fun=np.inf, loss=np.inf, nit=0, status=0, ending=None)
@@ -163,12 +153,16 @@ def minimize_lbfgs(
         last.nit += 1
         if after_iteration is not None and after_iteration(last):
             last.ending = Verdict.STOP
-        elif monotonic() - began > budget.max_seconds:
+        elif monotonic() - began > recipe.max_seconds:
             last.ending = Verdict.OUT_OF_TIME
         if last.ending is not None:
             raise StopIteration
 
-    options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}
+    options = {
+        "maxfun": recipe.optimizer.max_fun,
+        "maxiter": recipe.max_iter,
+        "gtol": recipe.tol,
+    }
     try:
         result = minimize(
             objective, start, method="L-BFGS-B", jac=True, callback=remember, options=options

@@ -20,8 +20,9 @@ from skperceptron.engine.description import describe
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor, predict_raw
 from skperceptron.normalizations import LayerNormalization
+from skperceptron.optimizers import LBFGS
 from skperceptron.training import Stack, Targets, TrainingSet
-from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
+from skperceptron.training.lbfgs import Objective, minimize_lbfgs
 from tests.members import member_of
 
 D, C, N = 3, 1, 40
@@ -189,9 +190,8 @@ def test_lbfgs_learns_from_numbers_and_codes():
     network = build(hidden=(4,))
     X, y = table()
     data = TrainingSet(X, Targets(y))
-    result, _ = minimize_lbfgs(
-        network, member(start(network), alpha=0.0), data, Budget(300, 10_000, 1e-8)
-    )
+    options = {"alpha": 0.0, "optimizer": LBFGS(), "max_iter": 300, "tol": 1e-8}
+    result, _ = minimize_lbfgs(network, member(start(network), **options), data)
     kept = network.by_attribute(network.views(result.x[np.newaxis]))
     assert result.fun < 1e-2
     assert not np.allclose(kept["feature_scales_"][0], 1)

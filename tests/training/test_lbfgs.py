@@ -21,8 +21,9 @@ from skperceptron.losses import (
     ScaledSquaredError,
     SquaredError,
 )
+from skperceptron.optimizers import LBFGS
 from skperceptron.training import Targets, TrainingSet, lbfgs, minimize_lbfgs
-from skperceptron.training.lbfgs import Budget, Objective
+from skperceptron.training.lbfgs import Objective
 from tests.members import member_of, varied
 
 N, D, C = 60, 5, 2
@@ -35,7 +36,6 @@ LOSSES = [
 ]
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 WEIGHTS = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-PATIENT = Budget(max_iter=1000, max_fun=10_000, tol=1e-9)
 
 
 def network_with(hidden=(4, 4), skip_connections="none", n_outputs=C):
@@ -57,6 +57,9 @@ def make_member(network, loss, weighted=False, **options):
         "alpha": 0.1,
         "rows": rng.permutation(N)[:50],
         "sample_weight": rng.uniform(size=N) if weighted else None,
+        "optimizer": LBFGS(max_fun=10_000),
+        "max_iter": 1000,
+        "tol": 1e-9,
     }
     return member_of(loss=loss, **(defaults | options))
 
@@ -118,9 +121,9 @@ def test_gradient_is_that_of_the_objective_however_many_targets(loss, n_targets,
 
 def test_loss_of_a_result_is_the_mean_over_the_targets_beside_the_objectives_sum():
     network = network_with()
-    member = make_member(network, SquaredError(), alpha=3.0)
+    member = make_member(network, SquaredError(), alpha=3.0, max_iter=20, tol=0.0)
     data = make_data()
-    result, _ = minimize_lbfgs(network, member, data, Budget(20, 100, 0.0))
+    result, _ = minimize_lbfgs(network, member, data)
     # Two outputs: the objective is twice the mean loss plus the penalty, while `loss` is the mean
     # loss plus the penalty.
     penalty = 2 * result.loss - result.fun
@@ -188,7 +191,7 @@ def test_minimiser_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
     both = np.hstack([labels, 1 - labels])[:, :n_outputs]
     data = TrainingSet(make_data().X, Targets(both))
     member = make_member(network, loss, weighted, alpha=1.0)
-    result, interrupted = minimize_lbfgs(network, member, data, PATIENT)
+    result, interrupted = minimize_lbfgs(network, member, data)
     objective = Objective(network, member, data)
     least, gradient = objective(result.x)
     _, at_start = objective(member.parameters)
@@ -204,7 +207,7 @@ def test_single_neuron_solves_penalised_logistic_regression():
     network = network_with(hidden=(), n_outputs=1)
     data = make_data(n_outputs=1)
     member = make_member(network, BinaryLogLoss(), alpha=0.5)
-    result, _ = minimize_lbfgs(network, member, data, PATIENT)
+    result, _ = minimize_lbfgs(network, member, data)
     X, y = data.X[member.rows], data.targets.table[member.rows, 0]
     w, b = result.x[:D], result.x[D]
     residual = expit(X @ w + b) - y
@@ -216,7 +219,7 @@ def test_single_neuron_solves_ridge_regression():
     network = network_with(hidden=(), n_outputs=1)
     data = make_data(n_outputs=1)
     member = make_member(network, SquaredError(), alpha=0.5)
-    result, _ = minimize_lbfgs(network, member, data, PATIENT)
+    result, _ = minimize_lbfgs(network, member, data)
     X, y = data.X[member.rows], data.targets.table[member.rows, 0]
     centred = X - X.mean(axis=0)
     w = np.linalg.solve(centred.T @ centred + 0.5 * np.eye(D), centred.T @ (y - y.mean()))
@@ -227,28 +230,27 @@ def test_single_neuron_solves_ridge_regression():
 @pytest.mark.parametrize("max_iter", [1, 5, 20])
 def test_iterations_stay_within_their_budget(max_iter):
     network = network_with()
-    member = make_member(network, BinaryLogLoss())
-    budget = Budget(max_iter=max_iter, max_fun=10_000, tol=0.0)
-    result, _ = minimize_lbfgs(network, member, make_data(), budget)
+    member = make_member(network, BinaryLogLoss(), max_iter=max_iter, tol=0.0)
+    result, _ = minimize_lbfgs(network, member, make_data())
     assert result.nit == max_iter
     assert result.fun < Objective(network, member, make_data())(member.parameters)[0]
 
 
 def test_function_evaluations_stay_near_their_budget():
     network = network_with()
-    member = make_member(network, BinaryLogLoss())
-    result, _ = minimize_lbfgs(network, member, make_data(), Budget(1000, 10, 0.0))
+    member = make_member(network, BinaryLogLoss(), optimizer=LBFGS(max_fun=10), tol=0.0)
+    result, _ = minimize_lbfgs(network, member, make_data())
     # SciPy finishes its current line search.
     assert result.nfev < 10 + 20
 
 
 def test_parameters_in_float32_are_minimised_in_float64():
     network = network_with()
-    single = make_member(network, SquaredError())
+    single = make_member(network, SquaredError(), max_iter=5, tol=0.0)
     single.parameters = single.parameters.astype(np.float32)
     data = make_data()
     data.X = data.X.astype(np.float32)
-    result, _ = minimize_lbfgs(network, single, data, Budget(5, 100, 0.0))
+    result, _ = minimize_lbfgs(network, single, data)
     assert result.x.dtype == np.float64
     assert single.parameters.dtype == np.float32
 
@@ -272,7 +274,7 @@ def test_interruption_returns_the_last_accepted_iterate():
     member = make_member(network, SquaredError())
     start, _ = Objective(network, member, make_data())(member.parameters)
     impatient = varied(member, loss=Impatient(after=12))
-    result, interrupted = minimize_lbfgs(network, impatient, make_data(), PATIENT)
+    result, interrupted = minimize_lbfgs(network, impatient, make_data())
     assert interrupted
     assert 0 < result.nit < 12
     value, _ = Objective(network, member, make_data())(result.x)
@@ -284,7 +286,7 @@ def test_interruption_before_the_first_iterate_returns_the_start_without_another
     network = network_with()
     impatient = Impatient(after=1)
     member = make_member(network, impatient)
-    result, interrupted = minimize_lbfgs(network, member, make_data(), PATIENT)
+    result, interrupted = minimize_lbfgs(network, member, make_data())
     assert interrupted
     assert result.nit == 0
     assert result.fun == result.loss == np.inf
