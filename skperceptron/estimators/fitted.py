@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,27 +64,24 @@ class FittedNetwork:
         Learned arrays, by the attribute that holds them, such as ``coefs_``; in units of y.
     predictors : Predictors
         Kept from one prediction to the next.
-    predicts_float64 : bool
-        Whether predictions are float64 even if X is float32.
     """
 
     network: Network
     target: Any
     learned: Mapping[str, list[Floats]]
     predictors: Predictors = field(default_factory=Predictors)
-    predicts_float64: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "predicts_float64", bool(self.target.needs_float64))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"network": self.network, "target": self.target, "learned": self.learned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name in ("network", "target", "learned"):
-            object.__setattr__(self, name, state[name])
-        object.__setattr__(self, "predictors", Predictors())
-        self.__post_init__()
+        kept = {name: state[name] for name in ("network", "target", "learned")}
+        vars(self).update(kept, predictors=Predictors())
+
+    @cached_property
+    def predicts_float64(self) -> bool:
+        """Whether predictions are float64 even if X is float32."""
+        return bool(self.target.needs_float64)
 
     @classmethod
     def of_vector(
