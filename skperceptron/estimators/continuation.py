@@ -217,7 +217,8 @@ class Shortcut:
         #: The options of the choices that are kept.
         self.options: tuple[Any, ...] | None = None
         self._choices: Choices | None = None
-        self._wired: tuple[Network, Choices] | None = None
+        #: The network that was wired last, and the choices for which it was.
+        self.wired: tuple[Network, Choices] | None = None
 
     def __reduce__(self) -> tuple[type[Shortcut], tuple[()]]:
         return Shortcut, ()
@@ -229,15 +230,6 @@ class Shortcut:
     def keep(self, options: tuple[Any, ...] | None, choices: Choices) -> None:
         """Keep the choices that were made for some options; None means options that may change."""
         self.options, self._choices = options, choices
-
-    def is_wired(self, network: Network, choices: Choices) -> bool:
-        """Tell whether a network is the one that was wired for these choices."""
-        known = self._wired
-        return known is not None and known[0] is network and known[1] is choices
-
-    def keep_wired(self, network: Network, choices: Choices) -> None:
-        """Keep which network was wired for which choices."""
-        self._wired = network, choices
 
 
 def shortcut_of(estimator: Any) -> Shortcut:
