@@ -153,7 +153,7 @@ def make_ready(
     if mode.continuing and not mode.incremental:
         forget_history(estimator)
     if mode.incremental:
-        shortcut_of(estimator).keep_wired(network, choices)
+        shortcut_of(estimator).wired = network, choices
     model = Model(choices, target, network, choices.dtype_for(network))
     estimator._store_description(model)
     member = _member(request, model, start)
@@ -283,8 +283,7 @@ def _network_to_go_on_with(request: _Request, choices: Choices, n_outputs: int) 
             " on with the weights of the earlier fit."
         )
     earlier: Network = estimator._fitted.network
-    shortcut = shortcut_of(estimator)
-    if shortcut.is_wired(earlier, choices) and earlier.n_outputs == n_outputs:
+    if shortcut_of(estimator).wired == (earlier, choices) and earlier.n_outputs == n_outputs:
         return earlier
     network: Network = estimator._build_network(choices.wiring, estimator.n_features_in_, n_outputs)
     if what_is_learned(network) != what_is_learned(earlier):
@@ -357,10 +356,22 @@ def _noise(choices: Choices, rng: np.random.RandomState) -> np.random.Generator 
 def _rows_of_batches(
     choices: Choices, data: TrainingSet, rows: Integers, weight: Floats | None
 ) -> tuple[Integers, Floats | None]:
-    """Return the rows of the batches and their weights; for a full batch, merge equal rows."""
-    if choices.is_lbfgs or choices.batch_rows(len(rows)) != len(rows):
+    """Return the rows of the batches and their weights.
+
+    The rows of a full batch are ordered by their content, and equal ones are merged: if one batch
+    holds all rows, rounding is all that depends on their order, and on whether a row is repeated or
+    has twice the weight. Removing these differences makes weights and repetitions agree bit for
+    bit, in float32 too, and saves work.
+    """
+    is_full = not choices.is_lbfgs and choices.batch_rows(len(rows)) == len(rows)
+    if not is_full or len(rows) == 1:
         return rows, weight
-    return in_canonical_order(data, rows, weight)
+    kept, merged = merge_equal_rows(data.X, data.targets.keys, weight, rows)
+    if weight is None and (merged == 1).all():
+        return kept, None
+    weights = np.zeros(data.n_rows)
+    weights[kept] = merged
+    return kept, weights
 
 
 def _recipe(
@@ -395,22 +406,3 @@ def _recipe(
         dropout_schedule=choices.dropout_schedule if choices.wiring.is_noisy else None,
         drop_last=choices.drop_last,
     )
-
-
-def in_canonical_order(
-    data: TrainingSet, rows: Integers, sample_weight: Floats | None
-) -> tuple[Integers, Floats | None]:
-    """Order the rows of a full batch by their content and merge equal ones.
-
-    If one batch holds all rows, rounding is all that depends on their order, and on whether a
-    row is repeated or has twice the weight. Removing these differences makes weights and
-    repetitions agree bit for bit, in float32 too, and saves work.
-    """
-    if len(rows) == 1:
-        return rows, sample_weight
-    kept, merged = merge_equal_rows(data.X, data.targets.keys, sample_weight, rows)
-    if sample_weight is None and (merged == 1).all():
-        return kept, None
-    weights = np.zeros(data.n_rows)
-    weights[kept] = merged
-    return kept, weights
