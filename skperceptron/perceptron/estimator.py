@@ -16,11 +16,10 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
     check_sample_weight,
-    is_evidently_valid,
     restored_on_failure,
     validated,
 )
@@ -481,17 +480,12 @@ class RosenblattPerceptron(
     def _validated_data(
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode
     ) -> tuple[Any, Any, Floats | None]:
-        if not (
-            mode.continuing
-            and is_evidently_valid(X, self)
-            and are_known_labels(y, self.classes_, mode)
-        ):
-            X, y = validated_labels(
-                self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
-            )
-            if not are_evidently_classes(y):
-                check_labels(y)
-        check_consistent_length(X, y)
+        X, y = validated_labels(
+            self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
+        )
+        known = getattr(self, "classes_", None)
+        if not (are_known_labels(y, known, mode) or are_evidently_classes(y)):
+            check_labels(y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         return X, y, sample_weight
@@ -614,7 +608,11 @@ class RosenblattPerceptron(
     ) -> None:
         """Store the results of training as attributes."""
         units.memory.end()
-        self._store(units)
+        self._state = (units.weight, units.memory)
+        chosen = units.memory.weights(units.weight)
+        if not all_finite(chosen):
+            self._refuse_overflow()
+        self.response_weights_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
         earlier = self.mistakes_[-KEPT_EPOCHS:] if mode.continuing else []
         self.mistakes_ = earlier + mistakes
         self.converged_ = bool(mistakes) and not mistakes[-1]
@@ -624,13 +622,6 @@ class RosenblattPerceptron(
         if not all_finite(responses):
             self._refuse_overflow()
         self.response_slope_ = slope_of(responses, signs, weights, len(self.classes_))
-
-    def _store(self, units: ErrorCorrection) -> None:
-        self._state = (units.weight, units.memory)
-        chosen = units.memory.weights(units.weight)
-        if not all_finite(chosen):
-            self._refuse_overflow()
-        self.response_weights_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
 
     def _refuse_overflow(self) -> NoReturn:
         raise DivergedError(
