@@ -103,7 +103,8 @@ class Presentation:
         """
         n_epochs = min(at_once, self._window_length // len(self.rows))
         if n_epochs <= 1:
-            return [self.present_all(units, rng)]
+            windows = self._windows(None if rng is None else self._order(rng))
+            return [sum(sum(units.present(*self._content(window))) for window in windows)]
         before: Any = None if rng is None else rng.get_state(legacy=False)
         if rng is None:
             order = np.tile(np.arange(len(self.rows)), n_epochs)
@@ -119,11 +120,6 @@ class Presentation:
 
     def _order(self, rng: np.random.RandomState) -> Integers:
         return rng.permutation(len(self.rows))
-
-    def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
-        """Present each row once, in random order if there is an `rng`; return the mistakes."""
-        windows = self._windows(None if rng is None else self._order(rng))
-        return sum(sum(units.present(*self._content(window))) for window in windows)
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers rightly."""

@@ -106,7 +106,7 @@ def test_error_while_rows_are_gathered_or_presented_fails_the_fit(
     owner, monkeypatch, several_windows
 ):
     X, y = make_classes(2000)
-    name = "prepared" if owner is LibrarySolver else "present_all"
+    name = "prepared" if owner is LibrarySolver else "present_epochs"
     failing = failing_after(1, getattr(owner, name), OSError("the disk is gone"))
     monkeypatch.setattr(owner, name, lambda *args: failing(*args))
     model = RosenblattPerceptron(0, random_state=0)
