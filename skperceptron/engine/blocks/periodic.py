@@ -52,6 +52,13 @@ class OfWaves(EmbedNumbers):
     def text(self) -> str:
         return f"{self.n_frequencies} frequencies"
 
+    def per_feature(self, arrays: Arrays) -> list[Floats]:
+        """Return views: (K, D, 1, F), but (K, D, *, W) of mixing and (K, 1, D, W) of shifts."""
+        D, W = self.n_features, self.width
+        views = {"mixing": (D, -1, W), "shifts": (1, D, W)}
+        names = zip(self.shapes(), arrays, strict=True)
+        return [a.reshape(len(a), *views.get(name, (D, 1, -1))) for name, a in names]
+
     def rooms(self, work: Bench, node: int, widths: Sequence[int]) -> list[Floats]:
         """Return arrays (K, D, B, width) whose content lasts until the backward pass."""
         n_members, n_rows, _ = work.value_of(node).shape
@@ -107,12 +114,6 @@ class Periodic(OfWaves):
             "shifts": (self.n_features, self.width),
         }
 
-    def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
-        """Return views: (K, D, 1, F) twice, (K, D, F, W) and (K, 1, D, W)."""
-        D, F, W = self.n_features, self.n_frequencies, self.width
-        shapes = [(D, 1, F), (D, 1, F), (D, F, W), (1, D, W)]
-        return [a.reshape(len(a), *shape) for a, shape in zip(arrays, shapes, strict=True)]
-
     def _rooms(self, work: Bench, node: int) -> list[Floats]:
         """Return arrays for angles, cosines, mixtures and one column."""
         return self.rooms(work, node, (self.n_frequencies, self.n_frequencies, self.width, 1))
@@ -123,7 +124,7 @@ class Periodic(OfWaves):
         return by_feature[..., : self.width], by_feature[..., self.width]
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
-        frequencies, phases, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
+        frequencies, phases, mixing, shifts = (a[0] for a in self.per_feature(learned))
         features = features_first(graph, inputs[0])
         cosines = graph.op("Cos", features * frequencies * (2 * np.pi) + phases)
         embedded = cosines @ mixing + shifts.swapaxes(0, 1)
@@ -133,7 +134,7 @@ class Periodic(OfWaves):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,) = work.inputs_of(node)
-        frequencies, phases, mixing, shifts = self._per_feature(work.parameters_of(node))
+        frequencies, phases, mixing, shifts = self.per_feature(work.parameters_of(node))
         angles, cosines, mixtures, _ = self._rooms(work, node)
         embedded, features = self._split(work.value_of(node))
         yield from angles_of(x, frequencies, angles)
@@ -145,8 +146,8 @@ class Periodic(OfWaves):
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (x,) = work.sources_of(node), work.inputs_of(node)
-        frequencies, _, mixing, _ = self._per_feature(work.parameters_of(node))
-        to_frequencies, to_phases, to_mixing, to_shifts = self._per_feature(work.gradients_of(node))
+        frequencies, _, mixing, _ = self.per_feature(work.parameters_of(node))
+        to_frequencies, to_phases, to_mixing, to_shifts = self.per_feature(work.gradients_of(node))
         angles, cosines, mixtures, column = self._rooms(work, node)
         of_embedded, of_features = self._split(work.gradient_at(node))
         turn = angles.dtype.type(2 * np.pi)

@@ -34,18 +34,12 @@ class PeriodicLinear(OfWaves):
             "shifts": (self.n_features, self.width),
         }
 
-    def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
-        """Return views: (K, D, 1, F), (K, D, 2 F, W) and (K, 1, D, W)."""
-        D, F, W = self.n_features, self.n_frequencies, self.width
-        shapes = [(D, 1, F), (D, 2 * F, W), (1, D, W)]
-        return [a.reshape(len(a), *shape) for a, shape in zip(arrays, shapes, strict=True)]
-
     def _rooms(self, work: Bench, node: int) -> list[Floats]:
         """Return arrays for waves, mixtures, angles and one column."""
         return self.rooms(work, node, (2 * self.n_frequencies, self.width, self.n_frequencies, 1))
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
-        frequencies, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
+        frequencies, mixing, shifts = (a[0] for a in self.per_feature(learned))
         angles = features_first(graph, inputs[0]) * frequencies * (2 * np.pi)
         waves = graph.concatenate([graph.op("Sin", angles), graph.op("Cos", angles)], axis=2)
         mixed = graph.op("Relu", waves @ mixing + shifts.swapaxes(0, 1))
@@ -53,7 +47,7 @@ class PeriodicLinear(OfWaves):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), F = work.inputs_of(node), self.n_frequencies
-        frequencies, mixing, shifts = self._per_feature(work.parameters_of(node))
+        frequencies, mixing, shifts = self.per_feature(work.parameters_of(node))
         waves, mixtures, angles, _ = self._rooms(work, node)
         out = work.value_of(node)
         by_feature = out.reshape(*out.shape[:2], self.n_features, self.width)
@@ -69,8 +63,8 @@ class PeriodicLinear(OfWaves):
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (x,), F = work.sources_of(node), work.inputs_of(node), self.n_frequencies
-        frequencies, mixing, _ = self._per_feature(work.parameters_of(node))
-        to_frequencies, to_mixing, to_shifts = self._per_feature(work.gradients_of(node))
+        frequencies, mixing, _ = self.per_feature(work.parameters_of(node))
+        to_frequencies, to_mixing, to_shifts = self.per_feature(work.gradients_of(node))
         waves, mixtures, angles, column = self._rooms(work, node)
         value, grad = work.value_of(node), work.gradient_at(node)
         turn = angles.dtype.type(2 * np.pi)
