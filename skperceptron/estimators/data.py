@@ -15,7 +15,6 @@ from .._sklearn.compat import check_y, num_samples
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from ..engine.arrays import Floats, Integers, stored_once
 from ..training import TargetRows, TrainingSet
-from ..training.data import of_split
 from .categories import check_later_categories, checked_rows, find_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
@@ -146,7 +145,7 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
     if train_weight is not None and held_out_weight is not None:
         weight = np.zeros(X.shape[0])
         weight[fold.train], weight[fold.held_out] = train_weight, held_out_weight
-    data = TrainingSet(X, of_split(train, held_out, places))
+    data = TrainingSet(X, train.followed_by([held_out]).part(places))
     return CheckedData(data, target, y, given, sample_weight, weight, fold)
 
 

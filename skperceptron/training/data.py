@@ -109,6 +109,17 @@ class Targets(TargetRows):
             return Targets(self.table[rows])
         return Targets(self.table, self.codes[rows])
 
+    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
+        codes = [
+            one.codes
+            for one in (self, *others)
+            if isinstance(one, Targets) and one.codes is not None
+            if np.array_equal(one.table, self.table)
+        ]
+        if len(codes) <= len(others):
+            return super().followed_by(others)
+        return Targets(self.table, np.concatenate(codes))
+
     def overwrite(self, other: Targets) -> None:
         """Copy the targets of equally many other rows into these arrays."""
         if self.codes is None or other.codes is None:
@@ -197,22 +208,6 @@ class SomeOfMany(TargetRows):
         stored = np.arange(counts.sum()) + np.repeat(starts - before, counts)
         k, b = np.divmod(np.repeat(np.arange(len(flat)), counts), rows.shape[1])
         out[k, b, self.indicator.indices[stored]] = 1
-
-
-def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> TargetRows:
-    """Return the targets of a data set that was split into training rows and held-out rows.
-
-    ``places``, (N,), says where each row stands in the two parts, the second after the first.
-    """
-    if (
-        isinstance(train, Targets)
-        and isinstance(held_out, Targets)
-        and train.codes is not None
-        and held_out.codes is not None
-    ):
-        # Both have the same table: that of the classes.
-        return Targets(train.table, np.concatenate([train.codes, held_out.codes])).part(places)
-    return train.followed_by([held_out]).part(places)
 
 
 def one_hot(codes: Integers, n_classes: int) -> TargetRows:

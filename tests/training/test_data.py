@@ -175,6 +175,18 @@ def test_places_of_ones_equal_the_table_they_stand_for(kind, of_batch):
     assert_array_equal(mixed.of_rows(), np.concatenate([long, long]))
 
 
+def test_joined_classes_stay_codes_if_they_have_the_same_table():
+    first, second = one_hot(np.array([0, 2]), 3), one_hot(np.array([1]), 3)
+    both = first.followed_by([second])
+    assert_array_equal(both.codes, [0, 2, 1])
+    assert_array_equal(both.of_rows(), np.eye(3)[[0, 2, 1]])
+    others = Targets(-np.eye(3), np.array([1])), Targets(np.eye(3))
+    for other in others:
+        joined = first.followed_by([other])
+        assert joined.codes is None
+        assert_array_equal(joined.of_rows(), np.concatenate([first.of_rows(), other.of_rows()]))
+
+
 def test_many_classes_need_no_table_and_few_have_one(peak_of):
     codes = np.arange(300)
     assert isinstance(one_hot(codes[:TABLED], TABLED), Targets)
