@@ -109,7 +109,7 @@ def describe(
                 function=block.text(),
                 input_shape=(batch_size, block.input_width(widths)),
                 output_shape=(batch_size, block.units),
-                weight_shape=block.weight_shape,
+                weight_shape=block.shape_of("weight"),
                 bias_shape=block.shape_of("bias"),
                 n_parameters=block.n_parameters,
                 trained=position in reached or not any(a.is_weight for a in block.learned),

@@ -236,11 +236,6 @@ class Block:
         return ()
 
     @property
-    def weight_shape(self) -> tuple[int, int] | None:
-        """Shape of the weight matrix, (fan_in, units), if there is one of that name."""
-        return self.shape_of("weight")
-
-    @property
     def n_layers(self) -> int:
         """How many layers its weight matrix holds, one below another; each is drawn separately."""
         return 1
