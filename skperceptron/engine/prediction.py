@@ -89,7 +89,8 @@ class Predictor:
             for copy, array in zip(*of_node, strict=True)
             if copy is not array
         ]
-        self._is_folded = self._network is not network
+        #: Whether predictions after ``refresh`` use all changes of the given arrays.
+        self.can_refresh = self._network is network
         self._first = network.inputs[0].name
         self._borrows = network.reads(INPUT, BorrowedRows.kind)
         #: Width of the widest array that is allocated: with inputs, and without them.
@@ -100,11 +101,6 @@ class Predictor:
         #: How often rows of this shape have been predicted, and the table that does it, if any.
         self._n_predicted = 0
         self._table: CompiledWorkspace | None = None
-
-    @property
-    def can_refresh(self) -> bool:
-        """Whether predictions after ``refresh`` use all changes of the given arrays."""
-        return not self._is_folded
 
     def replace(self, learned: Learned) -> None:
         """Put what another network of the same shape has learned in place of all copies."""
