@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -46,26 +47,22 @@ def _train_stochastic(
     warn_of_small_batch(run.model.choices, run.model.network, member.recipe.n_samples)
     # A saved fit that had already ended is not continued.
     if not member.is_over:
-        stack, put_back = _stack_of(run, incremental=incremental, make_stack=make_stack)
-        try:
-            with suited_threads(stack.largest_product):
-                _run_epochs(run, stack, listener, incremental=incremental)
-        except KeyboardInterrupt:
-            warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
-        stack.retire(range(len(stack.members)))
-        put_back()
+        with _stack_of(run, incremental=incremental, make_stack=make_stack) as stack:
+            try:
+                with suited_threads(stack.largest_product):
+                    _run_epochs(run, stack, listener, incremental=incremental)
+            except KeyboardInterrupt:
+                warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
+            stack.retire(range(len(stack.members)))
     run.finish()
 
 
-def _stack_of(
-    run: Run, *, incremental: bool, make_stack: MakeStack | None
-) -> tuple[Stack, Callable[[], None]]:
-    """Return a stack of the member, and a function to call when it has been trained.
-
-    Steps of ``partial_fit`` reuse their stack: the function puts it back for the next one.
-    """
+@contextmanager
+def _stack_of(run: Run, *, incremental: bool, make_stack: MakeStack | None) -> Iterator[Stack]:
+    """Yield a stack of the member; steps of ``partial_fit`` reuse theirs, unless one has failed."""
     if make_stack is not None:
-        return make_stack(run), _put_nothing_back
+        yield make_stack(run)
+        return
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
@@ -74,7 +71,8 @@ def _stack_of(
 
     shortcut = shortcut_of(run.estimator) if incremental and is_small(member, data) else None
     if shortcut is None or shortcut.options is None:
-        return make(data), _put_nothing_back
+        yield make(data)
+        return
     # Class labels are codes into a table, which depends only on the number of outputs.
     key = (
         shortcut.options,
@@ -84,11 +82,8 @@ def _stack_of(
         model.target.key_of_units,
     )
     stack = shortcut.stack.take(key, member, data, make)
-    return stack, lambda: shortcut.stack.put_back(key, stack)
-
-
-def _put_nothing_back() -> None:
-    """Do nothing: the stack is not used again."""
+    yield stack
+    shortcut.stack.put_back(key, stack)
 
 
 def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
