@@ -202,8 +202,7 @@ def check_numbers(y: Any, owner: Any = None) -> Floats:
     refuse_other_libraries(y, "y")
     refuse_dates(y, "y")
     with checking():
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
-    return y
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
 
 
 def are_evidently_targets(y: Any, n_rows: int, multi_output: bool) -> bool:
