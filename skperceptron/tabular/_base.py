@@ -219,22 +219,12 @@ class BaseTabularMLP(
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
         splits = self._split(X, y, codes, groups, rng, sample_weight)
-        batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
-        arms = self._arms(numbers, y, sample_weight)
-        if sparse.issparse(numbers):
-            self._refuse_sparse(arms)
         # No longer needed: there is a code for each row.
         del codes
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        network = self._network(batch, n_epochs)
-        _check_names(arms, network)
-        grid = [{name: [value] for name, value in arm.items()} for arm in arms]
-        options = {"calibrate": self._preset.calibrates} if is_classifier(self) else {}
-
-        n_jobs = self._workers(network, numbers, len(arms) * len(splits))
-        ensemble = self._ensemble(
-            network, grid, cv=splits, n_jobs=n_jobs, random_state=seed, **options
-        )
+        batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
+        arms = self._arms(numbers, y, sample_weight)
+        ensemble = self._untrained(self._network(batch, n_epochs), arms, splits, numbers)
+        ensemble.set_params(random_state=int(rng.randint(np.iinfo(np.int32).max)))
         pilots: dict[int, BaseCrossEnsemble] = {}
         if self.max_time is not None and n_epochs > 1:
 
@@ -282,6 +272,22 @@ class BaseTabularMLP(
         """Return rows as numbers: an array, even if transformers are to return frames."""
         with config_context(transform_output="default"):
             return self.preprocessor_.transform(X)
+
+    def _untrained(
+        self,
+        network: BaseMultilayerPerceptron,
+        arms: Sequence[Arm],
+        splits: list[Split],
+        numbers: Any,
+    ) -> BaseCrossEnsemble:
+        """Return the ensemble of all arms, for the table as numbers."""
+        if sparse.issparse(numbers):
+            self._refuse_sparse(arms)
+        _check_names(arms, network)
+        grid = [{name: [value] for name, value in arm.items()} for arm in arms]
+        options = {"calibrate": self._preset.calibrates} if is_classifier(self) else {}
+        n_jobs = self._workers(network, numbers, len(arms) * len(splits))
+        return self._ensemble(network, grid, cv=splits, n_jobs=n_jobs, **options)
 
     def _train(
         self, ensemble: BaseCrossEnsemble, table: list[Any], y: Any, weights: dict[str, Any]
