@@ -34,6 +34,10 @@ Arm = Mapping[str, Any]
 #: input for each bin.
 MOST_BINS = 360
 
+#: Dense tables of at most so many columns after preparation are narrow: with more, the first layer
+#: of arms that embed numbers would take too much time.
+NARROW = 60
+
 #: Targets of a larger skewness count as skewed.
 LEAST_SKEWNESS = 1.5
 
@@ -51,11 +55,8 @@ class Recipe:
     batch_size : callable
         Maps n to the number of rows per batch; a batch holds at most the rows trained on.
     narrow_arms : dict of int -> callable
-        Arms, some of which embed numbers, for narrow tables: dense ones of at most `narrow_inputs`
-        columns after preparation, since with more columns the first layer would take too much time.
-        Each entry is for tables of at least so many rows, up to the next entry, and maps the number
-        of columns to arms.
-    narrow_inputs : int
+        Arms, some of which embed numbers, for narrow tables: see `NARROW`. Each entry is for tables
+        of at least so many rows, up to the next entry, and maps the number of columns to arms.
     n_folds : tuple of int
         Number of folds on tables of few rows, and on tables of many rows.
     n_draws : tuple of int
@@ -79,7 +80,6 @@ class Recipe:
     arms: tuple[Arm, ...]
     batch_size: Callable[[int], int]
     narrow_arms: Mapping[int, Callable[[int], tuple[Arm, ...]]] = field(default_factory=dict)
-    narrow_inputs: int = 60
     n_folds: tuple[int, int] = (4, 4)
     n_draws: tuple[int, int] = (1, 1)
     label_smoothing: float = 0.0
@@ -149,7 +149,7 @@ class Preset:
         """Return the arms for a table that has `n_inputs` columns after preparation."""
         narrow_arms = (is_skewed and recipe.skewed_arms) or recipe.narrow_arms
         reached = [least for least in narrow_arms if n_rows >= least]
-        if is_dense and n_inputs <= recipe.narrow_inputs and reached:
+        if is_dense and n_inputs <= NARROW and reached:
             return narrow_arms[max(reached)](n_inputs)
         return recipe.arms
 
