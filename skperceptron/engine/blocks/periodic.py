@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Arrays, Call, Floats
+from ..arrays import Arrays, Call, Floats, side_by_side
 from ..operators import OperatorGraph, Value, Values
 from .base import Bench, EmbedNumbers
 
@@ -62,14 +62,10 @@ class OfWaves(EmbedNumbers):
     def rooms(self, work: Bench, node: int, widths: Sequence[int]) -> list[Floats]:
         """Return arrays (K, D, B, width) whose content lasts until the backward pass."""
         n_members, n_rows, _ = work.value_of(node).shape
-        n = n_members * self.n_features * n_rows
-        edges = np.cumsum([0, *widths]) * n
-        whole = work.own_array(node, int(edges[-1]))
         shape = n_members, self.n_features, n_rows
-        return [
-            whole[start:stop].reshape(*shape, width)
-            for (start, stop), width in zip(pairwise(edges), widths, strict=True)
-        ]
+        places = side_by_side(prod(shape) * width for width in widths)
+        whole = work.own_array(node, places[-1].stop)
+        return [whole[p].reshape(*shape, width) for p, width in zip(places, widths, strict=True)]
 
 
 def features_first(graph: OperatorGraph, x: Value) -> Value:
