@@ -75,9 +75,7 @@ class Threshold:
         """Return both unchanged: y has no units to convert to."""
         return weight, bias
 
-    def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Return both unchanged."""
-        return weight, bias
+    unfold = fold
 
 
 def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:
