@@ -46,6 +46,7 @@ from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.fingerprints import merge_equal_rows
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
+from ..estimators.continuation import KEPT_EPOCHS
 from ..estimators.fitted import FittedNetwork, fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..exceptions import DivergedError
@@ -79,9 +80,6 @@ KEPT_NUMBERS = 2**22
 
 #: Epochs that are presented together at first if rows are few: this is faster than two calls.
 AT_FIRST = 8
-
-#: Largest number of epochs of earlier calls whose mistakes are kept, to limit a model's size.
-KEPT_EPOCHS = 1000
 
 #: Which weights are kept for predictions, by the names that users give.
 MEMORIES: dict[str, type[LastWeights]] = {
@@ -502,14 +500,16 @@ class RosenblattPerceptron(
         n_units = self.associative_weights_.shape[1]
         if self.n_associative != n_units:
             self._refuse_change("n_associative", n_units, "units")
-        n_features = self.n_features_in_
-        asked = min(n_features, 3) if self.n_connections is None else self.n_connections
         n_connections = np.count_nonzero(self.associative_weights_[:, :1])
-        if self.n_associative and asked != n_connections:
+        if self.n_associative and self._asked_connections() != n_connections:
             self._refuse_change("n_connections", n_connections, "units")
         had_intercept = getattr(self, "_had_intercept", self.fit_intercept)
         if self.fit_intercept != had_intercept:
             self._refuse_change("fit_intercept", had_intercept, "weights")
+
+    def _asked_connections(self) -> int:
+        given = self.n_connections
+        return min(self.n_features_in_, 3) if given is None else int(given)
 
     def _refuse_change(self, name: str, earlier: Any, kept: str) -> NoReturn:
         raise ValueError(
@@ -525,10 +525,8 @@ class RosenblattPerceptron(
             raise ValueError(
                 f"n_connections={self.n_connections} must be at most n_features={n_features}."
             )
-        n_connections = 3 if self.n_connections is None else int(self.n_connections)
-        shape = n_units, min(n_features, n_connections)
         self.associative_weights_, self.associative_thresholds_ = drawn_units(
-            X, rows, weights, shape, rng
+            X, rows, weights, (n_units, self._asked_connections()), rng
         )
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
         self._network = wire(n_features, n_units, n_responses)
