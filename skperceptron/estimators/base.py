@@ -23,7 +23,7 @@ from ..callbacks.autologging import autologged
 from ..callbacks.listening import Listener, listening
 from ..engine import Network
 from ..engine.arrays import Floats
-from ..options import did_you_mean, is_immutable
+from ..options import is_immutable
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
@@ -284,13 +284,3 @@ def takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
     kept.sort(key=lambda p: (p.kind, p.kind == p.KEYWORD_ONLY and order.get(p.name, len(order))))
     init.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
     return init
-
-
-def refuse_unknown(estimator: BaseMultilayerPerceptron, shared: dict[str, Any]) -> None:
-    """Raise TypeError, worded as Python's, for a parameter that the constructor does not have."""
-    known = inspect.signature(type(estimator).__init__).parameters
-    for name in shared.keys() - known.keys():
-        raise TypeError(
-            f"{type(estimator).__name__}.__init__() got an unexpected keyword argument {name!r}."
-            f"{did_you_mean(name, list(known))}"
-        )

@@ -17,7 +17,6 @@ from ..training import TargetRows
 from .base import (
     BaseMultilayerPerceptron,
     is_stochastic,
-    refuse_unknown,
     takes_shared_parameters,
 )
 from .docs import shares_documentation
@@ -57,7 +56,6 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         class_weight=None,
         **shared,
     ) -> None:
-        refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.class_weight = class_weight

@@ -9,7 +9,7 @@ import numpy as np
 from .._sklearn.compat import type_of_target
 from .._sklearn.fit_calls import FitMode
 from ..options import speaks_for_itself
-from .base import refuse_unknown, takes_shared_parameters
+from .base import takes_shared_parameters
 from .classifiers import BaseMLPClassifier
 from .docs import shares_documentation
 from .targets import (
@@ -88,7 +88,6 @@ class MLPClassifier(BaseMLPClassifier):
         dtype="float64",
         **shared,
     ) -> None:
-        refuse_unknown(self, shared)
         super().__init__(
             hidden_layer_sizes,
             activation,

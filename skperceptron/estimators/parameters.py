@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -32,6 +33,7 @@ from ..options import (
     RememberedNames,
     Rule,
     Rules,
+    did_you_mean,
     shown,
 )
 from ..preprocessing._columns import CATEGORICAL_FEATURES
@@ -199,7 +201,15 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         max_time=None,
         callbacks=None,
         dtype="auto",
+        **unknown,
     ) -> None:
+        for name in unknown:
+            # Worded as Python's own error.
+            known = inspect.signature(type(self).__init__).parameters
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}."
+                f"{did_you_mean(name, list(known))}"
+            )
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver

@@ -18,7 +18,6 @@ from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for
 from .base import (
     BaseMultilayerPerceptron,
     is_stochastic,
-    refuse_unknown,
     takes_shared_parameters,
 )
 from .docs import shares_documentation
@@ -156,7 +155,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         clip_predictions=False,
         **shared,
     ) -> None:
-        refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.output = output
