@@ -40,9 +40,6 @@ class _Hashing(RawIOBase):
         self._file = file
         self._hash = blake2b(digest_size=_HASH_SIZE)
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, data: Any) -> int:
         self._hash.update(data)
         return self._file.write(data)
