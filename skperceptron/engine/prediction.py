@@ -80,7 +80,9 @@ class Predictor:
         self._dtype = dtype
         # Parameters too large for the dtype become infinite, and predictions with them, too.
         with np.errstate(over="ignore", invalid="ignore"):
-            converted = [tuple(array.astype(dtype, copy=copies) for array in of) for of in learned]
+            converted = [
+                tuple(array.astype(dtype, copy=copies) for array in of_node) for of_node in learned
+            ]
             self._network, self._parameters = fold_lines(network, converted)
         #: Copies, with their originals.
         self._copies = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def _stack_of(run: Run, *, incremental: bool, make_stack: MakeStack | None) -> I
     key = (
         shortcut.options,
         (data.X.shape, data.X.dtype, len(member.rows), size, model.dtype),
-        tuple(of for node in what_is_learned(model.network) for of in node),
+        tuple(chain.from_iterable(what_is_learned(model.network))),
         (data.targets.n_outputs, data.targets.codes is None),
         model.target.key_of_units,
     )

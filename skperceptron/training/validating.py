@@ -148,8 +148,10 @@ class _Together:
         # A block with a factor and a shift computes them when it is bound, from the parameters of
         # that moment: it has to be bound again when these have changed.
         learned = self._network.views(self._parameters)
-        lines = zip(self._network.nodes, learned, strict=True)
-        self._is_bound_anew = any(n.block.factor_and_shift(of) is not None for n, of in lines)
+        self._is_bound_anew = any(
+            node.block.factor_and_shift(arrays) is not None
+            for node, arrays in zip(self._network.nodes, learned, strict=True)
+        )
         self._work: Workspace | None = None
 
     def figures(self, parameters: Floats) -> dict[int, Figures]:

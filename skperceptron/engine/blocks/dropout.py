@@ -124,6 +124,7 @@ def _drop_entries(source: Any, noise: Noise, shares: Floats | None, out: Any) ->
     """Drop entries of a sparse batch at the rates of the current step."""
     if shares is not None:
         noise = [
-            (of, rate * share) for (of, rate), share in zip(noise, shares.tolist(), strict=True)
+            (generator, rate * share)
+            for (generator, rate), share in zip(noise, shares.tolist(), strict=True)
         ]
     source.drop_entries(noise, out)

@@ -170,7 +170,7 @@ class RegressionTarget(Target):
         self.units = earlier.units
         self._check_n_columns(n_columns)
         units = self.units.shift, self.units.scale
-        before, now = (np.array(of.output_units(*units)) for of in (earlier.loss, loss))
+        before, now = (np.array(one.output_units(*units)) for one in (earlier.loss, loss))
         if self.units.differ_from_y and not np.array_equal(before, now):
             raise ValueError(
                 f"loss={asked.loss!r}: warm_start and partial_fit continue with a target that was"
