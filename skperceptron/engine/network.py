@@ -66,7 +66,7 @@ class Network:
     largest_product : int
         Multiply-adds, for each row of X, of the largest product of a training step.
     n_readers : Counter of int
-        How many readers each value has; one reader of the last value is the caller.
+        How many nodes read each value.
     attributes : tuple of str
         Names of the attributes in which estimators keep what the network learns.
     """
@@ -75,7 +75,6 @@ class Network:
         self.inputs = (NetworkInput(FIRST, inputs),) if isinstance(inputs, int) else tuple(inputs)
         self.nodes = tuple(nodes)
         self.n_readers = Counter(source for node in self.nodes for source in node.sources)
-        self.n_readers[len(self.nodes) - 1] += 1
         self._multiplicities = {trains: self._rows_of_values(trains) for trains in (False, True)}
         declared = [node.block.learned for node in self.nodes]
         arrays = [(p, array) for p, of_node in enumerate(declared) for array in of_node]
