@@ -29,7 +29,7 @@ def build(hidden, skip_connections, activation=None, n_inputs=3, n_outputs=2):
 
 
 def weight_shapes(network):
-    return [n.block.weight_shape for n in network.nodes if isinstance(n.block, Affine)]
+    return [n.block.shape_of("weight") for n in network.nodes if isinstance(n.block, Affine)]
 
 
 def plain_forward(network, vector, x, hidden, skip_connections):
@@ -54,7 +54,7 @@ def plain_forward(network, vector, x, hidden, skip_connections):
 def test_network_without_hidden_layers_is_one_affine_block():
     (node,) = build((), "none").nodes
     assert isinstance(node.block, Affine)
-    assert node.block.weight_shape == (3, 2)
+    assert node.block.shape_of("weight") == (3, 2)
     assert node.sources == (-1,)
 
 
