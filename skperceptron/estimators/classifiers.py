@@ -150,6 +150,10 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _target(self) -> LabelTarget:
         return self._fitted.target
 
+    def _target_of(self, kind: type[LabelTarget]) -> LabelTarget:
+        classes = getattr(self, "classes_", None)
+        return kind(self.loss, classes, type(self).__name__, self.warm_start)
+
     def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
@@ -211,10 +215,8 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     _loss_tasks = ("binary",)
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
-        classes = getattr(self, "classes_", None)
-        if isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y):
-            return Indicators(self.loss, classes)
-        return TwoClasses(self.loss, classes, type(self).__name__, self.warm_start)
+        has_many = isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y)
+        return self._target_of(Indicators if has_many else TwoClasses)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -280,11 +282,9 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     _loss_tasks = ("multiclass", "ordinal")
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
-        kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses
-        loss, classes = self.loss, getattr(self, "classes_", None)
-        if asks_for_order(loss):
-            kind = OrderedClasses
-        return kind(loss, classes, type(self).__name__, self.warm_start)
+        if asks_for_order(self.loss):
+            return self._target_of(OrderedClasses)
+        return self._target_of(ClassProbabilities if are_probabilities(y) else ManyClasses)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.

@@ -99,10 +99,7 @@ class MLPClassifier(BaseMLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind = self._kind_to_go_on_with(y) if mode.continuing else self._kind_of(y, mode)
-        classes = getattr(self, "classes_", None)
-        if issubclass(kind, Indicators):
-            return Indicators(self.loss, classes)
-        return kind(self.loss, classes, type(self).__name__, self.warm_start)  # type: ignore[call-arg]
+        return self._target_of(kind)
 
     def _kind_to_go_on_with(self, y: Any) -> type[LabelTarget]:
         kind = type(self._target())

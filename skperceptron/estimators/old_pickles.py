@@ -69,10 +69,10 @@ def _target_of(state: Mapping[str, Any], name: str) -> Target:
     target: LabelTarget | RegressionTarget
     if "_target_shift" in state:
         target = _of_regressor(state)
-    elif state.get("_is_multilabel"):
-        target = Indicators(state["loss"], state["classes_"])
     else:
-        kind = TwoClasses if "_is_multilabel" in state else ManyClasses
+        kind: type[LabelTarget] = TwoClasses if "_is_multilabel" in state else ManyClasses
+        if state.get("_is_multilabel"):
+            kind = Indicators
         target = kind(state["loss"], state["classes_"], name, state["warm_start"])
     target.loss = state["_loss"]
     return target

@@ -203,7 +203,7 @@ def test_many_classes_have_a_column_each_and_the_largest_tells_the_class():
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 def test_indicators_come_back_in_the_form_of_y(form):
     y = np.array([[0, 1, 1], [1, 0, 0]])
-    target, rows = first(Indicators("log_loss", None), form(y))
+    target, rows = first(Indicators("log_loss", None, "Name", same_classes=False), form(y))
     assert_array_equal(rows, y)
     found = target.decode(rows - 0.5)
     assert sparse.issparse(found) == (form is sparse.csr_array)

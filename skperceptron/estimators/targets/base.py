@@ -136,7 +136,8 @@ class LabelTarget(Target):
     """Labels: the base of classes and indicators.
 
     ``loss`` is as the user gave it; ``classes`` are those announced to ``partial_fit``, those of
-    the fit that this call continues, or None.
+    the fit that this call continues, or None. ``estimator_name`` is for messages. ``same_classes``
+    says whether ``fit``, if it continues an earlier one, must have the same classes.
     """
 
     #: The task for which the name of a loss is looked up.
@@ -144,9 +145,13 @@ class LabelTarget(Target):
     #: If rows have no single class: why ``class_weight`` cannot weigh them, and what can.
     lacks_class: ClassVar[str]
 
-    def __init__(self, loss: str | Loss, classes: Any) -> None:
+    def __init__(
+        self, loss: str | Loss, classes: Any, estimator_name: str, same_classes: bool
+    ) -> None:
         self._given_loss = loss
         self.classes = classes
+        self._estimator_name = estimator_name
+        self._same_classes = same_classes
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from ..._sklearn.labels import (
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
-from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
 from .base import LabelTarget, log_odds, log_odds_to_onnx
 from .indicators import is_multilabel, refuse_other_kind
@@ -46,18 +45,7 @@ def as_decision(scores: Floats) -> Floats:
 
 
 class _Classes(LabelTarget):
-    """One class per row.
-
-    ``estimator_name`` is for messages. ``same_classes`` says whether ``fit``, if it continues an
-    earlier one, must have the same classes.
-    """
-
-    def __init__(
-        self, loss: str | Loss, classes: Any, estimator_name: str, same_classes: bool
-    ) -> None:
-        super().__init__(loss, classes)
-        self._estimator_name = estimator_name
-        self._same_classes = same_classes
+    """One class per row."""
 
     def encode(
         self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any

@@ -42,14 +42,11 @@ class Indicators(LabelTarget):
     """
 
     task = "binary"
+    is_sparse = False
     lacks_class = (
         "in a multilabel-indicator `y` a row has many: pass sample_weight, or"
         " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
     )
-
-    def __init__(self, loss: Any, classes: Any) -> None:
-        super().__init__(loss, classes)
-        self.is_sparse = False
 
     def encode(
         self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
