@@ -327,8 +327,9 @@ def _hold_out(
     if not draws_rows:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
-    rules = SplitRules(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
-    rows, held_out_rows = checked.splits.draw(rules, weight, rng)
+    fraction, groups = choices.validation_fraction, extras.groups
+    rules = SplitRules(fraction, data.X, checked.y, labels, groups, weight)
+    rows, held_out_rows = checked.splits.draw(rules, rng)
     return rows, HeldOut(data, checked.y, weight, checked.given, held_out_rows)
 
 

@@ -93,7 +93,7 @@ class SplitRules:
 
     ``fraction`` is the parameter `validation_fraction`; a splitter receives X and y, which have
     been checked. The split is stratified by the labels, (n_rows,), unless a splitter or the user's
-    groups decide.
+    groups decide. ``weight``, (n_rows,), is what each row counts.
     """
 
     fraction: Any
@@ -101,9 +101,31 @@ class SplitRules:
     y: Any
     labels: Integers | None = None
     groups: Any = None
+    weight: Floats | None = None
 
     def draw(self, rng: np.random.RandomState) -> tuple[Integers, Integers]:
-        """Return rows to train on and rows to validate on."""
+        """Draw rows to train on and rows to validate on; refuse parts that are too small."""
+        if not self.fraction:
+            raise ValueError(
+                f"validation_fraction={self.fraction!r} must be in the range (0.0, 1.0)"
+                " if early_stopping=True."
+            )
+        rows, held_out = self._parts(rng)
+        if len(held_out) < 2 or not len(rows):
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        weight = self.weight
+        if weight is None or (weight[rows].any() and weight[held_out].any()):
+            return rows, held_out
+        part = "validation" if weight[rows].any() else "training"
+        raise ValueError(
+            f"With early_stopping=True, all rows of the {part} set have a weight of zero. Leave out"
+            " rows of weight zero, or pass X_val and y_val."
+        )
+
+    def _parts(self, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         n_rows, groups = self.X.shape[0], None
         if self.groups is not None:
             with renaming("y", "groups"):
@@ -126,33 +148,6 @@ class SplitRules:
             ) from error
 
 
-def draw_validation_rows(
-    rules: SplitRules, weight: Floats | None, rng: np.random.RandomState
-) -> tuple[Integers, Integers]:
-    """Draw rows to train on and rows to validate on; refuse parts that are too small.
-
-    ``weight``, (n_rows,), is what each row counts.
-    """
-    if not rules.fraction:
-        raise ValueError(
-            f"validation_fraction={rules.fraction!r} must be in the range (0.0, 1.0)"
-            " if early_stopping=True."
-        )
-    rows, held_out = rules.draw(rng)
-    if len(held_out) < 2 or not len(rows):
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' "
-            "or the size of your dataset."
-        )
-    if weight is None or (weight[rows].any() and weight[held_out].any()):
-        return rows, held_out
-    part = "validation" if weight[rows].any() else "training"
-    raise ValueError(
-        f"With early_stopping=True, all rows of the {part} set have a weight of zero. Leave out"
-        " rows of weight zero, or pass X_val and y_val."
-    )
-
-
 class SplitCache:
     """Splits of one data set, shared by networks that would draw the same ones.
 
@@ -163,18 +158,16 @@ class SplitCache:
     def __init__(self) -> None:
         self._found: dict[Hashable, tuple[tuple[Integers, Integers], Any]] = {}
 
-    def draw(
-        self, rules: SplitRules, weight: Floats | None, rng: np.random.RandomState
-    ) -> tuple[Integers, Integers]:
-        """Return what ``draw_validation_rows`` does; advance the generator in the same way."""
+    def draw(self, rules: SplitRules, rng: np.random.RandomState) -> tuple[Integers, Integers]:
+        """Return what ``SplitRules.draw`` does; advance the generator in the same way."""
         if not is_number(rules.fraction) or rules.groups is not None:
             # Splitters may have generators of their own.
-            return draw_validation_rows(rules, weight, rng)
+            return rules.draw(rng)
         key = rules.fraction, state_as_key(rng)
         if key not in self._found:
             if (len(self._found) + 1) * rules.X.shape[0] > KEPT_ROWS:
                 self._found.clear()
-            parts = draw_validation_rows(rules, weight, rng)
+            parts = rules.draw(rng)
             self._found[key] = parts, rng.get_state(legacy=False)
         (rows, held_out), after = self._found[key]
         rng.set_state(after)

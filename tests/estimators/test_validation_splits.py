@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
 from skperceptron.estimators import splits as module
-from skperceptron.estimators.splits import SplitCache, SplitRules, draw_validation_rows
+from skperceptron.estimators.splits import SplitCache, SplitRules
 from skperceptron.model_selection import StackedGridSearchCV
 
 N = 60
@@ -31,6 +31,10 @@ Y = X[:, 0] - X[:, 1]
 GROUPS = np.repeat(np.arange(12), 5)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+#: The method as it is: a fixture replaces it.
+DRAW = SplitRules.draw
 
 
 def make(cls=MLPRegressor, **options):
@@ -42,13 +46,12 @@ def make(cls=MLPRegressor, **options):
 def drawn_splits(monkeypatch):
     """Return the training rows and the held-out rows of each fit."""
     found = []
-    draw = module.draw_validation_rows
 
     def noted(*arguments):
-        found.append(draw(*arguments))
+        found.append(DRAW(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(module, "draw_validation_rows", noted)
+    monkeypatch.setattr(SplitRules, "draw", noted)
     return found
 
 
@@ -214,20 +217,20 @@ def test_groups_are_ignored_with_a_warning_if_no_rows_are_drawn(options, own_row
 
 def test_equal_drawings_from_equal_states_are_made_once(drawn_splits, monkeypatch):
     labels = (Y > 0).astype(int)
-    splits, alone = SplitCache(), draw_validation_rows
+    splits = SplitCache()
     for seed, fraction, n_made in [(0, 0.1, 1), (0, 0.1, 1), (1, 0.1, 2), (0, 0.2, 3), (1, 0.1, 3)]:
         rules = SplitRules(fraction, X, labels, labels)
         rng, like = np.random.RandomState(seed), np.random.RandomState(seed)
-        found = splits.draw(rules, None, rng)
+        found = splits.draw(rules, rng)
         assert len(drawn_splits) == n_made
-        for own, wanted in zip(found, alone(rules, None, like), strict=True):
+        for own, wanted in zip(found, DRAW(rules, like), strict=True):
             assert_array_equal(own, wanted)
         assert rng.randint(2**31) == like.randint(2**31)
         # Training may change its rows in place.
         found[0][:] = 0
     monkeypatch.setattr(module, "KEPT_ROWS", N)
-    splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(2))
-    splits.draw(SplitRules(0.1, X, labels, labels), None, np.random.RandomState(0))
+    splits.draw(SplitRules(0.1, X, labels, labels), np.random.RandomState(2))
+    splits.draw(SplitRules(0.1, X, labels, labels), np.random.RandomState(0))
     assert len(drawn_splits) == 5
 
 
@@ -236,7 +239,7 @@ def test_what_splitters_and_groups_draw_is_not_shared(drawn_splits):
     splitter = GroupShuffleSplit(1, random_state=np.random.RandomState(0))
     for _ in range(2):
         rng.seed(0)
-        splits.draw(SplitRules(splitter, X, Y, None, GROUPS), None, rng)
+        splits.draw(SplitRules(splitter, X, Y, None, GROUPS), rng)
     (first, _), (second, _) = drawn_splits
     assert not np.array_equal(first, second)
 
@@ -247,8 +250,6 @@ def test_generators_of_other_kinds_draw_the_rows(bits):
     one, other = (np.random.RandomState(bits(3)) for _ in range(2))
     splits, rules = SplitCache(), SplitRules(0.2, X, Y)
     for _ in range(2):
-        found = splits.draw(rules, None, one)
-        assert_array_equal(
-            np.concatenate(found), np.concatenate(draw_validation_rows(rules, None, other))
-        )
+        found = splits.draw(rules, one)
+        assert_array_equal(np.concatenate(found), np.concatenate(rules.draw(other)))
     assert one.randint(2**31) == other.randint(2**31)
