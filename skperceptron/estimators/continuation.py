@@ -214,22 +214,14 @@ class Shortcut:
         self.stack = ReusableStack()
         #: Keys of the user's own parts that have been tried.
         self.tried: set[Hashable] = set()
-        #: The options of the choices that are kept.
+        #: Choices, and the options for which they were made; None means options that may change.
+        self.choices: Choices | None = None
         self.options: tuple[Any, ...] | None = None
-        self._choices: Choices | None = None
         #: The network that was wired last, and the choices for which it was.
         self.wired: tuple[Network, Choices] | None = None
 
     def __reduce__(self) -> tuple[type[Shortcut], tuple[()]]:
         return Shortcut, ()
-
-    def choices(self, options: tuple[Any, ...] | None) -> Choices | None:
-        """Return the choices that were made for the same options, if there are any."""
-        return None if options is None or options != self.options else self._choices
-
-    def keep(self, options: tuple[Any, ...] | None, choices: Choices) -> None:
-        """Keep the choices that were made for some options; None means options that may change."""
-        self.options, self._choices = options, choices
 
 
 def shortcut_of(estimator: Any) -> Shortcut:

@@ -204,11 +204,9 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     if not (mode.incremental and mode.trains):
         return Choices.of(estimator, n_rows=n_rows)
     shortcut, options = shortcut_of(estimator), plain_options(estimator)
-    known = shortcut.choices(options)
-    if known is None:
-        known = Choices.of(estimator, incremental=True)
-        shortcut.keep(options, known)
-    return known
+    if shortcut.choices is None or options is None or options != shortcut.options:
+        shortcut.options, shortcut.choices = options, Choices.of(estimator, incremental=True)
+    return shortcut.choices
 
 
 def _common_start(

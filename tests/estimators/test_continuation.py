@@ -12,14 +12,13 @@ from skperceptron._sklearn.fit_calls import FitMode
 from skperceptron.estimators.choices import Choices
 from skperceptron.estimators.continuation import (
     Continuation,
-    Shortcut,
     plain_options,
     progress_so_far,
     what_is_learned,
 )
 from skperceptron.estimators.fitting import prepare
 from skperceptron.estimators.targets import Units
-from skperceptron.schedules import Cosine, InverseScaling
+from skperceptron.schedules import InverseScaling
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 Y = 10 * X[:, 0]
@@ -108,16 +107,19 @@ def test_fit_and_partial_fit_judge_by_other_histories():
 
 
 def test_a_shortcut_is_for_equal_plain_options_and_stays_at_home():
-    shortcut, choices = Shortcut(), Choices.of(MLPRegressor())
-    options = plain_options(MLPRegressor())
-    shortcut.keep(options, choices)
-    assert shortcut.choices(plain_options(MLPRegressor(random_state=3))) is choices
-    assert shortcut.choices(plain_options(MLPRegressor(alpha=1))) is None
-    assert pickle.loads(pickle.dumps(shortcut)).choices(options) is None
+    def choices_of_next_call(**changes):
+        model.set_params(**changes).partial_fit(X, Y)
+        return model._shortcut.choices
+
+    model = streamed()
+    kept = model._shortcut.choices
+    assert choices_of_next_call(random_state=3) is kept
+    changed = choices_of_next_call(alpha=1)
+    assert changed is not kept
+    assert pickle.loads(pickle.dumps(model._shortcut)).choices is None
     # Options with an object are not plain: its attributes may change.
-    assert plain_options(MLPRegressor(learning_rate=Cosine())) is None
-    shortcut.keep(None, choices)
-    assert shortcut.choices(None) is None
+    assert plain_options(model.set_params(learning_rate=InverseScaling(0.5))) is None
+    assert choices_of_next_call() is not choices_of_next_call()
 
 
 def test_dropout_is_nothing_that_a_later_call_goes_on_with():
