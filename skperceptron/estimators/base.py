@@ -199,6 +199,7 @@ class BaseMultilayerPerceptron(
         return self
 
     def _train(self, run: Run, listener: Listener, *, incremental: bool) -> None:
+        # A method, because cross ensembles replace it in networks that they fit one by one.
         train(run, listener, incremental=incremental)
 
     def _store_description(self, model: Model) -> None:
