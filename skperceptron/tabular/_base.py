@@ -413,10 +413,13 @@ class BaseTabularMLP(
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
             return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
-        kind = {"is_dense": not sparse.issparse(numbers)}
-        # Targets of a classifier may be texts.
-        kind["is_skewed"] = bool(recipe.skewed_arms) and is_skewed(y, sample_weight)
-        arms = self._preset.arms(recipe, *numbers.shape, **kind)
+        arms = self._preset.arms(
+            recipe,
+            *numbers.shape,
+            is_dense=not sparse.issparse(numbers),
+            # Targets of a classifier may be texts.
+            is_skewed=bool(recipe.skewed_arms) and is_skewed(y, sample_weight),
+        )
         if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"
