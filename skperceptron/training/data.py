@@ -74,7 +74,13 @@ class TargetRows(ABC):
 
     def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
         """Return the targets of several data sets, one after another."""
-        return Targets(np.concatenate([one.of_rows() for one in (self, *others)]))
+        found = [self, *others]
+        joined = self._joined(found) if len(set(map(type, found))) == 1 else None
+        return joined or Targets(np.concatenate([one.of_rows() for one in found]))
+
+    def _joined(self, found: Sequence[Any]) -> TargetRows | None:
+        """Return the targets of data sets of this form in this form, None if that is impossible."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -109,16 +115,12 @@ class Targets(TargetRows):
             return Targets(self.table[rows])
         return Targets(self.table, self.codes[rows])
 
-    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
-        codes = [
-            one.codes
-            for one in (self, *others)
-            if isinstance(one, Targets) and one.codes is not None
-            if np.array_equal(one.table, self.table)
-        ]
-        if len(codes) <= len(others):
-            return super().followed_by(others)
-        return Targets(self.table, np.concatenate(codes))
+    def _joined(self, found: Sequence[Targets]) -> Targets | None:
+        codes = [one.codes for one in found if one.codes is not None]
+        if len(codes) < len(found):
+            return None
+        has_one_table = all(np.array_equal(one.table, self.table) for one in found)
+        return Targets(self.table, np.concatenate(codes)) if has_one_table else None
 
     def overwrite(self, other: Targets) -> None:
         """Copy the targets of equally many other rows into these arrays."""
@@ -155,11 +157,8 @@ class OneOfMany(TargetRows):
     def part(self, rows: Integers | slice) -> OneOfMany:
         return OneOfMany(self.codes[rows], self.n_classes)
 
-    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
-        alike = [one.codes for one in (self, *others) if isinstance(one, OneOfMany)]
-        if len(alike) <= len(others):
-            return super().followed_by(others)
-        return OneOfMany(np.concatenate(alike), self.n_classes)
+    def _joined(self, found: Sequence[OneOfMany]) -> OneOfMany:
+        return OneOfMany(np.concatenate([one.codes for one in found]), self.n_classes)
 
     def take(self, rows: Integers, out: Floats) -> None:
         out.fill(0)
@@ -192,11 +191,8 @@ class SomeOfMany(TargetRows):
     def part(self, rows: Integers | slice) -> SomeOfMany:
         return SomeOfMany(self.indicator[rows])
 
-    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
-        alike = [one.indicator for one in (self, *others) if isinstance(one, SomeOfMany)]
-        if len(alike) <= len(others):
-            return super().followed_by(others)
-        return SomeOfMany(sparse.vstack(alike, format="csr"))
+    def _joined(self, found: Sequence[SomeOfMany]) -> SomeOfMany:
+        return SomeOfMany(sparse.vstack([one.indicator for one in found], format="csr"))
 
     def take(self, rows: Integers, out: Floats) -> None:
         out.fill(0)
