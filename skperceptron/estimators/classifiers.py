@@ -150,9 +150,9 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _target(self) -> LabelTarget:
         return self._fitted.target
 
-    def _target_of(self, kind: type[LabelTarget]) -> LabelTarget:
+    def _target_of(self, kind: type[LabelTarget], loss: str | Loss) -> LabelTarget:
         classes = getattr(self, "classes_", None)
-        return kind(self.loss, classes, type(self).__name__, self.warm_start)
+        return kind(loss, classes, type(self).__name__, self.warm_start)
 
     def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
@@ -216,7 +216,7 @@ class MLPBinaryClassifier(BaseMLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         has_many = isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y)
-        return self._target_of(Indicators if has_many else TwoClasses)
+        return self._target_of(Indicators if has_many else TwoClasses, self.loss)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -282,9 +282,9 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     _loss_tasks = ("multiclass", "ordinal")
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
-        if asks_for_order(self.loss):
-            return self._target_of(OrderedClasses)
-        return self._target_of(ClassProbabilities if are_probabilities(y) else ManyClasses)
+        kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses
+        loss = self.loss
+        return self._target_of(OrderedClasses if asks_for_order(loss) else kind, loss)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.

@@ -99,7 +99,7 @@ class MLPClassifier(BaseMLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind = self._kind_to_go_on_with(y) if mode.continuing else self._kind_of(y, mode)
-        return self._target_of(kind)
+        return self._target_of(kind, self.loss)
 
     def _kind_to_go_on_with(self, y: Any) -> type[LabelTarget]:
         kind = type(self._target())
