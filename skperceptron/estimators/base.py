@@ -27,7 +27,7 @@ from ..options import is_immutable
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
-from .continuation import Continuation, plain_options, shortcut_of
+from .continuation import Continuation, has_known_options
 from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
@@ -188,7 +188,7 @@ class BaseMultilayerPerceptron(
         ):
             if incremental or is_lbfgs(self.solver):
                 listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
-            if incremental and shortcut_of(self).choices(plain_options(self)) is None:
+            if incremental and not has_known_options(self):
                 # scikit-learn checks parameters in the first call only.
                 check_parameters(self)
             if self.early_stopping and incremental:

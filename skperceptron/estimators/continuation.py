@@ -258,6 +258,12 @@ def plain_options(estimator: Any) -> tuple[Any, ...] | None:
     return None
 
 
+def has_known_options(estimator: Any) -> bool:
+    """Tell whether the last call of ``partial_fit`` had the same parameters, all plain values."""
+    options = plain_options(estimator)
+    return options is not None and options == shortcut_of(estimator).options
+
+
 def _are_alike(one: Any, other: Any) -> bool:
     """Tell whether two components have the same class and equal parameters."""
     if type(one) is not type(other) or vars(one).keys() != vars(other).keys():

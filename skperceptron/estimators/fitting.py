@@ -27,6 +27,7 @@ from ..usercall import first_in_call, warn
 from .advice import NamedRows, about_validation_scale
 from .choices import Choices
 from .continuation import (
+    has_known_options,
     plain_options,
     progress_so_far,
     shortcut_of,
@@ -203,9 +204,10 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     """Resolve the parameters; ``partial_fit`` reuses the result while they stay the same."""
     if not (mode.incremental and mode.trains):
         return Choices.of(estimator, n_rows=n_rows)
-    shortcut, options = shortcut_of(estimator), plain_options(estimator)
-    if shortcut.choices is None or options is None or options != shortcut.options:
-        shortcut.options, shortcut.choices = options, Choices.of(estimator, incremental=True)
+    shortcut = shortcut_of(estimator)
+    if shortcut.choices is None or not has_known_options(estimator):
+        choices = Choices.of(estimator, incremental=True)
+        shortcut.options, shortcut.choices = plain_options(estimator), choices
     return shortcut.choices
 
 

@@ -487,6 +487,6 @@ def test_files_without_code_hold_the_categories(tmp_path):
 
 
 def test_columns_that_partial_fit_cannot_find_are_refused():
-    model = make().fit(X, Y).set_params(categorical_features=(None, None))
-    with pytest.raises(ValueError, match="holds None, but X has no such column"):
+    model = make().fit(X, Y).set_params(categorical_features=["letter"])
+    with pytest.raises(ValueError, match="holds 'letter', but X has no such column"):
         model.partial_fit(X, Y)
