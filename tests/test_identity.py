@@ -3,6 +3,7 @@
 import collections
 import enum
 import functools
+import importlib
 import math
 import os
 import subprocess
@@ -262,6 +263,21 @@ def test_globals_count_as_they_are_now(monkeypatch):
     monkeypatch.setattr(SETTINGS.inner, "base", 2)
     assert described(of_module) != before[1]
     assert described(of_import) == before[2]
+
+
+@pytest.mark.parametrize("is_installed", [False, True])
+def test_package_that_pip_has_put_into_any_folder_is_known_by_name(
+    tmp_path, monkeypatch, is_installed
+):
+    name = "installed_rates" if is_installed else "rates_of_mine"
+    (tmp_path / f"{name}.py").write_text("def halved(time):\n    return 0.5\n")
+    if is_installed:
+        (tmp_path / f"{name}-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(name)
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, name, module)
+    assert (described(module.halved) == f"halved of {name}") == is_installed
 
 
 def test_order_counts_in_lists_and_not_in_dicts_and_sets():

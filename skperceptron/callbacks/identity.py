@@ -312,8 +312,15 @@ def is_library(module: str) -> bool:
     if top in sys.stdlib_module_names or top == __name__.partition(".")[0]:
         return True
     found = sys.modules.get(top)
-    places = [getattr(found, "__file__", None) or "", *getattr(found, "__path__", ())]
-    return any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places)
+    file = getattr(found, "__file__", None)
+    places = [*getattr(found, "__path__", [file] if file else ())]
+    return any(_holds_packages(Path(place).parent) for place in places)
+
+
+def _holds_packages(folder: Path) -> bool:
+    """Tell whether packages are installed in a folder, perhaps by ``pip install --target``."""
+    is_usual = {"site-packages", "dist-packages"} & set(folder.parts)
+    return bool(is_usual) or any(folder.glob("*.dist-info"))
 
 
 def _known_by_name(value: Any) -> str | None:
