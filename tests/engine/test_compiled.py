@@ -905,20 +905,25 @@ def test_signals_are_heard_while_a_table_runs():
 
 
 def test_another_thread_works_while_a_table_runs():
-    """Tables release the interpreter's lock: otherwise the thread would wait for the last step."""
-    x, done = np.zeros(100), threading.Event()
+    """Tables release the interpreter's lock: otherwise the thread would see whole runs only."""
+    x, n_steps = np.zeros(100), 100_000
     table, taken = table_of(partial(np.add, x, 1, x)), np.zeros(1, np.intp)
+    seen_within_a_run, over = threading.Event(), threading.Event()
 
     def look():
-        while not taken[0]:
-            pass
-        done.set()
+        while not over.is_set():
+            if taken[0] % n_steps:
+                seen_within_a_run.set()
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=look)
     thread.start()
-    while not done.is_set():
-        table.run(taken, 0, 100_000, 0)
+    for _ in range(1_000):
+        table.run(taken, 0, n_steps, 0)
+        if seen_within_a_run.is_set():
+            break
+    over.set()
     thread.join()
+    assert seen_within_a_run.is_set()
 
 
 def test_threads_run_tables_of_their_own():
