@@ -367,7 +367,7 @@ def test_a_list_of_the_wrong_shape_is_refused_by_name(name, value):
     network = MLPBinaryClassifier(**{"hidden_layer_sizes": (3, 4), name: value})
     with pytest.raises((ValueError, TypeError)) as caught:
         network.fit(X, Y)
-    assert name in str(caught.value) or "Known names" in str(caught.value)
+    assert name in str(caught.value)
     assert "unhashable" not in str(caught.value)
 
 
@@ -431,11 +431,7 @@ def test_wrong_calls_are_told_with_the_public_name(cls):
     for call, words in CALLS[:2] if inherited else CALLS:
         with pytest.raises(TypeError) as caught:
             call(cls)
-        message = str(caught.value)
-        if "score" in words and not message.startswith(cls.__name__):
-            assert message.startswith("RegressorMixin.score()") or "score" in message
-            continue
-        assert message.startswith(f"{cls.__name__}.{words}"), message
+        assert str(caught.value).startswith(f"{cls.__name__}.{words}")
 
 
 def test_partial_fit_is_told_with_the_public_name():
