@@ -495,7 +495,7 @@ def test_validation_data_reaches_the_network_through_a_pipeline():
 def test_training_ends_when_its_time_is_over(solver):
     endless = {"max_iter": 10**6, "tol": 0.0, "n_iter_no_change": np.inf, "max_fun": 10**7}
     model = make(solver=solver, max_time=0.2, hidden_layer_sizes=(200, 200), **endless)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning, match="Maximum time"):
         model.fit(X, Y)
     assert 1 <= model.n_iter_ < 10**6
     assert np.isfinite(model.predict_proba(X)).all()

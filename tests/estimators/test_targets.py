@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -306,7 +306,7 @@ def test_each_member_of_a_search_is_checked_with_its_own_batch_size(monkeypatch,
         hidden_layer_sizes=(3,), output="categorical", max_iter=1, tol=0, random_state=0
     )
     search = StackedGridSearchCV(network, {"batch_size": sizes}, cv=2, refit=False)
-    with pytest.warns(UserWarning):
+    with pytest.warns(FitFailedWarning, match="2 fits failed out of a total of 4"):
         search.fit(X, y)
     finite = np.isfinite(search.cv_results_["mean_test_score"])
     assert_array_equal(finite, np.array(sizes) == 10)

@@ -512,7 +512,7 @@ def test_members_that_have_not_seen_all_classes(check_exported, dtype):
     y[:1] = 9
     network = MLPSoftmaxClassifier((8,), max_iter=5)
     ensemble = StackedCrossEnsembleClassifier(network, {}, cv=2, random_state=0)
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="least populated class"):
         check_exported(ensemble.fit(X, y), X.astype(dtype))
 
 

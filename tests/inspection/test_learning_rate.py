@@ -160,8 +160,7 @@ def test_bad_input_is_refused(changes, error, fragment):
         learning_rate_range_test(**arguments)
 
 
-def test_plot_shows_losses_over_rates_on_a_logarithmic_axis():
-    pytest.importorskip("matplotlib").use("Agg")
+def test_plot_shows_losses_over_rates_on_a_logarithmic_axis(pyplot):
     rates = np.geomspace(1e-4, 1, 5)
     losses = np.array([2.0, 1.9, 1.0, 0.9, 3.0])
     found = LearningRateRangeTest(rates, losses, losses)

@@ -8,13 +8,7 @@ from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptro
 from skperceptron.inspection import MatrixShapesDisplay
 from skperceptron.inspection._displays._matrices import LONGEST
 
-pyplot = pytest.importorskip("matplotlib.pyplot")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
+pytestmark = pytest.mark.usefixtures("pyplot")
 
 
 def sides(display):
@@ -58,7 +52,7 @@ def test_matrices_do_not_overlap():
     assert all(bottom > top for bottom, top in zip(bottoms, tops[1:], strict=False))
 
 
-def test_rosenblatts_machine_and_axes_of_ones_own():
+def test_rosenblatts_machine_and_axes_of_ones_own(pyplot):
     _, ax = pyplot.subplots()
     display = MatrixShapesDisplay.from_estimator(
         RosenblattPerceptron(7), n_features=2, ax=ax, facecolor="grey"

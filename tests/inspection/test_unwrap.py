@@ -92,7 +92,6 @@ def test_displays_and_tables_take_it(name, pyplot):
     assert_array_equal(weights["hidden 1"], network.coefs_[0])
     assert len(network_summary(model)) == len(network_summary(network))
     assert computational_graph(model).nodes == computational_graph(network).nodes
-    pyplot.close("all")
 
 
 def test_perceptron_in_a_pipeline_shows_its_mistakes(pyplot):
