@@ -204,10 +204,15 @@ def documented():
                     yield method
 
 
-@pytest.mark.parametrize("thing", list(documented()), ids=lambda t: t.__qualname__)
-def test_public_things_are_documented(thing):
-    # A method may inherit the docstring of a base class.
-    assert inspect.getdoc(thing)
+def test_public_things_are_documented():
+    # A method may inherit the docstring of a base class, a class may not.
+    things = list(documented())
+    bare = [
+        thing.__qualname__
+        for thing in things
+        if not (thing.__doc__ if isinstance(thing, type) else inspect.getdoc(thing))
+    ]
+    assert things and not bare
 
 
 #: Classes that need no citation.

@@ -66,11 +66,18 @@ class Careless(BaseEstimator):
 
 
 @pytest.mark.parametrize(
-    "misdeed",
-    ["changes X", "changes a parameter", "warns", "leaves a half fit", "mumbles", "falls"],
+    ("misdeed", "message"),
+    [
+        ("changes X", "changed its inputs or parameters"),
+        ("changes a parameter", "changed its inputs or parameters"),
+        ("warns", "raised RuntimeWarning"),
+        ("leaves a half fit", "failed and changed the estimator"),
+        ("mumbles", "raised an error that explains nothing: bad"),
+        ("falls", "raised KeyError"),
+    ],
 )
-def test_misdeeds_are_found(misdeed):
+def test_misdeeds_are_found(misdeed, message):
     X, y = np.ones((3, 1)), np.arange(3)
     Watched(Careless(), Report(0)).call("fit", X, y, trains=True)
-    with pytest.raises(Fault):
+    with pytest.raises(Fault, match=message):
         Watched(Careless(misdeed), Report(0)).call("fit", X, y, trains=True)
