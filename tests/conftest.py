@@ -59,6 +59,12 @@ def peak_of():
 
 
 @pytest.fixture
+def rng():
+    """Return a generator whose numbers do not depend on the tests that have run before."""
+    return np.random.RandomState(0)
+
+
+@pytest.fixture
 def eager_workers(monkeypatch):
     """Let worker processes start even for work that is shorter than their start."""
     monkeypatch.setattr("skperceptron.model_selection._spreading.START", 0.0)

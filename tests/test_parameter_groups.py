@@ -288,7 +288,7 @@ def test_input_dropout_comes_before_the_scale():
 @pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 @EVERY_ESTIMATOR
-def test_objective_has_the_gradient_of_central_differences(cls, form, skips):
+def test_objective_has_the_gradient_of_central_differences(cls, form, skips, rng):
     model = make(
         cls,
         hidden_layer_sizes=(4, 4),
@@ -302,7 +302,7 @@ def test_objective_has_the_gradient_of_central_differences(cls, form, skips):
     run = prepare(model, form(X), Y)
     member, network = run.member, run.model.network
     objective = Objective(network, member, run.data)
-    at = member.parameters + RNG.normal(size=len(member.parameters))
+    at = member.parameters + rng.normal(size=len(member.parameters))
     value = lambda vector: objective(vector)[0]  # noqa: E731
     steps = 1e-5 * np.eye(len(at))
     expected = [(value(at + step) - value(at - step)) / 2e-5 for step in steps]

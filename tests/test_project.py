@@ -62,6 +62,30 @@ def test_tests_that_scripts_name_exist():
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
+def generators_of(module):
+    """Return the names of random generators that a parsed module makes outside of functions."""
+    kinds = {"np.random.RandomState", "np.random.default_rng"}
+    return {
+        statement.targets[0].id
+        for statement in module.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+        if ast.unparse(statement.value.func) in kinds
+    }
+
+
+def test_no_test_draws_from_the_generator_of_its_module():
+    """Otherwise its numbers depend on the tests that have run before it."""
+    drawing = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        generators = generators_of(module)
+        functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+        for function in functions if generators else ():
+            names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            drawing += [f"{path.name}: {function.name}"] if names & generators else []
+    assert drawing == []
+
+
 def test_main_job_of_the_readme_exists():
     (script,) = re.findall(r"python (examples/\S+)", commands("bash")[0])
     assert (ROOT / script).exists()

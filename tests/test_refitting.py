@@ -28,9 +28,8 @@ NETWORKS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
 EVERY_NETWORK = pytest.mark.parametrize("cls", NETWORKS)
 EVERY_ESTIMATOR = pytest.mark.parametrize("cls", [*NETWORKS, RosenblattPerceptron])
 
-_RNG = np.random.RandomState(1)
 #: Labels of the two data sets are the signs of two different features.
-FIRST, SECOND = _RNG.normal(size=(2, 300, 4))
+FIRST, SECOND = np.random.RandomState(1).normal(size=(2, 300, 4))
 OF_FIRST, OF_SECOND = (FIRST[:, 0] > 0).astype(int), (SECOND[:, 1] > 0).astype(int)
 
 
@@ -129,10 +128,10 @@ def test_average_ends_with_the_option():
 
 
 @pytest.mark.parametrize("kept", ["averaged", "pocket"])
-def test_perceptron_keeps_weights_for_the_data_of_its_last_fit(kept):
+def test_perceptron_keeps_weights_for_the_data_of_its_last_fit(kept, rng):
     model = RosenblattPerceptron(0, weights=kept, warm_start=True, max_iter=60, random_state=0)
     # With noise, so that every epoch has mistakes.
-    noisy = [np.where(_RNG.uniform(size=300) < 0.05, 1 - y, y) for y in (OF_FIRST, OF_SECOND)]
+    noisy = [np.where(rng.uniform(size=300) < 0.05, 1 - y, y) for y in (OF_FIRST, OF_SECOND)]
     model.fit(FIRST, noisy[0]).fit(SECOND, noisy[1])
     fresh = clone(model).fit(SECOND, noisy[1])
     assert model.score(SECOND, noisy[1]) > fresh.score(SECOND, noisy[1]) - 0.03
@@ -191,7 +190,7 @@ def test_masks_and_shuffles_differ_from_call_to_call(method):
 
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize("seed", [0, np.int64(3)])
-def test_orders_of_a_perceptron_and_of_noisy_networks_go_on(cls, seed):
+def test_streams_of_equal_seeds_are_equal(cls, seed):
     X, y = some(cls)
     noise = {} if cls is RosenblattPerceptron else {"input_dropout": 0.2}
     model = streamed(make(cls, random_state=seed, **noise), X, y, 2)

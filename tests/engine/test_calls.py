@@ -14,8 +14,7 @@ from skperceptron.engine.calls import look_up, matmul, product, sigmoid, sum_by_
 #: Rows, inner length and columns of products, small and large.
 SIZES = [(6, 32, 9), (32, 6, 9), (32, 96, 6), (130, 100, 90), (1, 5, 3), (4, 1, 3)]
 
-RNG = np.random.RandomState(0)
-TABLES = RNG.normal(size=(2, 3, 4))
+TABLES = np.random.RandomState(0).normal(size=(2, 3, 4))
 KINDS = pytest.mark.parametrize("kind", [np.float32, np.float64])
 
 
@@ -108,9 +107,9 @@ def test_number_that_is_no_code_has_a_row_of_zeros_and_learns_nothing(number):
 
 @KINDS
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sums_are_taken_row_by_row_in_double_precision(dtype, kind):
-    codes = RNG.randint(3, size=(2, 50)).astype(kind)
-    grad = (RNG.normal(size=(2, 50, 4)) * 10 ** RNG.uniform(-8, 8, (2, 50, 1))).astype(dtype)
+def test_sums_are_taken_row_by_row_in_double_precision(dtype, kind, rng):
+    codes = rng.randint(3, size=(2, 50)).astype(kind)
+    grad = (rng.normal(size=(2, 50, 4)) * 10 ** rng.uniform(-8, 8, (2, 50, 1))).astype(dtype)
     expected, out = np.zeros((2, 3, 4)), np.empty((2, 3, 4), dtype)
     for k in range(2):
         np.add.at(expected[k], codes[k].astype(int), grad[k].astype(float))

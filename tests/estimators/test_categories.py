@@ -98,8 +98,8 @@ def test_tables_of_columns_that_are_all_there_is():
 
 
 @pytest.mark.parametrize("initializer", ["scikit-learn", "unit_variance", "ntk_normal"])
-def test_tables_start_small_or_as_standard_normal_numbers(initializer):
-    codes = RNG.randint(0, 500, size=(500, 1))
+def test_tables_start_small_or_as_standard_normal_numbers(initializer, rng):
+    codes = rng.randint(0, 500, size=(500, 1))
     codes[0] = 499
     options = {"embedding_dim": 8, "learning_rate_init": 1e-300, "categorical_features": [0]}
     model = make(initializer=initializer, **options).fit(codes, codes[:, 0])
@@ -442,8 +442,8 @@ def test_advice_does_not_ask_to_scale_codes():
         make(max_iter=2).fit(large * [100, 1, 1, 1], Y)
 
 
-def test_weights_of_rows_equal_repetitions():
-    weights = RNG.randint(1, 4, size=200)
+def test_weights_of_rows_equal_repetitions(rng):
+    weights = rng.randint(1, 4, size=200)
     options = {"solver": "lbfgs", "max_iter": 20}
     weighted = make(**options).fit(X, Y, sample_weight=weights)
     repeated = make(**options).fit(np.repeat(X, weights, axis=0), np.repeat(Y, weights))

@@ -62,12 +62,13 @@ def comparisons_of(case, monitor, weighted):
     whole = sparse.vstack if case == "sparse labels" else np.concatenate
     target = estimator._choose_target(whole(list(of_networks)), FIT)
     target.encode(whole(list(of_networks)), None, FIT, None)
-    weights = RNG.uniform(size=(K, N)) if weighted else [None] * K
+    rng = np.random.RandomState(1)
+    weights = rng.uniform(size=(K, N)) if weighted else [None] * K
     rows = [
         JudgedRows(target.encode_validation(y), y, weight)
         for y, weight in zip(of_networks, weights, strict=True)
     ]
-    raw = RNG.normal(size=(K, N, n_outputs))
+    raw = rng.normal(size=(K, N, n_outputs))
     return [Comparison(target, monitor, [one]) for one in rows], raw
 
 
@@ -138,8 +139,8 @@ def test_scores_without_parts_are_those_of_all_other_rows(case, monitor, weighte
         )
 
 
-def test_a_softmax_over_many_rows_of_many_classes_has_the_bits_of_each_alone():
-    raw = RNG.normal(size=(3, 200, 10))
+def test_a_softmax_over_many_rows_of_many_classes_has_the_bits_of_each_alone(rng):
+    raw = rng.normal(size=(3, 200, 10))
     loss, together = CategoricalLogLoss(), np.empty_like(raw)
     loss.link_all(raw, together)
     for one, linked in zip(raw, together, strict=True):
@@ -176,13 +177,13 @@ def test_networks_that_compute_otherwise_are_not_joined():
         assert len({one.key for one in both}) == n_keys
 
 
-def test_losses_in_several_units_have_the_bits_of_each_alone():
+def test_losses_in_several_units_have_the_bits_of_each_alone(rng):
     alone = []
     for y in (NUMBERS[0], 1e6 * NUMBERS[1]):
         target = MLPRegressor(standardize_target=True)._choose_target(y, FIT)
         target.encode(y, None, FIT, None)
         alone.append(Comparison(target, "loss", [JudgedRows(target.encode_validation(y), y, None)]))
-    raw = RNG.normal(size=(2, N, 1))
+    raw = rng.normal(size=(2, N, 1))
     losses, scores, _ = alone[0].joined(alone[1:]).figures(raw.copy())
     expected = np.concatenate(
         [a.figures(r[np.newaxis])[0] for a, r in zip(alone, raw, strict=True)]

@@ -117,8 +117,8 @@ def test_two_classes_are_one_sigmoid(order):
     assert model.score(X, y) > 0.8
 
 
-def test_weights_of_rows_and_classes_equal_repetitions():
-    weights = RNG.randint(1, 4, size=300)
+def test_weights_of_rows_and_classes_equal_repetitions(rng):
+    weights = rng.randint(1, 4, size=300)
     options = {"solver": "lbfgs", "max_iter": 15}
     repeated = make(**options).fit(np.repeat(X, weights, axis=0), np.repeat(GRADES, weights))
     weighted = make(**options).fit(X, GRADES, sample_weight=weights)
@@ -183,13 +183,13 @@ def test_graphs_show_the_link():
     assert shown["link"].function == "cumulative"
 
 
-def test_what_cannot_be_ordered_is_refused():
+def test_what_cannot_be_ordered_is_refused(rng):
     with pytest.raises(ValueError, match="'ordinal'"):
         MLPBinaryClassifier(loss="ordinal").fit(X, GRADES > 1)
     with pytest.raises(ValueError, match="'ordinal'"):
         MLPClassifier(loss="ordinal").fit(X, GRADES)
     with pytest.raises(ValueError, match="continuous-multioutput"):
-        make().fit(X, RNG.dirichlet([1, 1, 1], 300))
+        make().fit(X, rng.dirichlet([1, 1, 1], 300))
     with pytest.raises(ValueError, match="cannot express"):
         to_sklearn(make().fit(X, GRADES))
 

@@ -32,8 +32,6 @@ from skperceptron.model_selection._held_out import (
 )
 from skperceptron.model_selection._outputs import ProbabilityOutput
 
-RNG = np.random.RandomState(0)
-
 
 def ones(values):
     """Return a weight of one for each row, which is the last axis."""
@@ -58,15 +56,15 @@ def fit_temperature(logits, truth, weight):
     return _combination.fit_temperature(logits.T.copy(), truth, weight)
 
 
-def draws_from(logits, temperature):
+def draws_from(rng, logits, temperature):
     probabilities = tempered(logits, temperature)
-    return np.array([RNG.choice(logits.shape[1], p=p) for p in probabilities])
+    return np.array([rng.choice(logits.shape[1], p=p) for p in probabilities])
 
 
-def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_classes():
-    logits = 3 * RNG.normal(size=(2000, 4))
+def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_classes(rng):
+    logits = 3 * rng.normal(size=(2000, 4))
     for drawn_at in (0.5, 1.0, 2.0):
-        codes = draws_from(logits, drawn_at)
+        codes = draws_from(rng, logits, drawn_at)
         found = fit_temperature(logits, codes, ones(codes))
         tried = np.linspace(0.96, 1.04, 41) * found
         losses = [log_loss(codes, tempered(logits, t)) for t in tried]
@@ -83,13 +81,13 @@ def test_temperature_keeps_to_its_bounds():
         assert_allclose(fit_temperature(logits, codes, ones(codes)), bound, rtol=1e-4)
 
 
-def test_temperature_one_changes_no_probabilities():
-    probabilities = RNG.dirichlet(np.ones(3), size=20)
+def test_temperature_one_changes_no_probabilities(rng):
+    probabilities = rng.dirichlet(np.ones(3), size=20)
     assert_allclose(tempered(log_of(probabilities), 1.0), probabilities)
 
 
-def test_likely_weights_are_those_of_a_general_solver():
-    likelihoods = RNG.uniform(0.05, 1, size=(4, 300)) * [[1.0], [0.9], [1.1], [0.2]]
+def test_likely_weights_are_those_of_a_general_solver(rng):
+    likelihoods = rng.uniform(0.05, 1, size=(4, 300)) * [[1.0], [0.9], [1.1], [0.2]]
     found = em_weights(likelihoods, ones(likelihoods), n_steps=20_000, pseudo_count=0)
     expected = on_the_simplex(lambda w: minus_log_likelihood(w @ likelihoods), 4)
     assert_allclose(found, expected, atol=1e-4)
@@ -102,8 +100,8 @@ def test_likely_weights_are_those_of_a_general_solver():
     assert_allclose(found, expected, atol=1e-4)
 
 
-def test_steps_never_make_the_truth_less_likely():
-    likelihoods = RNG.uniform(size=(5, 40))
+def test_steps_never_make_the_truth_less_likely(rng):
+    likelihoods = rng.uniform(size=(5, 40))
     weights = [
         em_weights(likelihoods, ones(likelihoods), n_steps=n, pseudo_count=0) for n in range(30)
     ]
@@ -118,9 +116,9 @@ def test_pseudo_counts_keep_weights_of_few_rows_nearly_equal():
 
 
 @pytest.mark.parametrize("n_rows", [300, 3])
-def test_weights_of_least_squares_are_those_of_a_constrained_solver(n_rows):
-    truth = RNG.normal(size=n_rows)
-    predictions = truth + RNG.normal(size=(5, n_rows)) * [[1], [0.8], [0.5], [3], [1]] + 0.3
+def test_weights_of_least_squares_are_those_of_a_constrained_solver(n_rows, rng):
+    truth = rng.normal(size=n_rows)
+    predictions = truth + rng.normal(size=(5, n_rows)) * [[1], [0.8], [0.5], [3], [1]] + 0.3
     errors = predictions - truth
     found = nnls_weights(errors, ones(errors))
     assert_allclose(found.sum(), 1)
@@ -144,18 +142,18 @@ def test_perfect_arms_weigh_alike_and_one_perfect_arm_takes_all():
     assert_allclose(nnls_weights(errors, ones(errors)), [0, 1, 0], atol=1e-12)
 
 
-def test_a_weight_of_two_equals_a_repeated_row():
+def test_a_weight_of_two_equals_a_repeated_row(rng):
     weights = np.array([2.0, 0, 1, 3, 1])
     repeated = np.repeat(np.arange(5), weights.astype(int))
-    likelihoods = RNG.uniform(size=(3, 5))
+    likelihoods = rng.uniform(size=(3, 5))
     assert_allclose(
         em_weights(likelihoods, weights, pseudo_count=1),
         em_weights(likelihoods[:, repeated], ones(repeated), pseudo_count=1),
     )
-    errors = RNG.normal(size=(3, 5))
+    errors = rng.normal(size=(3, 5))
     found = nnls_weights(errors, weights)
     assert_allclose(found, nnls_weights(errors[:, repeated], ones(repeated)), atol=1e-9)
-    logits, codes = RNG.normal(size=(5, 3)), np.array([0, 0, 2, 1, 1])
+    logits, codes = rng.normal(size=(5, 3)), np.array([0, 0, 2, 1, 1])
     assert_allclose(
         fit_temperature(logits, codes, weights),
         fit_temperature(logits[repeated], codes[repeated], ones(repeated)),
@@ -190,13 +188,13 @@ def test_greedy_selection_finds_what_exhaustive_search_finds():
     assert mean_square(found @ errors) <= least * 1.02
 
 
-def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do_harm():
+def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do_harm(rng):
     errors = np.array([[0.1, 0.1], [9, 9], [8, 9]])
     assert_array_equal(greedy_selection(errors, mean_square), [1, 0, 0])
     # The mean of both arms is nearly right; a third round, in which one is added again, harms it.
     opposite = np.array([[1.0], [-1.1]])
     assert_array_equal(greedy_selection(opposite, mean_square, n_rounds=3), [0.5, 0.5])
-    likelihoods = RNG.uniform(size=(4, 60))
+    likelihoods = rng.uniform(size=(4, 60))
     found = greedy_selection(likelihoods, minus_log_likelihood)
     best_alone = minus_log_likelihood(likelihoods).min()
     assert minus_log_likelihood(found @ likelihoods) <= best_alone
@@ -217,9 +215,9 @@ def test_only_the_best_arms_get_a_weight():
         assert (weights[[1, 2]] > 0).all()
 
 
-def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
-    truth = RNG.randint(2, size=(500, 2))
-    sure = np.where(RNG.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
+def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too(rng):
+    truth = rng.randint(2, size=(500, 2))
+    sure = np.where(rng.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
     probability = np.where(sure, 0.99, 0.01)
     arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
     blend = blend_of_probabilities(Lesson(arms, truth, np.ones(500), BlendRules()))
@@ -230,8 +228,8 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
     assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
 
 
-def test_columns_count_in_units_of_their_deviation():
-    y = RNG.normal(size=(200, 2))
+def test_columns_count_in_units_of_their_deviation(rng):
+    y = rng.normal(size=(200, 2))
     # Each arm predicts one column exactly, and 0 for the other.
     arms = np.stack([y * [1, 0], y * [0, 1]])
     for units in ([1, 1], [1, 1e6]):
@@ -239,8 +237,8 @@ def test_columns_count_in_units_of_their_deviation():
         assert_allclose(blend.weights, 0.5, atol=0.05)
 
 
-def test_columns_of_equal_numbers_count_in_their_own_units():
-    y = np.column_stack([RNG.normal(size=200), np.full(200, 3.0)])
+def test_columns_of_equal_numbers_count_in_their_own_units(rng):
+    y = np.column_stack([rng.normal(size=200), np.full(200, 3.0)])
     arms = np.stack([y + 1, y])
     blend = blend_of_means(Lesson(arms, y, np.ones(200), BlendRules()))
     assert_allclose(blend.weights, [0, 1], atol=1e-12)
@@ -274,8 +272,8 @@ def test_few_copies_of_the_predictions_are_made_to_combine_them(peak_of):
     assert peak_of(combine) < 10.2 * n_arms * probabilities.nbytes
 
 
-def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
-    predictions, y = RNG.normal(size=(3, 40, 1)), RNG.normal(size=(40, 1))
+def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows(rng):
+    predictions, y = rng.normal(size=(3, 40, 1)), rng.normal(size=(40, 1))
     groups, weight = np.arange(40) % 4, np.ones(40)
 
     def learn_from(truth):
@@ -287,7 +285,7 @@ def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
 
     before = blended_without_own_fold(learn_from(y), predictions, weight, groups)
     others = y.copy()
-    others[groups == 1] += 100 * RNG.normal(size=(10, 1))
+    others[groups == 1] += 100 * rng.normal(size=(10, 1))
     after = blended_without_own_fold(learn_from(others), predictions, weight, groups)
     assert_array_equal(before[groups == 1], after[groups == 1])
     assert not np.allclose(before[groups == 0], after[groups == 0])

@@ -27,9 +27,8 @@ from skperceptron.model_selection._combination import (
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X, LABELS = load_iris(return_X_y=True)
-RNG = np.random.RandomState(0)
 #: Probabilities like those of a teacher: mostly right.
-SOFT = 0.7 * np.eye(3)[LABELS] + 0.3 * RNG.dirichlet([1, 1, 1], len(X))
+SOFT = 0.7 * np.eye(3)[LABELS] + 0.3 * np.random.RandomState(0).dirichlet([1, 1, 1], len(X))
 ARMS = {"alpha": [1e-3, 10.0]}
 
 
@@ -43,9 +42,9 @@ def ensemble(estimator=None, arms=ARMS, **options):
     return StackedCrossEnsembleClassifier(estimator, arms, **{"cv": 3, "random_state": 0} | options)
 
 
-def test_truth_of_a_row_equals_the_row_repeated_with_each_class():
-    predictions = RNG.dirichlet([1, 1, 1], (2, 40, 1))
-    truth, weight = RNG.dirichlet([1, 1, 1], 40), RNG.uniform(0.5, 2, 40)
+def test_truth_of_a_row_equals_the_row_repeated_with_each_class(rng):
+    predictions = rng.dirichlet([1, 1, 1], (2, 40, 1))
+    truth, weight = rng.dirichlet([1, 1, 1], 40), rng.uniform(0.5, 2, 40)
     for combination in ("weights", "greedy", "mean"):
         rules = BlendRules(combination, calibrate=combination != "mean")
         found = blend_to_distributions(Lesson(predictions, truth, weight, rules))
@@ -60,8 +59,8 @@ def test_truth_of_a_row_equals_the_row_repeated_with_each_class():
         assert_allclose(found.temperature, repeated.temperature, rtol=1e-6)
 
 
-def test_temperature_of_certain_rows_is_that_of_labels():
-    logits, codes = RNG.normal(size=(3, 50)), RNG.randint(0, 3, 50)
+def test_temperature_of_certain_rows_is_that_of_labels(rng):
+    logits, codes = rng.normal(size=(3, 50)), rng.randint(0, 3, 50)
     of_rows = fit_temperature(logits.copy(), np.eye(3)[codes], np.ones(50))
     assert of_rows == pytest.approx(fit_temperature(logits, codes, np.ones(50)))
 

@@ -856,8 +856,8 @@ def test_truth_values_and_dates_survive_a_skops_file(day):
 
 
 @pytest.mark.parametrize("largest", [1e39, 1e300])
-def test_numbers_without_room_in_float32_are_outliers(largest):
-    column = np.r_[RNG.normal(size=29), largest]
+def test_numbers_without_room_in_float32_are_outliers(largest, rng):
+    column = np.r_[rng.normal(size=29), largest]
     kinds = {dtype: TabularPreprocessor(dtype=dtype) for dtype in ("float32", "float64")}
     narrow, wide = (model.fit_transform(column[:, np.newaxis]) for model in kinds.values())
     assert_allclose(narrow, wide, rtol=1e-4)
