@@ -181,13 +181,14 @@ PERCEPTRONS = [
     RosenblattPerceptron(n_associative=50, weights="pocket", max_iter=20),
 ]
 
-CONFIGURATIONS = [
-    *_solvers_and_dtypes(),
-    *_options_in_turn(),
-    *OBJECTIVES,
-    *REGRESSORS,
-    *PERCEPTRONS,
-]
+PLAIN = [*_solvers_and_dtypes(), *PERCEPTRONS]
+OTHERS = [*_options_in_turn(), *OBJECTIVES, *REGRESSORS]
+CONFIGURATIONS = [*PLAIN, *OTHERS]
+
+#: Only default estimators are checked with sparse matrices; sparse arrays run the same code.
+OF_MATRICES = ("check_estimator_sparse_matrix",)
+#: Checks of forms of X and y that other tests compare by their fits, in ``test_dtype.py``.
+OF_FORMS = (*OF_MATRICES, "check_estimator_sparse_array", "data_not_an_array")
 
 DEFAULTS = [getattr(skperceptron, name)() for name in skperceptron.__all__]
 
@@ -208,17 +209,19 @@ def test_defaults_pass_scikit_learns_checks(estimator, check):
     check(estimator)
 
 
-def checks_of_configurations():
-    """Return a mark with scikit-learn's checks, without those of sparse matrices.
+def pairs_of(estimators, omitted):
+    """Return pairs of an estimator and a check of scikit-learn, without checks of some names."""
+    _, pairs = parametrize_with_checks(estimators).args
+    return [pair for pair in pairs if not any(name in repr(pair) for name in omitted)]
 
-    Only default estimators are checked with these; sparse arrays run the same code.
-    """
-    marked = parametrize_with_checks(CONFIGURATIONS)
-    names, pairs = marked.args
-    chosen = [pair for pair in pairs if "check_estimator_sparse_matrix" not in repr(pair)]
+
+def checks_of_configurations():
+    """Return a mark with scikit-learn's checks of configurations."""
+    names, _ = parametrize_with_checks([]).args
+    chosen = [*pairs_of(PLAIN, OF_MATRICES), *pairs_of(OTHERS, OF_FORMS)]
     if IS_1_6:
         chosen = [pair for pair in chosen if not _ignores_tags(*pair)]
-    return pytest.mark.parametrize(names, chosen, **marked.kwargs)
+    return pytest.mark.parametrize(names, chosen, **parametrize_with_checks([]).kwargs)
 
 
 def _ignores_tags(estimator, check):
