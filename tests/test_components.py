@@ -94,6 +94,37 @@ def test_defaults_are_those_of_the_docstring(cls):
     assert written == {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
+#: How docstrings state a range, and how errors do.
+STATED = [
+    (r"(?:>=|At least) (\d+)", "[{}, inf)"),
+    (r"> (\d+)", "({}, inf)"),
+    (r"\b[Ii]n ([\[(]\d+, \d+[\])])", "{}"),
+]
+
+
+def stated_ranges(cls):
+    """Return the range of each parameter whose description in the docstring states one."""
+    pattern = r"^ *([\w, ]+) : (?:int|float).*((?:\n {8}.*|\n(?=\n {8}))+)"
+    found = {}
+    for names, description in re.findall(pattern, cls.__doc__, flags=re.MULTILINE):
+        text = " ".join(description.split())
+        stated = [(re.search(pattern, text), form) for pattern, form in STATED]
+        ranges = [form.format(match[1]) for match, form in stated if match]
+        found |= dict.fromkeys(names.split(", "), ranges[0]) if ranges else {}
+    return found
+
+
+def test_ranges_are_those_of_the_docstring():
+    ranges = {
+        (cls, name): (str(cls.ranges[name]).replace(".0", ""), stated)
+        for cls in CLASSES
+        for name, stated in stated_ranges(cls).items()
+        if name in getattr(cls, "ranges", {})
+    }
+    assert len(ranges) > 50
+    assert [place for place, (checked, stated) in ranges.items() if checked != stated] == []
+
+
 @pytest.mark.parametrize("root", ROOTS)
 def test_classes_of_the_package_inherit_no_shortcut_of_a_method_that_they_redefine(root):
     def place(cls, name):

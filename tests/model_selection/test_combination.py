@@ -11,12 +11,14 @@ from sklearn.metrics import log_loss
 from skperceptron.model_selection import _combination
 from skperceptron.model_selection._candidates import FittedMember
 from skperceptron.model_selection._combination import (
+    BLOCK,
     TEMPERATURES,
     Blend,
     BlendRules,
     Lesson,
     blend_of_means,
     blend_of_probabilities,
+    blocks_of,
     em_weights,
     greedy_selection,
     log_of,
@@ -242,6 +244,14 @@ def test_columns_of_equal_numbers_count_in_their_own_units(rng):
     arms = np.stack([y + 1, y])
     blend = blend_of_means(Lesson(arms, y, np.ones(200), BlendRules()))
     assert_allclose(blend.weights, [0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 8])
+def test_no_block_has_a_single_row_unless_it_is_the_only_one(n_rows):
+    sizes = [block.stop - block.start for block in blocks_of(n_rows, BLOCK)]
+    assert sum(sizes) == n_rows
+    assert len(sizes) == max(1, n_rows // 2)
+    assert min(sizes) > 1 or sizes == [1]
 
 
 def test_rows_are_counted_once_however_often_they_are_held_out():
