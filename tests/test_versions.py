@@ -1,10 +1,9 @@
-"""The text of ``show_versions``, and the switch between compiled steps and NumPy."""
+"""The text of ``show_versions``."""
 
 import numpy as np
-import pytest
 
 import skperceptron
-from skperceptron.engine.compiled import VARIABLE, is_available, switch, way
+from skperceptron.engine.compiled import VARIABLE, is_available
 
 
 def test_versions_name_what_is_installed_and_which_way_steps_run(capsys, monkeypatch):
@@ -20,31 +19,3 @@ def test_missing_distribution_is_told(capsys, monkeypatch):
     monkeypatch.setattr(skperceptron.versions, "DISTRIBUTIONS", ("no-such-distribution",))
     skperceptron.show_versions()
     assert "no-such-distribution: not installed" in capsys.readouterr().out
-
-
-def test_unknown_way_is_refused_when_a_fit_begins(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "fast")
-    model = skperceptron.MLPRegressor(max_iter=1)
-    with pytest.raises(ValueError, match="SKPERCEPTRON_STEPS='fast' must be one of 'numpy'"):
-        model.fit([[0.0], [1.0]], [0.0, 1.0])
-
-
-def test_without_the_extension_module_steps_run_as_numpys_calls(monkeypatch):
-    monkeypatch.setattr(switch, "steps", None)
-    monkeypatch.setenv(VARIABLE, "auto")
-    assert way() is switch.Way.NUMPY
-    monkeypatch.setenv(VARIABLE, "compiled")
-    with pytest.raises(ImportError, match="Install a wheel"):
-        way()
-
-
-def test_compiled_steps_are_the_default_where_there_are_any(monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert way() is (switch.Way.AUTO if is_available() else switch.Way.NUMPY)
-
-
-def test_empty_variable_counts_as_none(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "")
-    by_empty = way()
-    monkeypatch.delenv(VARIABLE)
-    assert way() is by_empty

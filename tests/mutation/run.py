@@ -79,7 +79,7 @@ TESTS = {
         "tests/test_averaging.py",
         "tests/test_stopping.py",
         "tests/test_shared_ensembles.py",
-        "tests/test_callbacks.py",
+        "tests/callbacks",
         "tests/estimators",
         "tests/test_mlp.py",
     ],
