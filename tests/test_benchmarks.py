@@ -61,7 +61,7 @@ def test_unknown_subject_is_refused(capsys):
     assert "no such subject: speed" in capsys.readouterr().err
 
 
-def test_table_in_markdown():
+def test_tables_are_written_in_markdown():
     assert markdown(table()).splitlines() == [
         "**Title**",
         "",
@@ -72,7 +72,7 @@ def test_table_in_markdown():
     ]
 
 
-def test_table_for_the_documentation():
+def test_tables_are_written_for_the_documentation():
     text = restructured_text(table(), circumstances(Options()))
     assert text.startswith(".. csv-table:: Title (2")
     assert '   "one","2","3 (1.50)","0.50"\n' in text

@@ -46,7 +46,7 @@ def test_a_diverged_fit_is_no_invalid_option():
 @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "rmsprop"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 @EVERY_ESTIMATOR
-def test_every_stochastic_solver(cls, solver, early_stopping):
+def test_fits_of_every_stochastic_solver_raise_diverged_error(cls, solver, early_stopping):
     estimator = cls(
         hidden_layer_sizes=(4,), solver=solver, early_stopping=early_stopping, **TOO_FAR
     )
@@ -56,14 +56,14 @@ def test_every_stochastic_solver(cls, solver, early_stopping):
 
 
 @EVERY_ESTIMATOR
-def test_lbfgs(cls):
+def test_fits_of_lbfgs_raise_diverged_error(cls):
     estimator = cls(hidden_layer_sizes=(4,), activation="identity", solver="lbfgs", max_iter=50)
     with pytest.raises(DivergedError, match="diverged"):
         estimator.fit(X * 1e300, Y)
 
 
 @EVERY_ESTIMATOR
-def test_partial_fit(cls):
+def test_partial_fit_raises_diverged_error(cls):
     estimator = cls(hidden_layer_sizes=(4,), solver="sgd", **TOO_FAR)
     options = {} if cls is MLPRegressor else {"classes": [0, 1]}
     with pytest.raises(DivergedError):
@@ -72,7 +72,7 @@ def test_partial_fit(cls):
 
 
 @EVERY_ESTIMATOR
-def test_own_validation_rows_that_are_far_larger(cls):
+def test_own_validation_rows_that_are_far_larger_raise_diverged_error(cls):
     estimator = cls(hidden_layer_sizes=(50,), activation="identity", random_state=0)
     with pytest.raises(DivergedError, match="X_val"):
         estimator.fit(X, Y, X_val=np.full((2, 4), 1e308), y_val=Y[:2])
@@ -92,7 +92,7 @@ def test_a_callback_that_ends_training_does_not_hide_it(cls):
     assert 0 < len(logger.rows_) < 20
 
 
-def test_perceptron_whose_responses_overflow():
+def test_perceptron_whose_responses_overflow_raises_diverged_error():
     model = RosenblattPerceptron(0, random_state=0).fit(X, Y)
     weight, _ = model._state
     weight *= 1e307
@@ -100,7 +100,7 @@ def test_perceptron_whose_responses_overflow():
         model.partial_fit(X * 1e5, Y)
 
 
-def test_members_of_a_stack():
+def test_members_of_a_stack_raise_diverged_error():
     diverging = MLPSoftmaxClassifier((4,), **TOO_FAR)
     with pytest.raises(DivergedError):
         StackedEnsembleClassifier(diverging, 2, random_state=0).fit(X, Y)

@@ -27,7 +27,7 @@ BLOCKS = da.from_array(X, chunks=(40, 2))
 OPTIONS = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
 
 
-def test_classes_and_probabilities_of_an_array(client):
+def test_classes_and_probabilities_of_an_array_are_those_of_the_estimator(client):
     model = make_pipeline(StandardScaler(), MLPClassifier(**OPTIONS)).fit(X, LABELS)
     classes, probabilities = predict(model, BLOCKS), predict_proba(model, BLOCKS)
     assert classes.shape == (90,)
@@ -38,14 +38,14 @@ def test_classes_and_probabilities_of_an_array(client):
 
 
 @pytest.mark.parametrize("n_targets", [1, 2])
-def test_numbers_of_an_array(client, n_targets):
+def test_numbers_of_an_array_are_those_of_the_estimator(client, n_targets):
     model = MLPRegressor(**OPTIONS).fit(X, X[:, :n_targets].squeeze())
     found = predict(model, BLOCKS)
     assert found.shape == model.predict(X).shape
     assert_allclose(found.compute(), model.predict(X), rtol=1e-4)
 
 
-def test_distributions_of_whole_numbers(client):
+def test_distributions_of_whole_numbers_are_those_of_the_estimator(client):
     frames = pytest.importorskip("dask.dataframe")
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     numbers = 5 + 2 * (X[:, 0] > 0)
@@ -56,7 +56,7 @@ def test_distributions_of_whole_numbers(client):
     assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_rows_whose_number_is_not_known(client):
+def test_rows_whose_number_is_not_known_are_predicted(client):
     model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
     found = predict(model, BLOCKS[BLOCKS[:, 0] > 0])
     assert_allclose(found.compute(), model.predict(X[X[:, 0] > 0]), rtol=1e-4)
@@ -79,7 +79,7 @@ def test_a_frame_goes_from_parquet_to_parquet(client, tmp_path):
     assert_allclose(stored[list(model.classes_)], model.predict_proba(frame), rtol=1e-5)
 
 
-def test_several_targets_of_a_frame(client):
+def test_several_targets_of_a_frame_are_numbered_columns(client):
     frames = pytest.importorskip("dask.dataframe")
     frame = pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(90) + 7)
     model = MLPRegressor(**OPTIONS).fit(frame, X[:, :2])

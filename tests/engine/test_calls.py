@@ -29,7 +29,7 @@ def stack(rng, shape, by_columns, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-def test_product_of_matrices_in_any_layout(size, n_members, dtype):
+def test_products_of_matrices_in_any_layout_are_those_of_numpy(size, n_members, dtype):
     n, inner, m = size
     for layout in combinations([False, True], repeat=3):
         rng = np.random.RandomState(0)

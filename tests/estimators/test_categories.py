@@ -90,7 +90,7 @@ def test_classifiers_embed_too(cls, n_classes):
     assert model.score(X, y) > 0.95
 
 
-def test_tables_of_columns_that_are_all_there_is():
+def test_columns_of_categories_may_be_all_there_is():
     model = make(categorical_features=[0, 1], feature_scale=True, input_dropout=0.1)
     model.fit(X[:, [1, 3]], Y)
     assert model.coefs_[0].shape == (4, 8)

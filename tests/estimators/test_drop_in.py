@@ -57,7 +57,7 @@ OPTIONS = {"hidden_layer_sizes": (12, 6), "max_iter": 60, "random_state": 3}
     ],
     ids=str,
 )
-def test_same_model_as_scikit_learns(problem, options):
+def test_model_is_that_of_scikit_learn(problem, options):
     make, _ = PROBLEMS[problem]
     X, y = make()
     if problem != "two classes" and options.get("early_stopping"):
@@ -85,7 +85,7 @@ def test_has_all_parameters_of_scikit_learns_with_their_defaults():
 
 
 @EVERY_PROBLEM
-def test_same_model_as_the_special_classifier(problem):
+def test_model_is_that_of_the_special_classifier(problem):
     make, special = PROBLEMS[problem]
     X, y = make()
     options = {**OPTIONS, "max_iter": 5, "dropout": 0.2, "loss": "focal"}

@@ -121,7 +121,7 @@ def test_every_activation_is_exported(check_exported, activation, dtype, opset):
 
 @BOTH_DTYPES
 @pytest.mark.parametrize("activation", [a for a in list_activations() if a != "sine"])
-def test_activations_of_large_numbers(exported, activation, dtype):
+def test_activations_of_large_numbers_are_exported(exported, activation, dtype):
     network = MLPRegressor(hidden_layer_sizes=(8,), activation=activation, **SHORT).fit(X, ONE)
     run = exported(network, X.astype(dtype))
     # Somewhere between 10 and 10,000, exponentials are subnormal numbers.
@@ -150,7 +150,7 @@ def test_every_wiring_is_exported(check_exported, skip_connections, normalizatio
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("hidden", [(), (5,), (7, 7)])
-def test_networks_that_share_weights(check_exported, hidden, dtype, opset):
+def test_networks_that_share_weights_are_exported(check_exported, hidden, dtype, opset):
     options = {"hidden_layer_sizes": hidden, "ensemble_size": 3, **SHORT}
     check_exported(MLPRegressor(**options).fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
     labels = np.arange(len(X)) % 3
@@ -162,7 +162,7 @@ def test_networks_that_share_weights(check_exported, hidden, dtype, opset):
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("kind", [MLPSoftmaxClassifier, MLPBinaryClassifier])
-def test_decisions_of_networks_that_share_weights(check_exported, kind, dtype, opset):
+def test_decisions_of_networks_that_share_weights_are_exported(check_exported, kind, dtype, opset):
     network = kind((5,), ensemble_size=3, **SHORT)
     labels = Y if kind is MLPSoftmaxClassifier else TWO
     check_exported(calibrated(network).fit(X, labels), X.astype(dtype), target_opset=opset)
@@ -183,7 +183,9 @@ def test_decisions_of_networks_that_share_weights(check_exported, kind, dtype, o
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("embedding", [PeriodicLinear(4, 2, 0.3), PiecewiseLinear(4)], ids=repr)
-def test_parametric_activations_and_embeddings(check_exported, embedding, dtype, opset):
+def test_parametric_activations_and_embeddings_are_exported(
+    check_exported, embedding, dtype, opset
+):
     network = MLPRegressor(
         hidden_layer_sizes=(7, 7),
         activation="selu",
@@ -197,7 +199,7 @@ def test_parametric_activations_and_embeddings(check_exported, embedding, dtype,
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("scales", [False, True])
-def test_waves_of_some_columns(check_exported, scales, dtype, opset):
+def test_waves_of_some_columns_are_exported(check_exported, scales, dtype, opset):
     embedding = Periodic(4, 2, 0.3, columns=[0, 2])
     network = MLPRegressor(
         hidden_layer_sizes=(7,), feature_scale=scales, numeric_embedding=embedding, **SHORT
@@ -206,7 +208,7 @@ def test_waves_of_some_columns(check_exported, scales, dtype, opset):
 
 
 @pytest.mark.parametrize("hidden", [(), (3,)])
-def test_scaled_features_and_no_hidden_layer(check_exported, hidden):
+def test_scaled_features_and_no_hidden_layer_are_exported(check_exported, hidden):
     network = MLPRegressor(hidden_layer_sizes=hidden, feature_scale=True, **SHORT)
     check_exported(network.fit(X, ONE), X)
 
@@ -221,7 +223,7 @@ def test_scaled_features_and_no_hidden_layer(check_exported, hidden):
         (Pinball([0.1, 0.5, 0.9]), ONE),
     ],
 )
-def test_every_loss_of_numbers(check_exported, loss, y, dtype, opset):
+def test_every_loss_of_numbers_is_exported(check_exported, loss, y, dtype, opset):
     network = MLPRegressor(loss, (8,), **SHORT).fit(X, y)
     check_exported(network, X.astype(dtype), target_opset=opset)
 
@@ -239,7 +241,7 @@ def test_every_loss_of_numbers(check_exported, loss, y, dtype, opset):
     ],
     ids=str,
 )
-def test_every_output_of_numbers(check_exported, options, dtype):
+def test_every_output_of_numbers_is_exported(check_exported, options, dtype):
     y = np.round(ONE) if options.get("output") == "categorical" else ONE
     network = MLPRegressor(hidden_layer_sizes=(8,), **options, **SHORT).fit(X, y)
     check_exported(network, X.astype(dtype))
@@ -386,7 +388,7 @@ def test_exported_perceptron_predicts_the_same(check_exported, options, y, dtype
 
 
 @BOTH_DTYPES
-def test_meta_estimators_of_scikit_learn(check_exported, dtype):
+def test_meta_estimators_of_scikit_learn_are_exported(check_exported, dtype):
     network = MLPSoftmaxClassifier((8,), max_iter=20, random_state=0)
     two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
     for model, y in [
@@ -428,13 +430,13 @@ def of_decisions(model):
         lambda network: of_decisions(StackingClassifier([("a", network)], piped(network), cv=2)),
     ],
 )
-def test_decisions_of_pipelines_inside_other_models(check_exported, wrap):
+def test_decisions_of_pipelines_inside_other_models_are_exported(check_exported, wrap):
     network = MLPClassifier((4,), max_iter=20, random_state=0)
     check_exported(wrap(network).fit(X, Y), X)
 
 
 @BOTH_DTYPES
-def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
+def test_calibrated_searches_and_frozen_estimators_are_exported(check_exported, dtype):
     two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
     pipeline = make_pipeline(StandardScaler(), two)
     of_pipeline = {"mlpbinaryclassifier__alpha": [1e-4, 1]}
@@ -453,7 +455,7 @@ def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
     check_exported(piped(model).fit(X, TWO), X.astype(dtype))
 
 
-def test_calibrated_pipelines_inside_other_models(check_exported):
+def test_calibrated_pipelines_inside_other_models_are_exported(check_exported):
     two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
     calibrated = CalibratedClassifierCV(make_pipeline(StandardScaler(), two), cv=2)
     named = [("a", calibrated), ("b", two)]
@@ -507,7 +509,7 @@ def test_ensembles_of_classifiers_are_exported(check_exported, dtype, opset):
 
 
 @BOTH_DTYPES
-def test_members_that_have_not_seen_all_classes(check_exported, dtype):
+def test_members_that_have_not_seen_all_classes_are_exported(check_exported, dtype):
     y = Y.copy()
     y[:1] = 9
     network = MLPSoftmaxClassifier((8,), max_iter=5)
@@ -800,7 +802,7 @@ def raw_of(network, learned, feeds):
     return session.run(None, feeds)[0]
 
 
-def test_blend_of_two_inputs():
+def test_blend_of_two_inputs_is_exported():
     from skperceptron.engine.inputs import NetworkInput
     from skperceptron.engine.prediction import Predictor
 

@@ -254,7 +254,7 @@ def test_another_number_of_columns_is_refused():
         export.to_onnx(preprocessor, np.ones((2, 3)))
 
 
-def test_a_network_behind_a_preprocessor(check_exported):
+def test_a_network_behind_a_preprocessor_is_exported(check_exported):
     y = FRAME["small"].to_numpy() + FRAME["count"]
     network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0)
     model = make_pipeline(TabularPreprocessor(), network).fit(FRAME, y)
@@ -273,7 +273,7 @@ def test_tabular_classifier_is_exported(check_exported, opset):
 
 
 @BOTH_OPSETS
-def test_tabular_classifier_that_embeds_categories(check_exported, opset):
+def test_tabular_classifier_that_embeds_categories_is_exported(check_exported, opset):
     rng = np.random.RandomState(0)
     X = FRAME[["size", "color"]].assign(town=rng.choice(list("abcdefghij"), N))
     model = TabularMLPClassifier("realmlp-td", hidden_layer_sizes=8, max_epochs=3, random_state=0)
@@ -289,14 +289,14 @@ def test_tabular_regressor_is_exported(check_exported, n_targets):
     check_exported(model.fit(columns_of(FRAME), y.squeeze()), columns_of(FRAME))
 
 
-def test_tabular_classifier_of_several_labels(check_exported):
+def test_tabular_classifier_of_several_labels_is_exported(check_exported):
     labels = np.column_stack([FRAME["flag"], FRAME["count"] > 2]).astype(int)
     model = TabularMLPClassifier("fast", max_epochs=3, random_state=0)
     check_exported(model.fit(columns_of(FRAME), labels), columns_of(FRAME))
 
 
 @BOTH_DTYPES
-def test_tabular_estimators_inside_other_models(exported, dtype):
+def test_tabular_estimators_inside_other_models_are_exported(exported, dtype):
     # In float64, too, tables are prepared in float32.
     X = np.random.RandomState(0).normal(size=(N, 3)).astype(dtype)
     settings = {"hidden_layer_sizes": (4,), "max_epochs": 2, "random_state": 0}
@@ -368,7 +368,7 @@ def with_category(kind, name="kind"):
 
 @BOTH_OPSETS
 @pytest.mark.parametrize("kind", KINDS)
-def test_categories_of_a_frame(check_exported, kind, opset):
+def test_categories_of_a_frame_are_exported(check_exported, kind, opset):
     options = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
     network = MLPRegressor(categorical_features="from_dtype", **options)
     frame = with_category(kind)
@@ -390,7 +390,7 @@ def test_categories_that_are_equal_in_float64_are_refused(exported, kind):
 
 
 @pytest.mark.parametrize("name", ["X", "kind", 0])
-def test_categories_of_the_only_column(check_exported, name):
+def test_categories_of_the_only_column_are_exported(check_exported, name):
     network = MLPClassifier((4,), categorical_features="from_dtype", max_iter=3, random_state=0)
     frame = with_category("whole numbers", name)[[name]]
     check_exported(network.fit(frame, FRAME["sex"]), frame)
@@ -404,7 +404,7 @@ def test_codes_of_an_array_are_those_of_the_network(exported):
     assert_close(exported(network, codes)(codes)[0], network.predict(frame))
 
 
-def test_categories_of_an_ensemble(check_exported):
+def test_categories_of_an_ensemble_are_exported(check_exported):
     network = MLPClassifier((4,), categorical_features=["kind"], max_iter=3)
     frame = with_category("texts")
     ensemble = StackedEnsembleClassifier(network, 2, random_state=0).fit(frame, FRAME["sex"])

@@ -311,26 +311,32 @@ def test_one_split_is_enough():
     assert ensemble.predict(XR[:2]).shape == (2,)
 
 
-def test_splitters_groups_and_seeds():
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_are_held_out_together(routing):
     groups = np.arange(150) % 7
-    ensemble = classifier(arms={}, cv=GroupKFold(3)).fit(X, Y, groups=groups)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        ensemble = classifier(arms={}, cv=GroupKFold(3)).fit(X, Y, groups=groups)
+    assert len(ensemble.splits_) == 3
     for train, test in ensemble.splits_:
         assert not set(groups[train]) & set(groups[test])
+
+
+def test_splits_may_be_given_by_rows_or_by_marks():
     pairs = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 150), np.arange(50))]
     given = regressor(arms={}, cv=iter(pairs)).fit(XR[:150], YR[:150]).splits_
     assert_array_equal(given[1][1], np.arange(50))
     mask = np.arange(150) < 100
     given = regressor(arms={}, cv=[(mask, ~mask)]).fit(XR[:150], YR[:150]).splits_
     assert_array_equal(given[0][1], np.arange(100, 150))
-    # An integer means shuffled folds, stratified where there are classes.
+
+
+def test_a_number_of_folds_means_shuffled_folds_with_classes_in_proportion():
     ensemble = classifier(arms={}, cv=5).fit(X, Y)
     for _, test in ensemble.splits_:
         assert_array_equal(np.bincount(Y[test]), [10, 10, 10])
-    assert not np.array_equal(ensemble.splits_[0][1], np.sort(np.arange(150))[:30])
-    with sklearn.config_context(enable_metadata_routing=True):
-        routed = classifier(arms={}, cv=GroupKFold(3)).fit(X, Y, groups=groups)
-    for train, test in routed.splits_:
-        assert not set(groups[train]) & set(groups[test])
+    # Without shuffling, the first ten rows of each class would be held out first.
+    in_order = np.concatenate([np.arange(10), np.arange(50, 60), np.arange(100, 110)])
+    assert not np.array_equal(ensemble.splits_[0][1], in_order)
 
 
 def test_seed_decides_and_workers_do_not_matter():
@@ -362,7 +368,7 @@ def test_members_keep_their_own_rules_of_early_stopping():
     )
 
 
-def test_several_labels_per_row():
+def test_several_labels_per_row_are_decided_label_by_label():
     X, Y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
     ensemble = classifier(make_pipeline(StandardScaler(), MLPBinaryClassifier(**QUICK)), {})
     ensemble.fit(X, Y)
@@ -478,7 +484,7 @@ def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
 
 
 @pytest.mark.parametrize("combination", ["greedy", "mean"])
-def test_other_combinations(combination):
+def test_weights_of_other_combinations_have_the_sum_one(combination):
     ensemble = classifier(combination=combination).fit(X, Y)
     assert_allclose(ensemble.weights_.sum(), 1)
     numbers = regressor(combination=combination).fit(XR, YR)
@@ -494,7 +500,7 @@ def test_verbose_tells_arms_folds_weights_and_score(capsys):
     assert "Out-of-fold score" in out
 
 
-def test_frames_clones_and_pickles():
+def test_frames_are_taken_and_clones_and_pickles_predict_the_same():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(XR, columns=[f"x{i}" for i in range(10)])
     ensemble = regressor().fit(frame, pandas.Series(YR))

@@ -59,5 +59,5 @@ def unequal_by_weight(estimator):
     ],
     expected_failed_checks=unequal_by_weight,
 )
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)

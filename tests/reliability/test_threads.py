@@ -107,7 +107,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_fits_that_share_data_and_components(name):
+def test_fits_that_share_data_and_components_are_those_of_one_thread(name):
     model = NETWORKS[name]
     alone = learned(clone(model).fit(X, labels_for(model)))
     # Copies, unlike clones, share the objects that are parameters.
@@ -118,7 +118,7 @@ def test_fits_that_share_data_and_components(name):
 
 
 @pytest.mark.parametrize("name", ["adam", "lbfgs"])
-def test_fits_that_share_sparse_data(name):
+def test_fits_that_share_sparse_data_are_those_of_one_thread(name):
     model, rows = NETWORKS[name], sparse.csr_array(X)
     alone = learned(clone(model).fit(rows, labels_for(model)))
     copies = [clone(model) for _ in range(N_THREADS)]
@@ -126,7 +126,7 @@ def test_fits_that_share_sparse_data(name):
         assert_array_equal(learned(one), alone)
 
 
-def test_fits_that_share_a_rule_for_stopping():
+def test_fits_that_share_a_rule_for_stopping_end_as_those_of_one_thread():
     networks = [
         MLPSoftmaxClassifier((8,), learning_rate_init=rate, max_iter=60, random_state=0)
         for rate in np.geomspace(1e-3, 1, N_THREADS)
@@ -141,7 +141,7 @@ def test_fits_that_share_a_rule_for_stopping():
     assert len(set(found)) > 1
 
 
-def test_fits_that_share_loggers(tmp_path):
+def test_fits_that_share_loggers_have_a_line_for_each_of_their_epochs(tmp_path):
     path, logger = tmp_path / "epochs.csv", EpochLogger()
     callbacks = [logger, CSVLogger(path, append=True)]
     networks = [
@@ -161,7 +161,7 @@ def test_fits_that_share_loggers(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["adam", "float32", "dropout"])
-def test_steps_of_many_networks(name):
+def test_steps_of_many_networks_are_those_of_one_thread(name):
     model = NETWORKS[name]
 
     y = labels_for(model)
@@ -178,7 +178,7 @@ def test_steps_of_many_networks(name):
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *OTHERS])
-def test_first_predictions_of_one_model(name):
+def test_first_predictions_of_one_model_are_those_of_one_thread(name):
     model = clone((NETWORKS | OTHERS)[name])
     model.fit(X, labels_for(model))
     parts = [X[i : i + 1 + 9 * i] for i in range(N_THREADS)]
@@ -193,7 +193,7 @@ def test_first_predictions_of_one_model(name):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["adam", "float32", "batch", "categories"])
-def test_predictions_until_tables_make_them(name, dtype):
+def test_predictions_stay_the_same_until_tables_make_them(name, dtype):
     model = clone(NETWORKS[name]).fit(X, labels_for(NETWORKS[name]))
     rows = [X[i::N_THREADS][:3].astype(dtype) for i in range(N_THREADS)]
     expected = [predicted(model, of_thread) for of_thread in rows]
@@ -235,14 +235,14 @@ def assert_same_search(one, other):
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_search_by_threads(name):
+def test_search_by_threads_is_that_of_one_thread(name):
     alone = searched(SEARCHES[name], X, Y)
     with parallel_config("threading", n_jobs=N_THREADS):
         assert_same_search(searched(SEARCHES[name], X, Y), alone)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_searches_side_by_side(name):
+def test_searches_side_by_side_are_those_of_one_thread(name):
     alone = searched(SEARCHES[name], X, Y)
     for one in at_once([partial(searched, SEARCHES[name], X, Y)] * 4):
         assert_same_search(one, alone)

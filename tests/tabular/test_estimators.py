@@ -51,7 +51,7 @@ QUICK = {"n_folds": 2, "hidden_layer_sizes": (16,), "max_epochs": 40, "random_st
     [TabularMLPClassifier(arms=2, **QUICK), TabularMLPRegressor(arms=1, **QUICK)],
     expected_failed_checks=passing_parts,
 )
-def test_scikit_learns_checks(estimator, check):
+def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
 
 
@@ -185,7 +185,7 @@ def test_categories_may_be_codes():
     assert model.score(X, y) == 1
 
 
-def test_texts_of_many_levels_and_levels_that_nobody_has_seen():
+def test_texts_of_many_levels_and_levels_that_nobody_has_seen_are_taken():
     rng = np.random.RandomState(0)
     X = pd.DataFrame({"id": [f"row {i}" for i in range(150)], "x": rng.normal(size=150)})
     y = X["x"] > 0
@@ -260,7 +260,7 @@ def test_weights_are_checked():
         small().fit(X, y, sample_weight=np.ones(39))
 
 
-def test_several_labels_per_row():
+def test_several_labels_per_row_are_predicted_by_binary_networks():
     X, y = frame()
     labels = np.stack([y == "yes", X["known"]], axis=1).astype(int)
     model = small(max_epochs=60).fit(X, labels)
@@ -269,7 +269,7 @@ def test_several_labels_per_row():
     assert model.oof_predictions_.shape == (120, 2)
 
 
-def test_several_numbers_per_row():
+def test_several_numbers_per_row_are_predicted():
     X, labels = frame()
     y = target_of(TabularMLPRegressor, labels)
     model = small(TabularMLPRegressor, max_epochs=40).fit(X, np.stack([y, -y], axis=1))
@@ -329,7 +329,7 @@ def test_interruption_of_the_trial_that_measures_time_ends_the_fit_soon(monkeypa
 
 
 @BOTH
-def test_copies_and_pickles(cls):
+def test_pickles_predict_the_same_and_clones_have_the_same_parameters(cls):
     X, labels = frame()
     model = small(cls).fit(X, target_of(cls, labels))
     restored = pickle.loads(pickle.dumps(model))
@@ -339,7 +339,7 @@ def test_copies_and_pickles(cls):
 
 
 @BOTH
-def test_skops_files(cls):
+def test_skops_files_predict_the_same(cls):
     skops = pytest.importorskip("skops.io")
     X, labels = frame(40)
     model = small(cls, max_epochs=2).fit(X, target_of(cls, labels))
@@ -367,7 +367,7 @@ def test_weights_are_routed():
 
 
 @BOTH
-def test_html_form(cls):
+def test_html_form_names_the_class(cls):
     X, labels = frame(40)
     assert cls.__name__ in small(cls, max_epochs=1).fit(X, target_of(cls, labels))._repr_html_()
 

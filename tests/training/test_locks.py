@@ -14,7 +14,7 @@ from skperceptron.training import locks
 from skperceptron.training.locks import FileLock, locked
 
 
-def test_one_holder_at_a_time(tmp_path):
+def test_a_lock_has_one_holder_at_a_time(tmp_path):
     first, second = (FileLock(tmp_path / "lock") for _ in range(2))
     assert first.acquire()
     assert not second.acquire()
@@ -131,7 +131,7 @@ def on_windows(monkeypatch):
     return module
 
 
-def test_one_holder_at_a_time_on_windows(on_windows, tmp_path, monkeypatch):
+def test_a_lock_has_one_holder_at_a_time_on_windows(on_windows, tmp_path, monkeypatch):
     remove = os.unlink
 
     def remove_closed(path):
