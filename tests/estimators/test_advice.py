@@ -189,6 +189,14 @@ def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
         assert "another scale than X in 1 of 20" in about_validation_scale(NamedRows(ours), theirs)
 
 
+@pytest.mark.parametrize("n_others", [2, 3])
+def test_columns_that_are_ten_times_as_large_are_told_if_they_are_more_than_half(n_others):
+    X = np.random.RandomState(0).normal(size=(400, 4))
+    factors = np.where(np.arange(4) < n_others, 10, 1)
+    told = about_validation_scale(NamedRows(X[:200]), X[200:] * factors)
+    assert ("in 3 of 4" in told) if n_others == 3 else told == ""
+
+
 def test_a_long_tail_is_no_other_scale():
     X = np.random.RandomState(0).pareto(0.8, size=(1000, 5))
     X_val = X.copy()

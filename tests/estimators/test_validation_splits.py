@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
 from skperceptron.estimators import splits as module
-from skperceptron.estimators.splits import SplitCache, SplitRules
+from skperceptron.estimators.splits import SplitCache, SplitRules, counted_from_0
 from skperceptron.model_selection import StackedGridSearchCV
 
 N = 60
@@ -253,3 +253,14 @@ def test_generators_of_other_kinds_draw_the_rows(bits):
         found = splits.draw(rules, one)
         assert_array_equal(np.concatenate(found), np.concatenate(rules.draw(other)))
     assert one.randint(2**31) == other.randint(2**31)
+
+
+def test_positions_of_a_split_are_copied_once_and_stay_what_they_were():
+    given = np.array([0, 1, 3]), np.array([False, False, True, False])
+    parts = counted_from_0(given, 4)
+    given[0][0] = 2
+    assert_array_equal(parts[0], [0, 1, 3])
+    assert_array_equal(parts[1], [2])
+    with pytest.raises(ValueError, match="read-only"):
+        parts[0][0] = 2
+    assert all(one is other for one, other in zip(counted_from_0(parts, 4), parts, strict=True))
