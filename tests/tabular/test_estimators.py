@@ -351,19 +351,25 @@ def test_skops_files_predict_the_same(cls):
 def test_parameters_are_searchable_in_a_pipeline():
     X, y = load_iris(return_X_y=True)
     pipeline = make_pipeline(FunctionTransformer(), small())
-    grid = {"tabularmlpclassifier__preset": ["default", "fast"]}
+    grid = {"tabularmlpclassifier__max_epochs": [1, 40]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
-    assert search.best_score_ > 0.5
+    short, long = search.cv_results_["mean_test_score"]
+    assert short < long
+    assert search.best_estimator_[-1].max_epochs == 40
 
 
-def test_weights_are_routed():
+def test_weights_and_groups_are_routed():
     X, y = load_iris(return_X_y=True)
+    asked = {"sample_weight": np.where(y == 2, 0.01, 1), "groups": np.arange(150) // 5}
     with config_context(enable_metadata_routing=True):
         model = small().set_fit_request(sample_weight=True, groups=True)
         model.set_score_request(sample_weight=False)
         search = GridSearchCV(model, {"arms": [1]}, cv=2)
-        search.fit(X, y, sample_weight=np.ones(150), groups=np.arange(150) // 5)
-    assert search.best_score_ > 0.5
+        found = search.fit(X, y, **asked).predict_proba(X)
+    np.testing.assert_array_equal(found, small().fit(X, y, **asked).predict_proba(X))
+    for name in asked:
+        others = {other: asked[other] for other in asked if other != name}
+        assert not np.allclose(found, small().fit(X, y, **others).predict_proba(X))
 
 
 @BOTH
