@@ -5,7 +5,6 @@ Each file holds a dict of a fitted estimator, rows, and that version's predictio
 
 import inspect
 import pickle
-import pickletools
 import warnings
 from copy import copy, deepcopy
 from importlib import import_module
@@ -30,6 +29,7 @@ from skperceptron.model_selection import (
 )
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier
+from tests.public import names_in_pickle
 
 from .test_public_api import BEHIND_EXTRAS, MODULES
 
@@ -159,20 +159,10 @@ def test_public_class_is_named_by_a_path_that_users_import(path):
     assert pickle.loads(pickle.dumps(cls)) is cls
 
 
-def own_paths(stored):
-    """Return the names of this package that a pickle of protocol 2 imports."""
-    asked = [
-        argument.replace(" ", ".")
-        for operation, argument, _ in pickletools.genops(stored)
-        if operation.name == "GLOBAL"
-    ]
-    return {path for path in asked if path.startswith("skperceptron")}
-
-
 @EVERY_FILE
 def test_pickle_of_today_asks_for_public_paths_only(path):
     found = load(path)
-    asked = own_paths(pickle.dumps(found["estimator"], protocol=2))
+    asked = names_in_pickle(found["estimator"])
     assert asked
     assert asked <= CLASSES.keys()
 
@@ -193,7 +183,7 @@ def test_pickle_with_components_and_callbacks_asks_for_public_paths_only():
         callbacks=callbacks,
     )
     search = StackedGridSearchCV(network, {"alpha": [1e-3, 1e-4]})
-    asked = own_paths(pickle.dumps(search, protocol=2))
+    asked = names_in_pickle(search)
     assert len(asked) == 11
     assert asked <= CLASSES.keys()
 

@@ -135,7 +135,7 @@ def test_several_metrics_rank_by_the_first():
     assert type(search(scoring=named).fit(X, Y).best_estimator_) is MLPSoftmaxClassifier
 
 
-def test_weights_groups_and_routing():
+def test_weights_and_groups_are_heeded_and_weights_are_routed():
     weights, groups = (Y < 2).astype(float), np.arange(150) % 7
     found = search(cv=GroupKFold(3), scoring="accuracy")
     found.fit(X, Y, sample_weight=weights, groups=groups)
@@ -179,7 +179,7 @@ def test_a_search_without_a_whole_candidate_says_so_and_leaves_the_earlier_fit()
     assert not hasattr(found, "cv_results_")
 
 
-def test_other_estimators_labels_and_workers():
+def test_other_estimators_and_labels_are_taken_and_workers_do_not_matter():
     found = search(Ridge(), {"alpha": [0.01, 1.0]}).fit(XR, YR)
     assert found.best_estimator_.oof_score_ > 0.3
     data = make_multilabel_classification(90, 6, n_classes=3, random_state=0)
