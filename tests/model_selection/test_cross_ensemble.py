@@ -602,15 +602,17 @@ def test_rows_that_are_held_out_describe_nothing():
 
 def test_a_stack_that_fails_is_fitted_fold_by_fold(monkeypatch):
     expected = classifier().fit(X, Y).oof_predictions_
-    run = stacking._run
+    run, sizes = stacking._run, []
 
     def fail_together(ordered, *arguments):
+        sizes.append(len(ordered))
         if len(ordered) > 1:
             raise RuntimeError
         run(ordered, *arguments)
 
     monkeypatch.setattr(stacking, "_run", fail_together)
     assert_allclose(classifier().fit(X, Y).oof_predictions_, expected, atol=1e-9)
+    assert max(sizes) > 1
 
 
 @pytest.mark.parametrize("kind", [StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor])
