@@ -1,14 +1,17 @@
 """How many threads work on a fit: those of BLAS, or a team that takes steps together.
 
 BLAS gets one thread while products are small: several would wait for each other longer than they
-work. The number of BLAS threads applies to the whole process, other threads of a program included.
+work. With 32 x 128 times 128 x 128 numbers, a fit to 200 rows took 0.5 s of processor time in one
+thread and 10 s in two. Threads that each train or predict with a network of their own lose nothing
+with one BLAS thread. The number of BLAS threads applies to the whole process, other threads of a
+program included.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -172,3 +175,10 @@ def suited_threads(largest_product: int) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def blas_limited_to(n: int) -> AbstractContextManager[Any]:
+    """Let BLAS use at most ``n`` threads."""
+    # A limit of one thread is always set, even if BLAS has one thread now: the limit that another
+    # thread of the program has set may end.
+    return Limit(n) if n == 1 or n < n_blas_threads() else nullcontext()

@@ -28,6 +28,7 @@ from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
+from ..estimators.blas_threads import blas_limited_to
 from ..estimators.splits import counted_from_0
 from ..options import (
     N_JOBS,
@@ -49,7 +50,7 @@ from ._held_out import Combination, HeldOutRows, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
 from ._outputs import Output, SoftOutput
-from ._threads import blas_limited_to, n_threads
+from ._spreading import n_threads
 
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:

@@ -22,10 +22,10 @@ from joblib.parallel import BACKENDS, get_active_backend
 from sklearn import config_context
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..estimators.blas_threads import blas_limited_to, n_blas_threads
 from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
 from ._sending import as_raised
-from ._threads import blas_limited_to
 
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
 #: share a part of the work in this process.
@@ -36,6 +36,10 @@ PER_SECOND = 1e10
 
 #: Epochs assumed where `max_iter` is a rule and no number.
 USUAL_EPOCHS = 100
+
+#: Operations of all networks together from which on threads are worth starting: they take some
+#: ten milliseconds.
+WORTH_THREADS = 5e8
 
 #: What reading a parameter may raise that is invalid, which only the fit itself reports.
 UNREADABLE = (AttributeError, IndexError, TypeError, ValueError, OverflowError)
@@ -269,3 +273,15 @@ def least_seconds(network: Any, X: Any) -> float:
         n_epochs = float(given) if isinstance(given, Integral) else USUAL_EPOCHS
         return 6 * n_rows * n_weights * n_epochs / PER_SECOND
     return 0.0
+
+
+def n_threads(n_jobs: int | None, operations: float) -> int:
+    """Return the number of threads to use, each for one network at a time.
+
+    Without `n_jobs`, it is as many as BLAS may use, if there are enough operations
+    (multiplications), unless joblib's configuration sets a number.
+    """
+    workers: int = effective_n_jobs(n_jobs)
+    if n_jobs is not None or workers > 1:
+        return workers
+    return n_blas_threads() if operations > WORTH_THREADS else 1

@@ -41,7 +41,7 @@ from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
 from ..model_selection._options import RULES
 from ..model_selection._pieces import MANY_UNITS
-from ..model_selection._threads import n_threads
+from ..model_selection._spreading import n_threads
 from ..options import (
     COUNT,
     N_JOBS,

@@ -8,9 +8,9 @@ from joblib import parallel_backend, parallel_config
 from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPRegressor
+from skperceptron.estimators.blas_threads import blas_limited_to, n_blas_threads
 from skperceptron.model_selection import StackedCrossEnsembleRegressor
-from skperceptron.model_selection._spreading import Workers
-from skperceptron.model_selection._threads import blas_limited_to, n_blas_threads, n_threads
+from skperceptron.model_selection._spreading import Workers, n_threads
 
 
 @pytest.fixture
@@ -65,6 +65,6 @@ def test_threads_predict_what_one_does(two_threads, monkeypatch):
     network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=0)
     ensemble = StackedCrossEnsembleRegressor(network, {"alpha": [0.0, 1.0]}, cv=3).fit(X, y)
     alone = ensemble.predict(X)
-    monkeypatch.setattr("skperceptron.model_selection._threads.WORTH_THREADS", 0)
+    monkeypatch.setattr("skperceptron.model_selection._spreading.WORTH_THREADS", 0)
     np.testing.assert_array_equal(ensemble.predict(X), alone)
     assert n_blas_threads() == 2
