@@ -36,6 +36,9 @@ sys.path.insert(0, str(ROOT))
 from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
 from tests.mutation.reach import Chosen, Reach, measured, rounds  # noqa: E402
 
+#: Bytes that the tests of a fault may take: without a limit, a loop that does not end may take all.
+MEMORY = 4 * 2**30
+
 #: The tests of each part of the package; those that fail soonest come first.
 TESTS = {
     "skperceptron/engine/": [
@@ -165,6 +168,7 @@ def start(mutant: Mutant, copy: Path, reach: Reach, limit: int) -> Running:
     if process == 0:
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
             _test(copy, mutant.path, reach.of(mutant.path, mutant.lines))
         finally:
             os._exit(1)
