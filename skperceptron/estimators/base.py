@@ -178,7 +178,8 @@ class BaseMultilayerPerceptron(
         incremental: bool,
         extras: Extras = NO_EXTRAS,
     ) -> Self:
-        mode = FitMode(hasattr(self, "_fitted") and (incremental or self.warm_start), incremental)
+        is_fitted = self.__sklearn_is_fitted__()
+        mode = FitMode(is_fitted and (incremental or self.warm_start), incremental)
         n_epochs = 1 if incremental else max_iter(self, n_rows_of(X))
         logged = nullcontext() if incremental else autologged(self, X, recorded_curves)
         with (

@@ -203,9 +203,9 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         dtype="auto",
         **unknown,
     ) -> None:
-        for name in unknown:
+        if unknown:
             # Worded as Python's own error.
-            known = inspect.signature(type(self).__init__).parameters
+            name, known = next(iter(unknown)), inspect.signature(type(self).__init__).parameters
             raise TypeError(
                 f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}."
                 f"{did_you_mean(name, list(known))}"

@@ -54,7 +54,7 @@ def fit_remote_rows(
     """
     check_parameters(estimator)
     _refuse(estimator, extras)
-    mode = FitMode(hasattr(estimator, "_fitted") and estimator.warm_start, incremental=False)
+    mode = FitMode(estimator.warm_start and estimator.__sklearn_is_fitted__(), incremental=False)
     with (
         restored_on_failure(estimator),
         listening(estimator, max_iter(estimator, len(y)), X.sample, y, sample_weight) as listener,

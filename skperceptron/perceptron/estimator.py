@@ -304,7 +304,7 @@ class RosenblattPerceptron(
             If a parameter or the data is invalid, or (DivergedError) if responses overflow. An
             earlier fit is then left as it was.
         """
-        continuing = self.warm_start and hasattr(self, "response_weights_")
+        continuing = self.warm_start and self.__sklearn_is_fitted__()
         with (
             autologged(self, X, lambda fitted: {"mistakes": np.asarray(fitted.mistakes_, float)}),
             restored_on_failure(self),
@@ -352,7 +352,7 @@ class RosenblattPerceptron(
         self._refuse_balancing_batches()
         with restored_on_failure(self), listening(self, 1, X, y, sample_weight) as listener:
             check_partial_fit_first_call(self, classes)
-            mode = FitMode(continuing=hasattr(self, "response_weights_"), incremental=True)
+            mode = FitMode(self.__sklearn_is_fitted__(), incremental=True)
             return self._fit(X, y, sample_weight, mode, listener)
 
     @property

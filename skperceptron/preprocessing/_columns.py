@@ -391,7 +391,12 @@ def kind_of(content: Any, name: Any) -> str:
 
 def _is_of_dates(kind: type) -> bool:
     """Tell whether values of a type are dates, or periods of pandas, which begin at one."""
-    return issubclass(kind, date | np.datetime64) or kind.__name__ == "Period"
+    return issubclass(kind, date | np.datetime64) or _is_of_periods(kind)
+
+
+def _is_of_periods(kind: type) -> bool:
+    # By name, since pandas need not be installed.
+    return kind.__name__ == "Period"
 
 
 def warn_of_hidden_quantities(content: Any, name: Any) -> None:
@@ -500,7 +505,7 @@ def _date(value: Any, name: Any, zone: str | None) -> Any:
     """Return what NumPy takes for a date without a time zone: converting all at once is faster."""
     if is_missing(value):
         return None
-    if type(value).__name__ == "Period":
+    if _is_of_periods(type(value)):
         return value.to_timestamp()
     if isinstance(value, datetime):
         if zone is not None and value.tzinfo is not None:
