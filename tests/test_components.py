@@ -104,9 +104,10 @@ STATED = [
 
 def stated_ranges(cls):
     """Return the range of each parameter whose description in the docstring states one."""
-    pattern = r"^ *([\w, ]+) : (?:int|float).*((?:\n {8}.*|\n(?=\n {8}))+)"
+    pattern = r"^([\w, ]+) : (?:int|float).*((?:\n {4}.*|\n(?=\n {4}))+)"
+    documentation = inspect.cleandoc(cls.__doc__)
     found = {}
-    for names, description in re.findall(pattern, cls.__doc__, flags=re.MULTILINE):
+    for names, description in re.findall(pattern, documentation, flags=re.MULTILINE):
         text = " ".join(description.split())
         stated = [(re.search(pattern, text), form) for pattern, form in STATED]
         ranges = [form.format(match[1]) for match, form in stated if match]
