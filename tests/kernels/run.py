@@ -27,12 +27,14 @@ NUMERICAL = [
     "tests/test_rosenblatt.py",
 ]
 
-#: OpenBLAS's kernels, and the instructions that each needs.
+#: OpenBLAS's kernels, and the instructions that each needs. It takes Prescott's for processors that
+#: it does not know, such as those that are newer than itself.
 KERNELS = {
     "Haswell": {"avx2", "fma"},
     "SkylakeX": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"},
     "Zen": {"avx2", "fma"},
     "Sandybridge": {"avx"},
+    "Prescott": {"pni"},
 }
 
 #: A program that prints the optional instructions that NumPy uses here.

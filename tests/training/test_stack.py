@@ -1,5 +1,6 @@
 """A stack: each member ends as if it had been trained alone, whatever the others do."""
 
+import functools
 import tracemalloc
 from unittest.mock import Mock
 
@@ -107,26 +108,43 @@ def train(network, members, data, dtype=FLOAT64, batch_size=BATCH):
     return [reports[id(member)] for member in members]
 
 
+@functools.cache
+def rounding():
+    """Return the tolerance for numbers that lie elsewhere in memory, as in a stack.
+
+    It is 0, except with BLAS's kernels for processors without AVX: they add up a vector in another
+    order if its address is no multiple of 16.
+    """
+    values = np.random.RandomState(0).normal(size=33)
+    memory = np.empty(34)
+    memory[1:] = values
+    sums = [[x[:n] @ x[:n] for n in range(34)] for x in (values, memory[1:])]
+    return 0 if sums[0] == sums[1] else 1e-9
+
+
 def assert_each_member_as_alone(network, make_members, data, dtype=FLOAT64, batch_size=BATCH):
     """Train all members together and one by one; parameters must have the same bits."""
+    assert_same = functools.partial(assert_allclose, rtol=rounding(), atol=rounding())
     together = make_members()
     reports = train(network, together, data, dtype, batch_size)
     for k, alone in enumerate(make_members()):
         own_data = data if isinstance(data, TrainingSet) else data[k]
         (own,) = train(network.members([k]), [alone], own_data, dtype, batch_size)
         member = together[k]
-        assert_array_equal(member.parameters, alone.parameters)
+        assert_same(member.parameters, alone.parameters)
         assert member.optimizer_state.keys() == alone.optimizer_state.keys()
         for name, vector in alone.optimizer_state.items():
-            assert_array_equal(member.optimizer_state[name], vector)
+            assert_same(member.optimizer_state[name], vector)
         curves = member.progress.loss_curve, alone.progress.loss_curve
         # Only the sum over an epoch's rows may be taken in another order.
         assert_allclose(*curves, rtol=1e-12 if dtype == FLOAT64 else 1e-6)
-        assert reports[k] == own
+        for one, other in zip(reports[k], own, strict=True):
+            assert one[::2] == other[::2]
+            assert_same(np.array(one[1], dtype=float), np.array(other[1], dtype=float))
         for name in ("n_iter", "steps", "current_rate", "diverged"):
             assert getattr(member, name) == getattr(alone, name), name
         if alone.best_parameters is not None:
-            assert_array_equal(member.best_parameters, alone.best_parameters)
+            assert_same(member.best_parameters, alone.best_parameters)
     return together
 
 
