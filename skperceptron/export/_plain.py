@@ -225,9 +225,9 @@ class Reader:
         if dtype.kind not in "OU":
             raise ValueError(f"The file declares a list as an array of {entry['dtype']!r}.")
         items = self._items(entry["objects"])
-        longest = max((len(item) for item in items if isinstance(item, str)), default=0)
-        if dtype.kind == "U" and dtype.itemsize > 4 * max(longest, 1):
+        if dtype.kind == "U":
             # Use the length of the longest text: a file must not ask for more memory than that.
+            longest = max((len(item) for item in items if isinstance(item, str)), default=0)
             dtype = np.dtype(f"U{max(longest, 1)}")
         array = np.empty(len(items), dtype=dtype)
         array[:] = items
