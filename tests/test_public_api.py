@@ -55,7 +55,8 @@ def public_api():
                 for attribute in sorted(dir(thing)):
                     value = inspect.getattr_static(thing, attribute)
                     module_of = getattr(value, "__module__", None) or ""
-                    is_ours = module_of.startswith("skperceptron")
+                    # Inherited from scikit-learn since version 1.9.
+                    is_ours = module_of.startswith("skperceptron") and attribute != "set_callbacks"
                     if not attribute.startswith("_") and callable(value) and is_ours:
                         yield f"{path}.{attribute}({', '.join(parameters_of(value))})"
 

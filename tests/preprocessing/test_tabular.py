@@ -551,6 +551,10 @@ def test_zones_of_dateutil_are_known_by_their_names(name, as_objects):
         pd.DataFrame({"a": stamps.tz_convert(zone[name])}),
         pd.DataFrame({"a": stamps}),
     )
+    try:
+        there["a"].dt.tz_localize(None)
+    except AttributeError:
+        pytest.skip("This pandas cannot compute with zones from such a file.")
     preprocessor = TabularPreprocessor().fit(there)
     given = elsewhere.astype(object) if as_objects else elsewhere
     assert_array_equal(preprocessor.transform(given), preprocessor.transform(there))
