@@ -1,6 +1,7 @@
 """Files around the package: the README's commands, the guide for contributors, metadata."""
 
 import ast
+import csv
 import inspect
 import os
 import re
@@ -108,6 +109,15 @@ def test_speeds_of_the_readme_are_those_of_the_documentation():
     assert len(lines) > 3
     for case, cells in lines:
         assert ",".join(f'"{cell}"' for cell in [case, *cells.split(" | ")]) in stored
+
+
+def test_ranks_of_the_readme_are_those_of_the_documentation():
+    lines = read("docs/tables/tabular_ranks.inc").splitlines()
+    stored = csv.DictReader(line.strip() for line in lines[3:])
+    columns = ["model", "rank by accuracy", "rank by log loss", "rank by nRMSE", "fit, s"]
+    rows = [f"| {' | '.join(row[column] for column in columns)} |" for row in stored]
+    assert len(rows) > 3
+    assert "\n".join(rows) in read("README.md")
 
 
 def test_picture_and_links_of_the_readme_exist():
