@@ -20,6 +20,7 @@ import numpy as np
 
 from .arrays import Call, Floats, outputs_before_rows
 from .blocks import Bench
+from .calls import lies_by_columns
 from .inputs import DenseInput, Input, SparseBatch
 from .network import INPUT, Learned, Network, first_weight
 
@@ -178,18 +179,17 @@ class Workspace(Bench):
 
     # Buffers.
 
-    def _buffer(self, value: int) -> Floats:
+    def _buffer(self, value: int, units_first: bool = False) -> Floats:
         """Return a new array for the value of a node or of an input."""
         n_members, n_rows = self._shape
         n_rows *= self.network.multiplicity(value, self.trains)
-        return np.empty((n_members, n_rows, self.network.width(value)), dtype=self._dtype)
+        width = self.network.width(value)
+        if units_first:
+            return outputs_before_rows(n_members, n_rows, width, self._dtype)
+        return np.empty((n_members, n_rows, width), dtype=self._dtype)
 
     def _output_buffer(self) -> Floats:
-        if self.like_numpy or not self.trains:
-            return self._buffer(len(self.network.nodes) - 1)
-        n_members, n_rows = self._shape
-        n_outputs = self.network.n_outputs
-        return outputs_before_rows(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
+        return self._buffer(len(self.network.nodes) - 1, self.trains and not self.like_numpy)
 
     def _all_inputs(self, given: Mapping[str, Input]) -> dict[str, Input]:
         """Return the inputs of the network, by name; those that are not given are made."""
@@ -225,7 +225,11 @@ class Workspace(Bench):
         elif position == len(self.network.nodes) - 1:
             self._values.append(DenseInput(self._output_buffer()))
         else:
-            self._values.append(DenseInput(self._buffer(position)))
+            units_first = block.puts_units_first(self.trains)
+            if block.keeps_kind and operands[0].kind == "dense":
+                # NumPy is slow if an operation reads in one order and writes in another.
+                units_first = lies_by_columns(operands[0].array)
+            self._values.append(DenseInput(self._buffer(position, units_first)))
 
     def _may_overwrite(self, value: int) -> bool:
         """Tell whether the reader of a value may overwrite it, since nothing else needs it."""

@@ -266,6 +266,10 @@ class Block:
         """Tell whether it needs its own value again, so that no reader may overwrite it."""
         return False
 
+    def puts_units_first(self, trains: bool) -> bool:
+        """Tell whether the value, (K, B, H), lies in memory as (K, H, B)."""
+        return False
+
     def passes_gradient(self, member: int) -> bool:
         """Tell whether it passes gradients on to its inputs, for one member."""
         return True

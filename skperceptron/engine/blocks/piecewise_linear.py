@@ -16,10 +16,6 @@ from .base import Bench, EmbedNumbers
 #: rounding of ``x s`` in float32, by 6e-8 of a number, would be seen. Slopes are finite there.
 NARROWEST = 1e-4
 
-#: Rows from which on predictions take other calls, more of them: 304 rows of 60 features with six
-#: bins each took 105 us instead of 225.
-MANY_ROWS = 32
-
 
 class PiecewiseLinear(EmbedNumbers):
     r"""``[clip(x s + t, -1, 1), x]`` for each feature x, with slopes s and shifts t of its own.
@@ -79,6 +75,11 @@ class PiecewiseLinear(EmbedNumbers):
     def keeps_value(self, trains: bool) -> bool:
         return trains
 
+    def puts_units_first(self, trains: bool) -> bool:
+        # For predictions, each bin's numbers are computed for all rows at once, with one slope: 256
+        # rows of 9 features with 24 bins each take 62 us instead of 143, with the same bits.
+        return not trains
+
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         (x,), (slopes, shifts) = inputs, (array[0] for array in learned)
         features = np.repeat(np.arange(self.n_features), self.n_bins).tolist()
@@ -96,21 +97,20 @@ class PiecewiseLinear(EmbedNumbers):
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), (slopes, shifts) = work.inputs_of(node), work.parameters_of(node)
         value, n = work.value_of(node), self._n_places
-        repeated, by_feature = self._repeated(work, node)
-        places = value[..., :n]
-        if work.trains or x.shape[1] < MANY_ROWS:
+        places, features = value[..., :n], value[..., n:]
+        yield partial(np.copyto, features, x)
+        if work.trains:
+            repeated, by_feature = self._repeated(work, node)
             yield partial(np.copyto, by_feature, x[..., np.newaxis])
             yield partial(np.multiply, repeated, slopes, places)
-            yield partial(np.add, places, shifts, places)
-            yield partial(np.clip, places, -1, 1, places)
         else:
-            for i in range(self.n_bins):
-                yield partial(np.copyto, by_feature[..., i], x)
-            yield partial(np.multiply, repeated, slopes, repeated)
-            yield partial(np.add, repeated, shifts, repeated)
-            yield partial(np.clip, repeated, -1, 1, repeated)
-            yield partial(np.copyto, places, repeated)
-        yield partial(np.copyto, value[..., n:], x)
+            shape = len(x), self.n_features, self.n_bins, -1
+            places, slopes, shifts = (
+                array.swapaxes(1, 2).reshape(shape) for array in (places, slopes, shifts)
+            )
+            yield partial(np.multiply, features.swapaxes(1, 2)[:, :, np.newaxis], slopes, places)
+        yield partial(np.add, places, shifts, places)
+        yield partial(np.clip, places, -1, 1, places)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (slopes, _) = work.sources_of(node), work.parameters_of(node)
