@@ -60,12 +60,18 @@ class OfWaves(EmbedNumbers):
         return [a.reshape(len(a), *views.get(name, (D, 1, -1))) for name, a in names]
 
     def rooms(self, work: Bench, node: int, widths: Sequence[int]) -> list[Floats]:
-        """Return arrays (K, D, B, width) whose content lasts until the backward pass."""
+        """Return arrays (K, D, B, width) whose content lasts until the backward pass.
+
+        For predictions they lie in memory as (K, D, width, B), like the value.
+        """
         n_members, n_rows, _ = work.value_of(node).shape
         shape = n_members, self.n_features, n_rows
         places = side_by_side(prod(shape) * width for width in widths)
         whole = work.own_array(node, places[-1].stop)
-        return [whole[p].reshape(*shape, width) for p, width in zip(places, widths, strict=True)]
+        parts = [(whole[p], width) for p, width in zip(places, widths, strict=True)]
+        if work.trains:
+            return [part.reshape(*shape, width) for part, width in parts]
+        return [part.reshape(*shape[:2], width, n_rows).swapaxes(2, 3) for part, width in parts]
 
 
 def features_first(graph: OperatorGraph, x: Value) -> Value:

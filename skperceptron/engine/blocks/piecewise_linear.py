@@ -75,11 +75,6 @@ class PiecewiseLinear(EmbedNumbers):
     def keeps_value(self, trains: bool) -> bool:
         return trains
 
-    def puts_units_first(self, trains: bool) -> bool:
-        # For predictions, each bin's numbers are computed for all rows at once, with one slope: 256
-        # rows of 9 features with 24 bins each take 62 us instead of 143, with the same bits.
-        return not trains
-
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         (x,), (slopes, shifts) = inputs, (array[0] for array in learned)
         features = np.repeat(np.arange(self.n_features), self.n_bins).tolist()
