@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,8 +45,11 @@ __all__ = [
 #: The weights of all layers, or the biases, as users pass them.
 ARRAYS = Listing([HasMethods("an array-like", ("__len__",))], "arrays, one for each layer")
 
-#: Nodes of a quadrature, enough for functions with kinks, too.
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
+
+@cache
+def _quadrature() -> tuple[Floats, Floats]:
+    """Return nodes and weights, enough for functions with kinks, too."""
+    return np.polynomial.hermite_e.hermegauss(200)
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,14 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
     """
     if activation is None:
         return 1.0
-    values = activation(_NODES)
+    nodes, weights = _quadrature()
+    values = activation(nodes)
     largest = np.abs(values).max()
     if not 0 < largest < np.inf:
         return 1.0
     # Dividing by a power of two is exact; afterwards no square overflows or vanishes.
     exponent = np.frexp(largest)[1]
-    power = (_WEIGHTS * np.ldexp(values, -exponent) ** 2).sum() / _WEIGHTS.sum()
+    power = (weights * np.ldexp(values, -exponent) ** 2).sum() / weights.sum()
     return float(np.ldexp(1 / np.sqrt(power), -exponent))
 
 
