@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from . import scaling
 from .cases import CASES
 from .measuring import Options, Table
-from .peers import available, limit_threads
+from .peers import available
 from .report import circumstances, in_words, markdown, store_for_docs, store_json
 
 SUBJECTS = (
@@ -38,16 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="small problems, once")
     parser.add_argument("--repeats", type=int, help="default: 5, or 1 with --quick")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="*", default=[], help="peers to run beside ours")
+    parser.add_argument(
+        "--only", nargs="*", default=[], choices=[*available()], help="peers to run beside ours"
+    )
     parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES], help="of training")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--markdown", type=Path, help="file for the tables")
     parser.add_argument("--docs", type=Path, help="folder of tables that docs/ includes")
-    parser.add_argument("--plot", type=Path, help="picture of the scaling")
+    parser.add_argument("--plot", type=Path, help="file for a picture of the scaling")
     parsed = parser.parse_args(arguments)
     unknown = set(parsed.subjects) - set(SUBJECTS)
     if unknown:
         parser.error(f"no such subject: {', '.join(sorted(unknown))}")
+    subjects = parsed.subjects or SUBJECTS
+    if parsed.plot and "scaling" not in subjects:
+        parser.error("--plot draws the subject scaling.")
     options = Options(
         repeats=parsed.repeats or (1 if parsed.quick else 5),
         threads=parsed.threads,
@@ -56,14 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cases=tuple(parsed.cases),
     )
     warnings.simplefilter("ignore")
-    if options.chosen(available()).get("PyTorch"):
-        limit_threads(options.threads)
     facts = circumstances(options)
     print(in_words(facts))
     print("In brackets: multiples of skperceptron.")
     tables: list[Table] = []
     with threadpool_limits(options.threads):
-        for subject in parsed.subjects or SUBJECTS:
+        for subject in subjects:
             print(f"... {subject}", file=sys.stderr, flush=True)
             found = import_module(f"benchmarks.{subject}").tables(options)
             for table in found:

@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import onnxruntime
 from sklearn.datasets import make_classification
+from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPSoftmaxClassifier
 from skperceptron.export import onnx_inputs, to_onnx
@@ -29,6 +30,7 @@ def least(call, n_calls):
     return 1e6 * min(times)
 
 
+@threadpool_limits.wrap(limits=1)
 def main():
     """Print a table."""
     options = onnxruntime.SessionOptions()

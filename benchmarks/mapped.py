@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .cases import Case
-from .measuring import Options, Table, in_own_process, peak_memory
+from .measuring import OURS, Options, Table, in_own_process, peak_memory
 from .peers import ESTIMATORS
 
 
@@ -19,13 +20,11 @@ def tables(options: Options) -> list[Table]:
         path = Path(folder) / "rows.npy"
         write(path, n_rows)
         found = {
-            name: in_own_process(fit, peer=name, path=str(path))
+            name: in_own_process(fit, peer=name, path=str(path), threads=options.threads)
             for name in options.chosen(ESTIMATORS)
         }
         gigabytes = path.stat().st_size / 1e9
-    rows = {
-        figure: {name: of[figure] for name, of in found.items()} for figure in found["skperceptron"]
-    }
+    rows = {figure: {name: of[figure] for name, of in found.items()} for figure in found[OURS]}
     title = f"Memory-mapped float32 file of {gigabytes:.2g} GB, (256, 128), one epoch"
     return [Table("mapped", title, "figure", rows)]
 
@@ -39,14 +38,15 @@ def write(path: Path, n_rows: int) -> None:
     rows.flush()
 
 
-def fit(peer: str, path: str) -> dict[str, float]:
+def fit(peer: str, path: str, threads: int) -> dict[str, float]:
     """Fit a network to the file; to be run in its own process."""
     X = np.load(path, mmap_mode="r")
     y = (np.arange(len(X)) * 7919) % 10
     case = Case("mapped", len(X), X.shape[1], 10, (256, 128), 256, 1)
     warm_up = Case("warm-up", 512, X.shape[1], 10, (256, 128), 256, 1)
     ESTIMATORS[peer](warm_up, np.array(X[:512]), y[:512])
-    with peak_memory() as growth:
+    # All BLAS libraries are loaded now.
+    with threadpool_limits(threads), peak_memory() as growth:
         seconds = ESTIMATORS[peer](case, X, y)
     return {
         "seconds": seconds,

@@ -32,7 +32,7 @@ class Options:
     ----------
     repeats : int
     threads : int
-        Those of BLAS and of PyTorch; JAX uses every core that the process may use.
+        Those of BLAS and of PyTorch; for predictions, JAX uses every core.
     quick : bool
         Whether problems are small, to check that everything works.
     only : tuple of str

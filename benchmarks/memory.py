@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .cases import Case
-from .measuring import Options, Table, in_own_process, peak_memory
+from .measuring import OURS, Options, Table, in_own_process, peak_memory
 from .peers import ESTIMATORS
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -29,7 +29,7 @@ def tables(options: Options) -> list[Table]:
             name: in_own_process(fit, peer=name, n_rows=n_rows, **arguments)
             for name in options.chosen(ESTIMATORS)
         }
-        size = found["skperceptron"]["X"]
+        size = found[OURS]["X"]
         rows[f"{kind} ({size:,.0f} MB)"] = {name: of["added"] for name, of in found.items()}
     title = f"Memory, {n_rows:,} x 784, (256, 128): megabytes that a fit adds at most"
     return [Table("memory", title, "X", rows)]

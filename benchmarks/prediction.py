@@ -12,7 +12,7 @@ import numpy as np
 
 from .cases import CASES, Case
 from .measuring import OURS, Figures, Options, Table, medians, ratio_to, seconds_of
-from .peers import jax_predictor, pytorch_predictor
+from .peers import jax_predictor, limit_threads, pytorch_predictor
 
 #: Number of rows, and calls per measurement.
 SIZES = {1: 300, 1_000: 20, 100_000: 1}
@@ -52,6 +52,7 @@ def predictors(
         "scikit-learn": partial(fitted, "sklearn.neural_network", "MLPClassifier"),
     }
     if find_spec("torch"):
+        limit_threads(options.threads)
         makers["PyTorch"] = pytorch_predictor
     if find_spec("jax") and dtype == "float32":
         makers["JAX"] = jax_predictor

@@ -202,11 +202,12 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
     warnings.simplefilter("ignore")
     task, figures = load(table), []
     X = _for_peer(task.X, model)
+    some = np.random.RandomState(0).permutation(len(X))[:WARMING_ROWS]
+    with suppress(Exception):
+        # Some models may fail on so few rows: their packages are loaded all the same.
+        MODELS[model][0](task, 0, threads).fit(X.iloc[some], task.y[some])
+    # Only libraries that are loaded can be limited.
     with threadpool_limits(threads):
-        some = np.random.RandomState(0).permutation(len(X))[:WARMING_ROWS]
-        with suppress(Exception):
-            # Some models may fail on so few rows: their packages are loaded all the same.
-            MODELS[model][0](task, 0, threads).fit(X.iloc[some], task.y[some])
         for seed in seeds:
             y = None if task.is_regression else task.y
             X_train, X_test, y_train, y_test = train_test_split(

@@ -55,10 +55,20 @@ def test_suite_prints_markdown_and_stores_all_kinds_of_files(tmp_path, capsys):
     assert (files["docs"] / "circumstances.inc").read_text().startswith(stored["date"])
 
 
-def test_unknown_subject_is_refused(capsys):
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["speed"], "no such subject: speed"),
+        (["training", "--only", "pytorch"], "invalid choice: 'pytorch'"),
+        (["training", "--plot", "scaling.svg"], "--plot draws the subject scaling"),
+    ],
+)
+def test_what_cannot_be_measured_or_drawn_is_refused_before_anything_is_measured(
+    arguments, message, capsys
+):
     with pytest.raises(SystemExit):
-        suite.main(["speed"])
-    assert "no such subject: speed" in capsys.readouterr().err
+        suite.main(arguments)
+    assert message in capsys.readouterr().err
 
 
 def test_tables_are_written_in_markdown():
