@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", choices=["numpy", "compiled", "auto"], default="numpy")
     parser.add_argument("--only", nargs="*", default=[""], help="parts of names of tasks")
     options = parser.parse_args(arguments)
+    if not (options.folder / "skperceptron").is_dir():
+        parser.error(f"{options.folder} is no checkout: it has no folder skperceptron.")
     rows: Figures = {}
     ratios: Figures = {}
     with ExitStack() as stack:

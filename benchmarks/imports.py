@@ -28,11 +28,9 @@ def tables(options: Options) -> list[Table]:
         for name, module in options.chosen(here).items()
     }
     with TemporaryDirectory() as folder:
-        # A checkout may have no bytecode, while pip has stored that of installed packages.
+        # The first turn stores it. A checkout may have none; pip stores that of packages.
         settings = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         with patch.dict(os.environ, settings):
-            for store_bytecode in runs.values():
-                store_bytecode()
             times = {name: 1e3 * time for name, time in medians(runs, options.repeats).items()}
     return [Table("imports", "Import: milliseconds", "", {"import": times})]
 

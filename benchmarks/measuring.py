@@ -102,19 +102,22 @@ class UnsupportedError(Exception):
     """A contestant does not support a case."""
 
 
-def medians(contestants: Mapping[Name, Callable[[], float]], repeats: int) -> dict[Name, float]:
+def medians(
+    contestants: Mapping[Name, Callable[[], float]], repeats: int, warm_up: bool = True
+) -> dict[Name, float]:
     """Return the median of the times that each contestant returns, without unsupported ones.
 
-    They take turns, so that a busy moment of the machine affects all of them.
+    They take turns, so that a busy moment of the machine affects all of them. With `warm_up`, all
+    of them run once before, which does not count.
     """
     found: dict[Name, list[float]] = {name: [] for name in contestants}
-    for _ in range(repeats):
+    for _ in range(warm_up + repeats):
         for name in list(found):
             try:
                 found[name].append(contestants[name]())
             except UnsupportedError:
                 del found[name]
-    return {name: median(values) for name, values in found.items()}
+    return {name: median(values[warm_up:]) for name, values in found.items()}
 
 
 def ratio_to(column: str, rows: Figures, heading: str) -> Figures:

@@ -169,6 +169,7 @@ class JAX:
 
         if (case.activation, case.solver) != ("relu", "adam"):
             raise UnsupportedError
+        start = time.perf_counter()
         rng = np.random.RandomState(0)
         parameters = _jax_parameters(case, rng)
         moments = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
@@ -179,6 +180,7 @@ class JAX:
             rng.permutation(case.n_rows)[: n_batches * case.batch_size].reshape(n_batches, -1)
             for _ in range(case.epochs)
         ]
+        preparing = time.perf_counter() - start
         if case.name not in self._epochs:
             start = time.perf_counter()
             # The new state overwrites that of the epoch before.
@@ -194,7 +196,7 @@ class JAX:
         seconds = time.perf_counter() - start
         # The shorter last batch would need a second compilation: it is not trained, and its time
         # is added here in proportion to its rows.
-        return seconds * case.n_rows / (n_batches * case.batch_size)
+        return preparing + seconds * case.n_rows / (n_batches * case.batch_size)
 
 
 def _jax_parameters(case: Case, rng: np.random.RandomState):

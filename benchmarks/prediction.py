@@ -34,8 +34,6 @@ def microseconds_of(case: Case, dtype: str, options: Options) -> Figures:
     for n_rows, calls in SIZES.items():
         n_rows = min(n_rows, 2_000) if options.quick else n_rows
         X = np.random.RandomState(0).standard_normal((n_rows, case.n_features)).astype(dtype)
-        for compiles_first in predict.values():
-            compiles_first(X)
         runs = {peer: partial(seconds_of, partial(f, X), calls) for peer, f in predict.items()}
         found = medians(runs, options.repeats)
         name = f"{case.name}, {dtype}, {n_rows:,} row{'s' * (n_rows > 1)}"

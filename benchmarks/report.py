@@ -37,9 +37,14 @@ def in_words(facts: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     return (
         f"{facts['date']}, {facts['processor']}, {facts['cores']} cores,"
-        f" {facts['threads']} threads, medians of {facts['repeats']};"
+        f" {in_threads(facts['threads'])}, medians of {facts['repeats']};"
         f" Python {facts['python']}, {versions}."
     )
+
+
+def in_threads(n: int) -> str:
+    """Return a number of threads as text."""
+    return f"{n} thread{'s' * (n > 1)}"
 
 
 def markdown(table: Table) -> str:

@@ -180,6 +180,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--plot", type=Path, help="where to draw the scaling")
     options = parser.parse_args()
+    if options.plot and not options.scaling:
+        parser.error("--plot draws the results of --scaling.")
     # The time per fit of an ordinary search does not depend on the number of fits.
     options.most = {"stacked": FITS[-1], "GridSearchCV": 1_000}
     results = scale(options) if options.scaling else compare(options)

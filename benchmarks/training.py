@@ -6,6 +6,7 @@ from functools import partial
 
 from .cases import CASES, Case
 from .measuring import PRODUCTS, Figures, Options, Table, medians, ratio_to
+from .report import in_threads
 from .worker import Worker, workers
 
 
@@ -15,8 +16,7 @@ def tables(options: Options) -> list[Table]:
     found = []
     for dtype in ("float64", "float32"):
         rows = compare(cases, options, dtype)
-        threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
-        title = f"Training, X in {dtype}, {threads}: microseconds per step"
+        title = f"Training, X in {dtype}, {in_threads(options.threads)}: microseconds per step"
         ratios = ratio_to(PRODUCTS, rows, "ours / products")
         name = f"training_{dtype}_{options.threads}"
         found.append(Table(name, title, "case", rows, ratios))
@@ -42,7 +42,7 @@ def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") ->
             for peer, worker in peers.items()
         }
         seconds: Figures = {name: {} for name in cases}
-        for (name, peer), found in medians(contestants, options.repeats).items():
+        for (name, peer), found in medians(contestants, options.repeats, warm_up=False).items():
             seconds[name][peer] = found
     return {name: _per_step(case, seconds[name], compiling[name]) for name, case in cases.items()}
 

@@ -100,9 +100,14 @@ def test_contestants_take_turns_and_who_cannot_is_left_out():
 
         return run
 
-    found = medians({name: contestant(name) for name in "acb"}, 3)
+    found = medians({name: contestant(name) for name in "acb"}, 3, warm_up=False)
     assert order == ["a", "c", "b", "a", "b", "a", "b"]
     assert found == {"a": 4.0, "b": 5.0}
+
+
+def test_first_turn_of_a_warm_up_does_not_count():
+    times = iter([100.0, 1.0, 3.0])
+    assert medians({"one": lambda: next(times)}, 2) == {"one": 2.0}
 
 
 def test_two_checkouts_are_compared_task_by_task(capsys):
@@ -113,6 +118,12 @@ def test_two_checkouts_are_compared_task_by_task(capsys):
         _, task, *figures, _ = (cell.strip() for cell in line.split("|"))
         assert task == f"prediction, 1 rows, {dtype}"
         assert all(float(figure) > 0 for figure in figures)
+
+
+def test_folder_without_a_checkout_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        against.main([str(tmp_path)])
+    assert "is no checkout" in capsys.readouterr().err
 
 
 def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):
