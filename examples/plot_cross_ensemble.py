@@ -78,8 +78,8 @@ for place, (ensemble, X_test, y_test) in zip(places, results.values(), strict=Tr
     label = "expected, out of fold" if not place else None
     right.plot(place + 0.3, ensemble.oof_loss_, "<", color="black", label=label)
 right.set_xticks(places, list(results))
-right.set(ylabel="log loss on the other half", yscale="log")
-right.legend(fontsize="small")
+right.set(ylabel="log loss on the other half", yscale="log", xlim=(-0.4, len(results) - 0.4))
+right.legend(fontsize="small", handlelength=3)
 plt.show()
 
 # %%

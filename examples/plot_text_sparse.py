@@ -68,7 +68,8 @@ vectorizer = TfidfVectorizer(
 X_train, X_test = vectorizer.fit_transform(documents[train]), vectorizer.transform(documents[test])
 filled = X_train.nnz / np.prod(X_train.shape)
 print(f"{X_train.format.upper()} matrix of shape {X_train.shape}, {100 * filled:.1f} % filled")
-print(f"{X_train.data.nbytes + X_train.indices.nbytes:>12,} bytes as it is")
+sizes = [array.nbytes for array in (X_train.data, X_train.indices, X_train.indptr)]
+print(f"{sum(sizes):>12,} bytes as it is")
 print(f"{4 * np.prod(X_train.shape):>12,} bytes if it were dense")
 
 # %%

@@ -8,7 +8,8 @@ linear layers can do no more than one of them. An activation between them makes 
 """
 
 # %%
-# The data are a ring around a disc. Of two networks of the same size, only one has activations.
+# The data are a ring around a smaller one. Of two networks of the same size, only one has
+# activations.
 
 import matplotlib.pyplot as plt
 import numpy as np
