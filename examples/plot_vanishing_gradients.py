@@ -75,8 +75,8 @@ for row, initializer in zip(axes, initializers, strict=True):
             ax.semilogy(
                 range(1, DEPTH + 2), norms, line, marker="o", ms=3, color=colour, label=activation
             )
-    row[0].set(title=f'"{initializer}", at the start', ylabel="norm of the gradient")
-    row[1].set(title=f'"{initializer}", after {EPOCHS} epochs')
+    row[0].set(title=f"{initializer}, at the start", ylabel="norm of the gradient")
+    row[1].set(title=f"{initializer}, after {EPOCHS} epochs")
 for ax in axes[1]:
     ax.set(xlabel="layer", xticks=range(1, DEPTH + 2, 2))
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
