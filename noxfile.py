@@ -56,10 +56,10 @@ def others(session):
     session.run("pytest", "tests/export", "tests/trackers", "tests/distributed", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def package(session):
     """Build the package, check it, and use the wheel."""
-    session.run(".ci/package", *session.posargs, external=True)
+    session.run(".ci/package", *session.posargs)
 
 
 @nox.session

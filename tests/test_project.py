@@ -63,6 +63,14 @@ def test_tests_that_scripts_name_exist():
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
+def test_files_that_contributors_are_told_of_exist():
+    named = set(re.findall(r"`([\w/.]+\.(?:py|c|json|md|rst))`", read("CONTRIBUTING.md")))
+    assert len(named) > 5
+    package = ROOT / "skperceptron"
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert {name for name in missing if not any(package.rglob(name))} == set()
+
+
 def generators_of(module):
     """Return the names of random generators that a parsed module makes outside of functions."""
     kinds = {"np.random.RandomState", "np.random.default_rng"}
