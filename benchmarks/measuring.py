@@ -197,7 +197,7 @@ def _columns(rows: Figures) -> list[str]:
 
 def _with_multiple(figure: float, unit: float | None) -> str:
     text = f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
-    return text if unit is None or figure == unit else f"{text} ({figure / unit:.2f})"
+    return text if not unit or figure == unit else f"{text} ({figure / unit:.2f})"
 
 
 if __name__ == "__main__":

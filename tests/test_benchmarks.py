@@ -82,6 +82,12 @@ def test_tables_are_written_in_markdown():
     ]
 
 
+def test_there_is_no_multiple_of_nothing():
+    """Such as of memory, where a fit adds none."""
+    rows = {"one": {OURS: 0.0, "other": 3.0}}
+    assert Table("name", "Title", "case", rows).cells()[1] == ["one", "0", "3"]
+
+
 def test_tables_are_written_for_the_documentation():
     text = restructured_text(table(), circumstances(Options()))
     assert text.startswith(".. csv-table:: Title (2")
