@@ -175,8 +175,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--cold", action="store_true", help="the first search of a process")
-    parser.add_argument("--only", nargs="*", default=list(PEERS), help="peers, ours first")
-    parser.add_argument("--scaling", action="store_true", help="10 to 10,000 fits instead")
+    parser.add_argument("--only", nargs="*", default=PEERS, choices=PEERS, help="peers, ours first")
+    parser.add_argument(
+        "--scaling", action="store_true", help="10 to 10,000 fits instead: --json and --plot only"
+    )
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--plot", type=Path, help="where to draw the scaling")
     options = parser.parse_args()

@@ -331,7 +331,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", default=list(KINDS), help="names of tables")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="*", default=available, help="models, ours first")
+    parser.add_argument(
+        "--only", nargs="*", default=available, choices=available, help="models, ours first"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of BLAS; our workers")
     parser.add_argument("--json", type=Path, help="where to store all figures")
     parser.add_argument("--read", type=Path, nargs="*", help="show these files instead")
