@@ -293,8 +293,9 @@ def _planned(
     # A cross-validation, which has a single candidate, does not name the split.
     call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
+    # An error ends the search, whatever its ``error_score``: better before any fit.
+    call.estimator.set_params(**clone(parameters, safe=False))
     try:
-        call.estimator.set_params(**clone(parameters, safe=False))
         network = network_of(call.estimator)
         call.n_units = n_hidden_units(network)
     except Exception:
@@ -391,7 +392,6 @@ def _fit_and_score(
             results[i] = _result(call, run, fit, conditions)
 
     train([*fits.values()], replace(conditions.options, done=score), shared.common)
-    score([fit for i, fit in fits.items() if i not in results])
     for i, call in enumerate(calls):
         if i not in fits:
             results[i] = _result(call, call.run, None, conditions)

@@ -101,7 +101,8 @@ class RunOptions:
         Whether, on the second interruption, fits that have not ended receive an
         ``InterruptedFit`` as their error, and all others are kept.
     done : callable, default=None
-        Called with the fits of each stack as soon as they have ended.
+        Called with the fits that have failed before training, then with those of each stack as soon
+        as they have ended.
     """
 
     verbose: int = 0
@@ -133,6 +134,8 @@ def train(fits: Sequence[Fit], options: RunOptions, common: Common) -> None:
         current stack.
     """
     stacks = _stacks_of(fits, common)
+    if options.done is not None:
+        options.done([fit for fit in fits if fit.error is not None])
     # Stacks are removed from this list, so that finished ones can be freed.
     n_stacks, stacks = len(stacks), stacks[::-1]
     while stacks:

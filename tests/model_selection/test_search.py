@@ -318,6 +318,22 @@ def test_invalid_candidates_fail_as_in_scikit_learn():
         StackedGridSearchCV(BINARY, {"alpha": [0]}).fit(X, Y3)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"alpha": [-1]}, "'alpha' parameter"),
+        ({"early_stopping": [True], "validation_fraction": [0.001]}, "set is too small"),
+        ({"beta": [1]}, "Invalid parameter 'beta'"),
+    ],
+    ids=["value", "combination", "name"],
+)
+def test_an_error_that_ends_the_search_is_raised_before_any_training(wrong, message, stack_sizes):
+    grid = [{"alpha": [0, 1]}, wrong]
+    with pytest.raises(ValueError, match=message):
+        StackedGridSearchCV(BINARY, grid, error_score="raise").fit(X, Y)
+    assert stack_sizes == []
+
+
 def test_values_that_have_passed_are_not_checked_again(monkeypatch):
     checked = []
 
