@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
@@ -297,18 +297,27 @@ def _fit_together(
         fit.fold, fit.task = part.fold, job.task
         fit.name = job.name or f"member {job.number}"
         fit.cross_fits = part.method if job.is_validated else None
-    train([*fits.values()], options, common)
-    members = []
-    for i, job in enumerate(jobs):
-        part = parts[job.part]
-        try:
-            honest = _finish(job, fits.get(i), part, sources)
-        except Exception as error:
-            if job.name:
-                error.add_note(f"This was {job.name}.")
-            raise
-        members.append(part.judged(job.estimator, honest))
-    return members, sum(fit.was_cut_short for fit in fits.values())
+    place_of = {id(fit): i for i, fit in fits.items()}
+    members: dict[int, FittedMember] = {}
+
+    def finish(places: Iterable[int]) -> None:
+        for i in places:
+            job, part = jobs[i], parts[jobs[i].part]
+            try:
+                honest = _finish(job, fits.get(i), part, sources)
+            except Exception as error:
+                if job.name:
+                    error.add_note(f"This was {job.name}.")
+                raise
+            members[i] = part.judged(job.estimator, honest)
+
+    def done(ended: Sequence[Fit]) -> None:
+        # After each stack, so that an error is raised early.
+        finish(place_of[id(fit)] for fit in ended)
+
+    train([*fits.values()], replace(options, done=done), common)
+    finish(i for i in range(len(jobs)) if i not in fits)
+    return [members[i] for i in range(len(jobs))], sum(fit.was_cut_short for fit in fits.values())
 
 
 def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:

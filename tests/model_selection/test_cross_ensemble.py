@@ -540,6 +540,13 @@ def test_what_cannot_be_combined_is_refused_in_one_sentence():
     assert "arm 1 with the parameters" in caught.value.__notes__[0]
 
 
+def test_member_that_cannot_be_fitted_is_reported_before_any_training(monkeypatch):
+    monkeypatch.setattr(stacking, "epochs", None)
+    with pytest.raises(ValueError, match="'alpha' parameter") as caught:
+        classifier(arms={"alpha": [1.0, -1]}).fit(X, Y)
+    assert "arm 1 with the parameters" in caught.value.__notes__[0]
+
+
 class NoProbabilities(LogisticRegression):
     """A classifier that predicts labels only."""
 
