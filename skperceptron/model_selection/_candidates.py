@@ -137,10 +137,20 @@ class FittedMember:
         network = last_step(estimator)
         if isinstance(network, BaseMultilayerPerceptron):
             forget_steps(network)
-        predicted = getattr(estimator, method)(X)
+        predicted = predicted_by(estimator, method, X)
         if isinstance(network, BaseMultilayerPerceptron):
             drop_buffers(network)
         return cls(estimator, predicted, predicted)
+
+
+def predicted_by(estimator: Any, method: str, X: Any) -> Any:
+    """Return what a method predicts; of several labels per row, their probabilities, (n, L)."""
+    found = getattr(estimator, method)(X)
+    if isinstance(found, list) and np.ndim(found[0]) == 2:
+        # Forests and others return a table for each label, with one column per class.
+        pairs = zip(found, estimator.classes_, strict=True)
+        found = np.stack([table[:, classes != 0].sum(axis=1) for table, classes in pairs], axis=1)
+    return found
 
 
 def own_rows(estimator: Any, X: Any) -> Any:

@@ -43,7 +43,7 @@ from ..options import (
     plain,
     shown,
 )
-from ._candidates import FittedMember, curves_of, own_rows
+from ._candidates import FittedMember, curves_of, own_rows, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._held_out import Combination, HeldOutRows, Split, combined
@@ -317,7 +317,7 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
         """Return a member's predictions at its arm's temperature."""
         output = self._output
-        aligned = output.aligned(member, getattr(member, output.method)(own_rows(member, X)))
+        aligned = output.aligned(member, predicted_by(member, output.method, own_rows(member, X)))
         return output.tempered(aligned.astype(np.float64, copy=False), temperature)
 
     def _blended(self, X: Any, return_std: bool) -> Any:

@@ -25,6 +25,7 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import skperceptron
 from skperceptron import (
@@ -559,11 +560,13 @@ def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
     network = MLPSoftmaxClassifier((4,), **SHORT)
     hard = VotingClassifier([("a", network), ("b", LogisticRegression())])
     of_numbers = BaggingRegressor(MLPRegressor(hidden_layer_sizes=(4,), **SHORT), 2)
+    tables = StackedCrossEnsembleClassifier(DecisionTreeClassifier(), {}, cv=2)
     for model, y, message in [
         (BaggingClassifier(hard, 2), Y, "BaggingClassifier of classifiers without predict_proba"),
         (StackingClassifier([("a", hard)], cv=2), Y, "StackingClassifier of classifiers without"),
         (of_numbers, NUMBERS, "a BaggingRegressor of several targets"),
         (StackedCrossEnsembleRegressor(of_numbers, {}, cv=2), NUMBERS, "a BaggingRegressor of"),
+        (tables, np.eye(3, dtype=int)[Y], "DecisionTreeClassifier predicts each label"),
     ]:
         with pytest.raises(ValueError, match=message):
             export.to_onnx(model.fit(X, y), X)

@@ -25,7 +25,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
     TimeSeriesSplit,
 )
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
@@ -384,6 +384,23 @@ def test_several_labels_per_row_are_decided_label_by_label():
     assert_allclose(ensemble.oof_loss_, -np.log(of_truth).mean())
     was_sparse = classifier(MLPBinaryClassifier(**QUICK)).fit(X, sparse.csr_matrix(Y))
     assert sparse.issparse(was_sparse.predict(X))
+
+
+def test_arms_may_predict_each_label_by_a_table_of_its_own():
+    X, Y = make_multilabel_classification(81, 6, n_classes=3, random_state=0)
+    # The fold that holds out the first row trains on a label that no row has.
+    Y[:, 2] = [1] + [0] * 80
+    arms = {"net": [KNeighborsClassifier(), MLPBinaryClassifier(**QUICK)]}
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", arms["net"][1])])
+    ensemble = classifier(pipeline, arms, cv=3, calibrate=False).fit(X, Y)
+    (first, *_), _ = ensemble.estimators_
+    tables = first.predict_proba(X)
+    never = np.zeros(81) if tables[2].shape[1] == 1 else tables[2][:, 1]
+    of_labels = np.column_stack([tables[0][:, 1], tables[1][:, 1], never])
+    assert_array_equal(ensemble.predict_members(X)[0, 0], of_labels)
+    assert ensemble.oof_predictions_.shape == ensemble.predict_proba(X).shape == (81, 3)
+    search = StackedGridSearchCV(pipeline, arms, cv=3, refit="ensemble").fit(X, Y)
+    assert search.predict(X).shape == (81, 3)
 
 
 def test_several_columns_share_weights_whatever_their_units_are():

@@ -93,6 +93,11 @@ def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
     for weight, temperature, arm in _arms(model):
         aligned = []
         for member in arm:
+            if several and isinstance(member.classes_, list):
+                raise ValueError(
+                    f"{type(last_step(member)).__name__} predicts each label by a table of its own:"
+                    " to_onnx cannot export an ensemble of these."
+                )
             values = _predicted(graph, operator, member)
             if not several and not np.array_equal(member.classes_, model.classes_):
                 values = values @ selection(member.classes_, model.classes_)
