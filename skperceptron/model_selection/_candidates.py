@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.base import clone
 from .._sklearn.compat import has_callbacks
 from .._sklearn.fit_calls import NO_EXTRAS
 from .._sklearn.pipelines import last_step, levels_of, path_of
-from ..engine.arrays import Booleans, Floats, Integers
+from ..engine.arrays import Floats
 from ..estimators import (
     MLPBinaryClassifier,
     MLPClassifier,
@@ -116,18 +116,6 @@ class FittedMember:
     held_out: Any = None
     honest: Any = None
 
-    def with_honest(
-        self, watched: Booleans, honest: Sequence[tuple[Integers, Any]]
-    ) -> FittedMember:
-        """Return this member with honest predictions of some rows.
-
-        ``honest`` holds places among those held-out rows that are ``watched``, and predictions.
-        """
-        predicted, rows = self.held_out.copy(), np.flatnonzero(watched)
-        for places, predictions in honest:
-            predicted[rows[places]] = predictions
-        return replace(self, honest=predicted)
-
     @classmethod
     def judged(cls, estimator: Any, X: Any, method: str) -> FittedMember:
         """Return a member with the predictions of one of its estimator's methods for X.
@@ -147,9 +135,9 @@ def predicted_by(estimator: Any, method: str, X: Any) -> Any:
     """Return what a method predicts; of several labels per row, their probabilities, (n, L)."""
     found = getattr(estimator, method)(X)
     if isinstance(found, list) and np.ndim(found[0]) == 2:
-        # Forests and others return a table for each label, with one column per class.
-        pairs = zip(found, estimator.classes_, strict=True)
-        found = np.stack([table[:, classes != 0].sum(axis=1) for table, classes in pairs], axis=1)
+        # Forests return a table for each label, with one column per class.
+        tables = zip(found, estimator.classes_, strict=True)
+        found = np.transpose([table[:, seen != 0].sum(axis=1) for table, seen in tables])
     return found
 
 

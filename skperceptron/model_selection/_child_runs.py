@@ -36,7 +36,7 @@ def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
     places: dict[Hashable, int] = {tuple(map(float, row)): i for i, row in enumerate(rows)}
     tagged = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     children = mlflow.search_runs([parent.info.experiment_id], tagged, output_format="list")
-    found = {places.get(_times_of(run)): run for run in children}
+    found = {places.get(tuple(map(run.data.metrics.get, TIMES))): run for run in children}
     # Runs of other searches below the same parent have none of these times.
     found.pop(None, None)
     for i, run in found.items():
@@ -52,7 +52,3 @@ def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
     if tags.get("estimator_name") == type(search).__name__:
         refitted = curves_of(getattr(search, "best_estimator_", None))
         log_curves(mlflow, parent, {f"refit_{name}": curve for name, curve in refitted.items()})
-
-
-def _times_of(run: Any) -> Hashable:
-    return tuple(run.data.metrics.get(name) for name in TIMES)

@@ -300,9 +300,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         ]
         tasks = [(member, temperature, X) for _, temperature, arm in arms for member in arm]
         networks = [last_step(member) for member, *_ in tasks]
-        workers = n_threads(
-            plain(self.n_jobs), sum(_n_weights(one) for one in networks) * num_samples(X)
-        )
+        n_weights = sum(w.size for one in networks for w in getattr(one, "coefs_", ()))
+        workers = n_threads(plain(self.n_jobs), n_weights * num_samples(X))
         found = (self._tempered(*task) for task in tasks)
         if workers > 1:
             # NumPy releases the GIL, so threads suffice, and they need no copies.
@@ -407,11 +406,6 @@ def loss_of_held_out(
         seen, given = blended.shape[1], truth.shape[1]
         raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
     return ensemble._output.judged(blended, truth, weight)[1]
-
-
-def _n_weights(network: Any) -> int:
-    """Return how many weights a fitted network has; 0 for other estimators."""
-    return sum(weights.size for weights in getattr(network, "coefs_", ()))
 
 
 def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[Job]) -> list[Part]:

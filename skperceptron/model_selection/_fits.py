@@ -195,7 +195,8 @@ class Common:
                 self._kept.append(values)
             start = frozenset(one for one in named if one[1] not in STEPS_ONLY)
             of_start = self._starts.setdefault(start, len(self._starts))
-            is_plain = all(map(_is_plain, values))
+            # Tokens describe such values fully; lists do not change during training.
+            is_plain = all(is_immutable(tuple(v) if type(v) is list else v) for v in values)
             self._settings[tokens] = Settings(len(self._settings), of_start) if is_plain else None
         return self._settings[tokens]
 
@@ -237,11 +238,6 @@ class Common:
         checked, learned = self.checked[key]
         estimator.__dict__.update(learned)
         return checked
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether a token describes a value fully; lists do not change during training."""
-    return is_immutable(tuple(value) if type(value) is list else value)
 
 
 def token(value: Any) -> Hashable:

@@ -40,7 +40,7 @@ from ._candidates import (
 from ._fits import Common, Fit
 from ._held_out import Split
 from ._pieces import MANY_UNITS, labels_of, pieces_for
-from ._sending import ProcessCache, Sender, sender
+from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import RunOptions, train
 
@@ -129,7 +129,10 @@ class Part:
             return FittedMember(estimator)
         member = FittedMember.judged(estimator, self.held_out(), self.method)
         if honest and self.watched is not None:
-            member = member.with_honest(self.watched, honest)
+            predicted, rows = member.held_out.copy(), np.flatnonzero(self.watched)
+            for places, predictions in honest:
+                predicted[rows[places]] = predictions
+            member = replace(member, honest=predicted)
         return member
 
 
@@ -211,7 +214,9 @@ def fit_members(
     sending = sender(n_jobs)
     with workers, sending.released_on_failure():
         cache = sending.shared(ProcessCache())
-        sources = _transformed(jobs, parts, workers, sending, cache)
+        of_sources = _transforming_tasks(jobs, parts)
+        has_transformers = any(last_step(one) is not one for _, one, _ in of_sources.values())
+        sources = transformed_once(of_sources, has_transformers, workers, sending, cache)
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
         pieces = pieces_for(workers, jobs, expected, side_by_side=sending.is_remote)
         # Pieces can share results only if they run one after another in one process.
@@ -248,15 +253,6 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int
             f"Training interrupted by user. {sum(cut_short)} of {n_members} members of the"
             " ensemble keep what they have learned in fewer epochs."
         )
-
-
-def _transformed(
-    jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender, cache: Any
-) -> dict[Hashable, Any]:
-    """Fit the transformers, once for each of their settings and each part."""
-    tasks = _transforming_tasks(jobs, parts)
-    has_transformers = any(last_step(one) is not one for _, one, _ in tasks.values())
-    return transformed_once(tasks, has_transformers, workers, sending, cache)
 
 
 def _transforming_tasks(

@@ -194,7 +194,9 @@ class StackedParallel:
     def _tasks_of(self, pieces: Sequence[list[int]], calls: Sequence[Call]) -> Iterator[Any]:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
         cache = self._sender.shared(ProcessCache())
-        sources = self._transform(calls, cache)
+        tasks = _transforming_tasks(calls)
+        has_transformers = any(call.network is not call.estimator for _, call, _ in tasks.values())
+        sources = transformed_once(tasks, has_transformers, self._workers, self._sender, cache)
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
         verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
@@ -234,12 +236,6 @@ class StackedParallel:
         if self._workers.begins_here():
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
-
-    def _transform(self, calls: Sequence[Call], cache: Any) -> dict[Hashable, Any]:
-        """Fit the transformers, once for each of their settings and each split."""
-        tasks = _transforming_tasks(calls)
-        has_transformers = any(call.network is not call.estimator for _, call, _ in tasks.values())
-        return transformed_once(tasks, has_transformers, self._workers, self._sender, cache)
 
 
 def _transforming_tasks(calls: Sequence[Call]) -> dict[Hashable, tuple[Any, ...]]:

@@ -64,11 +64,6 @@ class _Prepared:
     def network(self) -> Network:
         return self.run.model.network
 
-    def take_cross_fitted(self) -> None:
-        """Keep the predictions of validation rows that the fit was asked for."""
-        if self.fit.cross_fits is not None:
-            self.fit.cross_fitted = self.run.cross_fitted(self.fit.cross_fits)
-
     def batch_rows(self) -> int:
         """Return the batch size; 0 if one batch holds all rows, however many they are."""
         size = self.run.batch_rows
@@ -213,7 +208,8 @@ def _train_together(alike: list[_Prepared], common: Common, options: RunOptions)
             continue
         with prepared.fit.attempt():
             prepared.run.finish()
-            prepared.take_cross_fitted()
+            if (method := prepared.fit.cross_fits) is not None:
+                prepared.fit.cross_fitted = prepared.run.cross_fitted(method)
 
 
 def _run(ordered: list[_Prepared], common: Common, options: RunOptions) -> None:
@@ -266,7 +262,11 @@ def _retire_failed(stack: Stack, ordered: list[_Prepared]) -> None:
 
 def _cut_short(stack: Stack, ordered: list[_Prepared], options: RunOptions) -> None:
     """End the training of a stack that the user has interrupted."""
-    is_ended = _ends_all(options)
+    is_ended = options.keeps_finished and not first_in_call("interrupted")
+    if is_ended:
+        first_in_call(ENDED)
+    elif not options.keeps_finished:
+        interrupted()
     in_training = {id(member) for member in stack.members}
     for prepared in ordered:
         if id(prepared.member) in in_training:
@@ -275,17 +275,6 @@ def _cut_short(stack: Stack, ordered: list[_Prepared], options: RunOptions) -> N
             if is_ended:
                 prepared.fit.fail(InterruptedFit())
     stack.retire(range(len(stack.members)))
-
-
-def _ends_all(options: RunOptions) -> bool:
-    """Note an interruption; tell whether it ends all fits, not only those of this stack."""
-    if not options.keeps_finished:
-        interrupted()
-        return False
-    if first_in_call("interrupted"):
-        return False
-    first_in_call(ENDED)
-    return True
 
 
 def _share_generators(ordered: list[_Prepared]) -> None:

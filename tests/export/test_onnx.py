@@ -566,7 +566,7 @@ def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
         (StackingClassifier([("a", hard)], cv=2), Y, "StackingClassifier of classifiers without"),
         (of_numbers, NUMBERS, "a BaggingRegressor of several targets"),
         (StackedCrossEnsembleRegressor(of_numbers, {}, cv=2), NUMBERS, "a BaggingRegressor of"),
-        (tables, np.eye(3, dtype=int)[Y], "DecisionTreeClassifier predicts each label"),
+        (tables, np.eye(3, dtype=int)[Y], "DecisionTreeClassifier for several labels"),
     ]:
         with pytest.raises(ValueError, match=message):
             export.to_onnx(model.fit(X, y), X)

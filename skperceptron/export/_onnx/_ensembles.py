@@ -94,10 +94,8 @@ def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
         aligned = []
         for member in arm:
             if several and isinstance(member.classes_, list):
-                raise ValueError(
-                    f"{type(last_step(member)).__name__} predicts each label by a table of its own:"
-                    " to_onnx cannot export an ensemble of these."
-                )
+                name = type(last_step(member)).__name__
+                raise ValueError(f"An ensemble of {name} for several labels cannot be exported.")
             values = _predicted(graph, operator, member)
             if not several and not np.array_equal(member.classes_, model.classes_):
                 values = values @ selection(member.classes_, model.classes_)
