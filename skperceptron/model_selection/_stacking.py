@@ -262,11 +262,7 @@ def _retire_failed(stack: Stack, ordered: list[_Prepared]) -> None:
 
 def _cut_short(stack: Stack, ordered: list[_Prepared], options: RunOptions) -> None:
     """End the training of a stack that the user has interrupted."""
-    is_ended = options.keeps_finished and not first_in_call("interrupted")
-    if is_ended:
-        first_in_call(ENDED)
-    elif not options.keeps_finished:
-        interrupted()
+    is_ended = _ends_all(options)
     in_training = {id(member) for member in stack.members}
     for prepared in ordered:
         if id(prepared.member) in in_training:
@@ -275,6 +271,17 @@ def _cut_short(stack: Stack, ordered: list[_Prepared], options: RunOptions) -> N
             if is_ended:
                 prepared.fit.fail(InterruptedFit())
     stack.retire(range(len(stack.members)))
+
+
+def _ends_all(options: RunOptions) -> bool:
+    """Note an interruption; tell whether it ends all fits, not only those of this stack."""
+    if not options.keeps_finished:
+        interrupted()
+        return False
+    if first_in_call("interrupted"):
+        return False
+    first_in_call(ENDED)
+    return True
 
 
 def _share_generators(ordered: list[_Prepared]) -> None:
