@@ -331,7 +331,7 @@ def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
         return column.astype(object).to_numpy(dtype=object, na_value=None), True
     if str(dtype).startswith("period"):
         column = column.dt.to_timestamp()
-    if "," in str(dtype) and getattr(dtype, "kind", "O") == "M":
+    if ZONE.search(str(dtype)):
         if zone is not None:
             column = column.dt.tz_convert(zone)
         column = column.dt.tz_localize(None)
@@ -375,7 +375,11 @@ def kind_of(content: Any, name: Any) -> str:
             f"Column {name!r} has dtype {content.dtype}: numbers, texts, truth values, dates and"
             " categories are supported."
         )
-    types = {t for t in set(map(type, content.tolist())) if t.__name__ not in MISSING_TYPES}
+    values = content.tolist()
+    types = {t for t in set(map(type, values)) if t.__name__ not in MISSING_TYPES}
+    if len(types) > 1:
+        # One of them may be that of gaps: NaN among dates or truth values.
+        types = {type(value) for value in values if not is_missing(value)}
     odd = [t for t in types if t.__hash__ is None or issubclass(t, complex | np.complexfloating)]
     if odd:
         raise TypeError(

@@ -108,7 +108,7 @@ class Quantity(Part):
         spread = high / 2 - low / 2
         if spread == 0:
             return
-        if abs(median) > FAR_FROM_0 * spread:
+        if abs(median) / FAR_FROM_0 > spread:
             self.shift = float(median)
         if not LEAST_SPREAD < spread < LARGEST_SPREAD:
             exponent = int(np.frexp(spread)[1])

@@ -299,7 +299,8 @@ def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
 
 def _draw_in(z: Floats, max_abs: float | None) -> None:
     """Compute z / sqrt(1 + (z / m)^2) in place, without overflow, a block of rows at a time."""
-    largest = np.finfo(z.dtype).max
+    # Half of the limit, so that no quotient by max_abs overflows.
+    largest = np.finfo(z.dtype).max * min(1, (max_abs or 2) / 2)
     for rows in blocks_of(len(z), z.shape[1], IN_CACHE):
         part = z[rows]
         np.clip(part, -largest, largest, out=part)

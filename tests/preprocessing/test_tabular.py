@@ -271,6 +271,16 @@ def test_gaps_of_any_dtype_are_gaps(fitted):
         assert_array_equal(preprocessor.transform(frame), expected)
 
 
+@pytest.mark.parametrize("gap", [np.nan, Decimal("NaN"), np.datetime64("NaT"), np.float32("nan")])
+@pytest.mark.parametrize("values", [[True, False, True], [date(2024, 1, 1), date(2024, 5, 1)]])
+def test_gaps_in_objects_do_not_tell_what_a_column_holds(gap, values):
+    expected = TabularPreprocessor().fit(objects([*values, None]))
+    found = TabularPreprocessor().fit(objects([*values, gap]))
+    assert found.kinds_ == expected.kinds_ != ["number"]
+    X = objects([None, gap, *values])
+    assert_array_equal(found.transform(X), expected.transform(X))
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -449,6 +459,7 @@ def test_dtypes_of_pandas_are_understood():
             "period": pd.period_range("2024-01", periods=3, freq="M"),
             "duration": pd.to_timedelta([1, None, 3], unit="D"),
             "sparse": pd.arrays.SparseArray([0.0, 0.0, 2.0]),
+            "sparse dates": pd.arrays.SparseArray(pd.date_range("2024-01-01", periods=3)),
             "object": pd.Series([1, pd.NA, 2.5], dtype=object),
             "stamps": pd.Series([pd.Timestamp("2024-03-01"), pd.NaT, None], dtype=object),
         }
@@ -456,7 +467,8 @@ def test_dtypes_of_pandas_are_understood():
     preprocessor = TabularPreprocessor(max_abs=None).fit(frame)
     kinds = dict(zip(frame, preprocessor.kinds_, strict=True))
     assert [n for n, kind in kinds.items() if kind == "category"] == ["truth", "text", "ordered"]
-    assert [n for n, kind in kinds.items() if kind == "date"] == ["zoned", "period", "stamps"]
+    dates = ["zoned", "period", "sparse dates", "stamps"]
+    assert [n for n, kind in kinds.items() if kind == "date"] == dates
     raw = undone(preprocessor, preprocessor.transform(frame))
     assert_allclose(raw["truth_True"], [1, 0, -1])
     assert_allclose(raw["ordered_3"], [1, -1, 0])
@@ -866,6 +878,12 @@ def test_numbers_without_room_in_float32_are_outliers(largest, rng):
     narrow, wide = (model.fit_transform(column[:, np.newaxis]) for model in kinds.values())
     assert_allclose(narrow, wide, rtol=1e-4)
     assert narrow[-1] == 3
+
+
+def test_numbers_whose_range_fills_float64_are_prepared_for_float32_without_overflow():
+    wide = np.array([[-1.7e308], [0.0], [1.7e308], [1.7e308]])
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(TabularPreprocessor(dtype="float32").fit_transform(wide)).all()
 
 
 def test_columns_of_one_name_are_refused():
