@@ -251,8 +251,7 @@ class Levels(Categories):
             counts = Counter(as_keys(content))
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
-        n_gaps = sum(n for level, n in counts.items() if is_missing(level))
-        counts = Counter({level: n for level, n in counts.items() if not is_missing(level)})
+        n_gaps = sum(counts.pop(level) for level in list(counts) if is_missing(level))
         levels = _in_order(list(counts))
         coded = [level for level in levels if counts[level] >= self.min_frequency]
         # Otherwise rare levels could not be told from gaps: whether there is a value would be lost.
