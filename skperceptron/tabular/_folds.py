@@ -61,7 +61,7 @@ def grouped_folds(
     groups = np.asarray(groups)
     if groups.ndim != 1:
         raise ValueError(f"groups must have one value for each row, got shape {groups.shape}.")
-    if groups.dtype.kind == "f" and np.isnan(groups).any():
+    if groups.dtype.kind in "fmM" and np.isnan(groups).any():
         raise ValueError("groups contains NaN: give each row a group.")
     try:
         n_groups = len(np.unique(groups))

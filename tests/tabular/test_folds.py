@@ -184,6 +184,7 @@ def test_folds_may_be_a_list_of_splits(cls):
     [
         (np.arange(20)[:, np.newaxis], r"one value for each row, got shape \(20, 1\)"),
         ([np.nan, *([1.0] * 19)], "groups contains NaN"),
+        (np.array(["NaT", *(["2024-01-01"] * 19)], dtype="M8[D]"), "groups contains NaN"),
     ],
 )
 @BOTH
