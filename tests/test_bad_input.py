@@ -472,12 +472,27 @@ def test_dates_as_x_are_refused_with_a_way_out(cls, name):
         fitted.predict(dates)
 
 
-@pytest.mark.parametrize("columns", [["day", "number"], ["day"]])
+@pytest.mark.parametrize("columns", [["day", "number"], ["day"], ["number", "time"]])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 @WITH_PERCEPTRON
-def test_dates_in_a_frame_are_refused_with_a_way_out(cls, columns):
-    frame = pytest.importorskip("pandas").DataFrame({"day": DAYS, "number": np.arange(N)})
+def test_dates_in_a_frame_are_refused_with_a_way_out(cls, library, columns):
+    table = {"day": DAYS, "number": np.arange(float(N)), "time": [None, *(DAYS - DAYS[0]).tolist()[1:]]}
+    if library == "pyarrow":
+        frame = pytest.importorskip("pyarrow").table(table).select(columns)
+    else:
+        frame = pytest.importorskip(library).DataFrame(table)[columns]
     with pytest.raises(TypeError, match=r"X holds dates or durations.*timedelta64"):
-        make(cls).fit(frame[columns], Y)
+        make(cls).fit(frame, Y)
+
+
+@pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPRegressor])
+@pytest.mark.parametrize("in_chunks", [True, False])
+def test_dictionaries_of_arrow_with_gaps_are_refused_as_targets(cls, in_chunks):
+    pa = pytest.importorskip("pyarrow")
+    y = pa.array([None, *Y[1:].tolist()]).dictionary_encode()
+    y = pa.chunked_array([y]) if in_chunks else y
+    with pytest.raises(ValueError, match="Input y contains"):
+        make(cls).fit(X, y)
 
 
 @pytest.mark.parametrize("y", [DAYS, DAYS - DAYS[0], np.c_[DAYS, DAYS]])

@@ -31,6 +31,9 @@ MATRICES = (np.ndarray, sparse.csr_matrix, sparse.csr_array)
 #: Types of objects in a table that are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
+#: How the dtypes of dates, times and durations begin in polars and Arrow.
+OF_TIME = re.compile("(dictionary<values=)?(date|time|duration)", re.IGNORECASE)
+
 #: The smallest and the largest positive float64 number of full precision.
 NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max))
 
@@ -100,8 +103,12 @@ def check_sum_of_weights(
 
 def refuse_dates(values: Any, name: str) -> None:
     """Raise TypeError if values are dates or durations, which NumPy takes for integers."""
-    dtype = getattr(values, "dtype", None)
-    if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
+    dtype, frame = getattr(values, "dtype", None), type(values)
+    if hasattr(frame, "schema"):
+        # Beside columns of numbers, polars and Arrow make integers of dates.
+        types = values.dtypes if hasattr(frame, "dtypes") else values.schema.types
+        dtype = np.dtype("datetime64" if any(OF_TIME.match(str(t)) for t in types) else "O")
+    elif getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
         # Lists, tables, objects: look at the first row; scikit-learn reports any other error.
         with suppress(Exception):
             first = np.asarray(values[:1])
@@ -127,8 +134,11 @@ def refuse_other_libraries(array: Any, name: str = "X") -> None:
     """Raise an error for data that scikit-learn would not convert to the array that it stands for.
 
     That is TypeError for a lazy frame, and for a tensor, which ``array_api_dispatch`` hands on as
-    it is, and ValueError for a masked array, whose mask would be ignored.
+    it is, and ValueError for a masked array, whose mask would be ignored, and for a dictionary of
+    Arrow with gaps, which would become its last value.
     """
+    if str(getattr(array, "type", "")).startswith("dictionary") and array.null_count:
+        raise ValueError(f"Input {name} contains null: leave out the rows without a value.")
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
             f"{name} is a masked array, which would be taken without its mask: fill the masked"
