@@ -476,7 +476,8 @@ def test_dates_as_x_are_refused_with_a_way_out(cls, name):
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 @WITH_PERCEPTRON
 def test_dates_in_a_frame_are_refused_with_a_way_out(cls, library, columns):
-    table = {"day": DAYS, "number": np.arange(float(N)), "time": [None, *(DAYS - DAYS[0]).tolist()[1:]]}
+    times = [None, *(DAYS - DAYS[0]).tolist()[1:]]
+    table = {"day": DAYS, "number": np.arange(float(N)), "time": times}
     if library == "pyarrow":
         frame = pytest.importorskip("pyarrow").table(table).select(columns)
     else:

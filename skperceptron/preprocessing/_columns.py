@@ -338,15 +338,8 @@ def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
     kind = getattr(column.dtype, "kind", "O")
     if kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan), False
-    if kind == "M":
-        if not hasattr(dtype, "unit"):
-            # An Arrow dtype: pandas first has to convert it into a dtype of its own.
-            column = column.astype(DATE)
-        return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT", "us")), False
-    if kind == "m":
-        return column.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT", "us")), False
-    if kind == "c":
-        return column.to_numpy(), False
+    if kind in "mM":
+        return column.astype(f"{kind}8[us]").to_numpy(), False
     return column.to_numpy(dtype=object, na_value=None), False
 
 

@@ -333,8 +333,7 @@ class TabularPreprocessor(
         check_is_fitted(self)
         if self._parts is None:
             return []
-        n_codes = sum(isinstance(part, Codes) for part in self._parts)
-        return list(range(self._n_numbers, self._n_numbers + n_codes))
+        return list(range(self._n_numbers, sum(len(part.suffixes) for part in self._parts)))
 
     @property
     def number_columns_(self) -> list[int]:

@@ -367,24 +367,23 @@ class BaseTabularMLP(
     ) -> list[Split]:
         """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given, n_rows = self._preset, plain(self.n_folds), num_samples(y)
+        splits: list[Any] = []
         if given is not None and not isinstance(given, Integral):
             # A splitter of the user's own may look at columns of the table.
-            of_splitter = check_cv(given).split(X, y, groups)
-            splits = [counted_from_0(split, n_rows) for split in of_splitter]
-            return counting_splits(splits, codes, sample_weight)
-        recipe = self._recipe
-        if given is None:
-            n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
+            splits += check_cv(given).split(X, y, groups)
         else:
-            n_draws, n_folds = 1, int(given)
-        if groups is not None:
-            check_consistent_length(y, groups)
-        splits = []
-        for _ in range(n_draws):
-            if groups is None:
-                splits += drawn_folds(n_rows, n_folds, codes, rng, sample_weight)
+            recipe = self._recipe
+            if given is None:
+                n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
             else:
-                splits += grouped_folds(n_folds, codes, groups, rng)
+                n_draws, n_folds = 1, int(given)
+            if groups is not None:
+                check_consistent_length(y, groups)
+            for _ in range(n_draws):
+                if groups is None:
+                    splits += drawn_folds(n_rows, n_folds, codes, rng, sample_weight)
+                else:
+                    splits += grouped_folds(n_folds, codes, groups, rng)
         splits = [counted_from_0(split, n_rows) for split in splits]
         splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
