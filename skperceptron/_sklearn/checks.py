@@ -107,7 +107,7 @@ def refuse_dates(values: Any, name: str) -> None:
     if hasattr(frame, "schema"):
         # Beside columns of numbers, polars and Arrow make integers of dates.
         types = values.dtypes if hasattr(frame, "dtypes") else values.schema.types
-        dtype = np.dtype("datetime64" if any(OF_TIME.match(str(t)) for t in types) else "O")
+        dtype = np.dtype("datetime64" if any(map(OF_TIME.match, map(str, types))) else "O")
     elif getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
         # Lists, tables, objects: look at the first row; scikit-learn reports any other error.
         with suppress(Exception):

@@ -141,7 +141,11 @@ def with_category_codes(X: Any, categories: Mapping[int, list[Any]]) -> Any:
         values = _listed(X, j)
         warn_if_of_other_type(values, known, names[j])
         place = {value: code for code, value in enumerate(known)}
-        X = _with_column(X, j, [place.get(value, -1) for value in values])
+        codes = [place.get(value, -1) for value in values]
+        if _is_arrow(X):
+            X = X.set_column(j, names[j], [codes])
+        else:
+            X = X.with_columns(type(X.to_series(j))(names[j], codes))
     return X
 
 
@@ -175,14 +179,6 @@ def _listed(X: Any, j: int) -> list[Any]:
     """Return the values of a column of a polars or Arrow frame."""
     values: list[Any] = X.column(j).to_pylist() if _is_arrow(X) else X.to_series(j).to_list()
     return values
-
-
-def _with_column(X: Any, j: int, values: list[int]) -> Any:
-    """Return a polars or Arrow frame with other values in a column."""
-    if _is_arrow(X):
-        return X.set_column(j, X.column_names[j], [values])
-    series = X.to_series(j)
-    return X.with_columns(type(series)(series.name, values))
 
 
 def is_missing(value: Any) -> bool:

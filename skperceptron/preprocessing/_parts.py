@@ -263,13 +263,9 @@ class Levels(Categories):
             coded.sort(key=counts.__getitem__)
             has_others = sum(counts[level] for level in coded) < len(content)
             return Codes(self.position, coded, has_others=has_others, has_gaps=has_gaps)
-        if self.max_categories is not None:
-            # The sort is stable: of equally frequent levels, the first ones are kept.
-            frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
-            kept = set(frequent)
-            self.levels = [level for level in levels if level in kept]
-        else:
-            self.levels = levels
+        # The sort is stable: of equally frequent levels, the first ones are kept.
+        kept = set(sorted(levels, key=lambda level: -counts[level])[: self.max_categories])
+        self.levels = [level for level in levels if level in kept]
         self.is_signed = len(levels) == len(self.levels) == 2
         named = self.levels[1:] if self.is_signed else self.levels
         self.suffixes = [f"_{level}" for level in named]
