@@ -326,7 +326,7 @@ class UnitVariance(_NormalTables):
 
     Layers are drawn one after the other, each from the outputs of the layers before it for some
     rows (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). If z is
-    constant, or there is no data, the variance of a weight is 1 / fan_in.
+    constant, or there is no data, the variance of a weight is 1 / fan_in, and biases are 0.
 
     The boundary z = 0 of each unit passes through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
@@ -378,7 +378,8 @@ class UnitVariance(_NormalTables):
             chosen = rng.randint(len(z), size=(self.points, layer.units))
             shares = rng.standard_exponential(size=chosen.shape)
             shares /= shares.sum(axis=0)
-            bias = -(shares * z[chosen, np.arange(layer.units)]).sum(axis=0) * factor
+            # That of a constant sum would leave nothing but rounding errors to the next layer.
+            bias = -(shares * z[chosen, np.arange(layer.units)]).sum(axis=0) * factor * varies
         return weight * factor, bias
 
 

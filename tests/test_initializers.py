@@ -453,8 +453,24 @@ def test_units_that_see_nothing_vary_keep_their_weights():
     weight, bias = UnitVariance(points=0).draw(asked, np.random.RandomState(0))
     plain, _ = UnitVariance().draw(Layer(3, 4, ReLU(), 6.0), np.random.RandomState(0))
     assert_array_equal(weight, plain)
-    assert np.isfinite(UnitVariance().draw(asked, np.random.RandomState(0))[1]).all()
+    assert not UnitVariance().draw(asked, np.random.RandomState(0))[1].any()
     assert not bias.any()
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_that_are_all_alike_do_not_make_weights_of_rounding_errors(seed):
+    model = MLPSoftmaxClassifier(
+        hidden_layer_sizes=(64, 64, 64),
+        numeric_embedding="pbld",
+        initializer=UnitVariance(zero_output=False),
+        activation="selu",
+        learning_rate_init=1e-9,
+        max_iter=1,
+        random_state=seed,
+    )
+    model.fit(np.zeros((5, 1)), [0, 1, 2, 2, 2])
+    assert max(np.abs(coefs).max() for coefs in model.coefs_) < 10
 
 
 @pytest.mark.parametrize("hidden", ["orthogonal", UnitVariance(zero_output=False)], ids=repr)
