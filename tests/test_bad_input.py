@@ -488,12 +488,15 @@ def test_dates_in_a_frame_are_refused_with_a_way_out(cls, library, columns):
 
 @pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPRegressor])
 @pytest.mark.parametrize("in_chunks", [True, False])
-def test_dictionaries_of_arrow_with_gaps_are_refused_as_targets(cls, in_chunks):
+def test_dictionaries_of_arrow_with_gaps_are_refused_as_numbers_and_targets(cls, in_chunks):
     pa = pytest.importorskip("pyarrow")
     y = pa.array([None, *Y[1:].tolist()]).dictionary_encode()
     y = pa.chunked_array([y]) if in_chunks else y
     with pytest.raises(ValueError, match="Input y contains"):
         make(cls).fit(X, y)
+    codes = pa.array([None, *range(1, N)]).dictionary_encode()
+    with pytest.raises(ValueError, match="Input X contains null"):
+        make(cls).fit(pa.table({"a": np.arange(float(N)), "b": codes}), Y)
 
 
 @pytest.mark.parametrize("y", [DAYS, DAYS - DAYS[0], np.c_[DAYS, DAYS]])

@@ -102,11 +102,19 @@ def check_sum_of_weights(
 
 
 def refuse_dates(values: Any, name: str) -> None:
-    """Raise TypeError if values are dates or durations, which NumPy takes for integers."""
+    """Raise TypeError if values are dates or durations, which NumPy takes for integers.
+
+    Raises ValueError if columns of Arrow are dictionaries with gaps.
+    """
     dtype, frame = getattr(values, "dtype", None), type(values)
     if hasattr(frame, "schema"):
         # Beside columns of numbers, polars and Arrow make integers of dates.
-        types = values.dtypes if hasattr(frame, "dtypes") else values.schema.types
+        if hasattr(frame, "dtypes"):
+            types = values.dtypes
+        else:
+            types = values.schema.types
+            for column in values.columns:
+                refuse_other_libraries(column, name)
         dtype = np.dtype("datetime64" if any(map(OF_TIME.match, map(str, types))) else "O")
     elif getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
         # Lists, tables, objects: look at the first row; scikit-learn reports any other error.
