@@ -68,6 +68,18 @@ def assert_alike(preprocessor, exported, X, fitted_to, **options):
     assert_close(found, preprocessor.transform(X))
 
 
+@pytest.mark.parametrize("columns", [["small", "size"], ["size", "color"], ["count", "size"]], ids=str)
+def test_each_class_may_be_an_output_whatever_the_first_column_is(exported, columns):
+    X = FRAME[columns].fillna({"size": 0.0})
+    models = [TabularMLPClassifier(max_epochs=2, random_state=0)]
+    if "color" not in columns:
+        models.append(MLPClassifier((4,), max_iter=2, random_state=0))
+    for model in models:
+        model.fit(X, OTHER["grade"])
+        outputs = exported(model, X, zipmap="columns")(X)
+        np.testing.assert_allclose(np.column_stack(outputs[1:]), model.predict_proba(X), atol=1e-5)
+
+
 @BOTH_OPSETS
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("max_abs", [3.0, None])

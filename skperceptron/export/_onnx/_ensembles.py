@@ -37,7 +37,7 @@ def ensemble_classifier_shapes(operator: Any) -> None:
 def ensemble_regressor_shapes(operator: Any) -> None:
     """Set the type of predictions."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    is_float64 = calculates_in_float64(operator)
+    is_float64 = calculates_in_float64(model, operator.inputs)
     is_float64 |= any(network.predicts_float64 for network in _networks_in(model))
     operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape_of_row(model)]))
 

@@ -39,21 +39,26 @@ def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = 
 
     skl2onnx's converters of meta-estimators do not use this function for a classifier inside.
     """
-    asked = scope.get_options(model, {"zipmap": True})
-    scope.add_options(id(model), {"zipmap": asked["zipmap"]})
-    return _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
+    zipmap = scope.get_options(model, {"zipmap": True})["zipmap"]
+    scope.add_options(id(model), {"zipmap": zipmap})
+    outputs = _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
+    if zipmap == "columns":
+        # skl2onnx gives them the type of the first input.
+        for column in outputs[1:]:
+            column.set_type(number_type(calculates_in_float64(model, inputs), [None]))
+    return outputs
 
 
-def calculates_in_float64(operator: Any) -> bool:
+def calculates_in_float64(model: Any, inputs: Sequence[Any]) -> bool:
     """Tell whether the outputs of a model are float64.
 
     Tabular estimators prepare tables in a dtype of their own. If they are given one array, they
     have its dtype nevertheless: skl2onnx's converters of models around them expect that.
     """
-    preprocessor = getattr(operator.raw_operator, "preprocessor_", None)
-    if preprocessor is not None and len(operator.inputs) > 1:
+    preprocessor = getattr(model, "preprocessor_", None)
+    if preprocessor is not None and len(inputs) > 1:
         return np.dtype(preprocessor.dtype) == np.float64
-    return numbers_are_float64(operator.inputs)
+    return numbers_are_float64(inputs)
 
 
 def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
@@ -64,7 +69,7 @@ def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
     operator.outputs[0].set_type(label_type(get_label_classes(scope, model), shape))
     # Dicts of probabilities are float32 in ONNX.
     are_dicts = scope.get_options(model, {"zipmap": False})["zipmap"] is True
-    is_float64 = calculates_in_float64(operator) and not are_dicts
+    is_float64 = calculates_in_float64(model, operator.inputs) and not are_dicts
     operator.outputs[1].set_type(number_type(is_float64, [n_rows, n_classes]))
 
 
