@@ -147,19 +147,19 @@ def load(path: Any) -> Any:
         header, start = _header(file, size, path)
         description = _description(header, path)
         places = _places(header, size - start, path)
-        arrays = {name: _read(file, start, *place) for name, place in places.items()}
-    try:
-        return Reader(arrays).value_of(json.loads(description))
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        np.ma.MAError,
-    ) as error:
-        raise ValueError(f"{path} is damaged, or no model: {error}") from error
+        try:
+            arrays = {name: _read(file, start, *place) for name, place in places.items()}
+            return Reader(arrays).value_of(json.loads(description))
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+            np.ma.MAError,
+        ) as error:
+            raise ValueError(f"{path} is damaged, or no model: {error}") from error
 
 
 def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]:
@@ -179,9 +179,10 @@ def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]
 def _description(header: dict[str, Any], path: Path) -> str:
     """Return the description of the model in the metadata."""
     metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or not str(metadata.get(FORMAT_KEY, "")).isdecimal():
-        raise _foreign(path)
-    written = int(metadata[FORMAT_KEY])
+    try:
+        written = int(str(metadata[FORMAT_KEY]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise _foreign(path) from error
     if written > FORMAT:
         raise ValueError(
             f"{path} has format {written}, written by skperceptron"

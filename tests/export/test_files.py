@@ -362,6 +362,15 @@ def endless_range(header):
     metadata["model"] = metadata["model"].replace('["inputs", ', entry)
 
 
+def of_many_axes(header):
+    end = header["a0"]["data_offsets"][0]
+    header["more"] = {"dtype": "F64", "shape": [0] * 65, "data_offsets": [end, end]}
+
+
+def of_many_digits(header):
+    header["__metadata__"]["skperceptron_format"] = "1" * 5000
+
+
 def newer(header):
     header["__metadata__"]["skperceptron_format"] = "99"
 
@@ -376,6 +385,8 @@ def newer(header):
         (nothing_said, "is no model"),
         (half_a_byte, "is damaged"),
         (endless, "is damaged"),
+        (of_many_axes, "forged is damaged, or no model: .*dimension"),
+        (of_many_digits, "forged is no model"),
         (newer, "has format 99, written by skperceptron"),
         (
             forged({"object": "os.system", "state": {}}),
