@@ -106,8 +106,9 @@ class Cluster:
 
     def _options(self, k: int) -> dict[str, Any]:
         """Return how Dask is to run a task of a share: on its worker, or another if that dies."""
-        worker = self._workers[k % len(self._workers)]
-        return {"workers": [worker], "allow_other_workers": True, "retries": RETRIES}
+        place = {"workers": [self._workers[k % len(self._workers)]], "allow_other_workers": True}
+        # If the only worker dies, Dask gives such tasks to no one that comes later.
+        return {"retries": RETRIES} | (place if len(self._workers) > 1 else {})
 
     def gradient(
         self,
