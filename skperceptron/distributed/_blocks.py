@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import getitem
 from typing import Any
 
 import dask
@@ -158,7 +159,7 @@ def _delayed_together(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
         return delayed(X), delayed(y)
     blocks = together.to_delayed()
     of_y = names[0] if y.ndim == 1 else names
-    take = dask.delayed(_columns)
+    take = dask.delayed(getitem)
     return [take(b, list(X.columns)) for b in blocks], [take(b, of_y) for b in blocks]
 
 
@@ -173,10 +174,6 @@ def refuse_other_rows(X: Any, y: Any) -> None:
     """Raise ValueError if a block of X has another number of rows than that of y."""
     if X.shape[0] != len(y):
         raise ValueError(f"a block of X has {X.shape[0]} rows, but that of y has {len(y)}.")
-
-
-def _columns(block: Any, names: Any) -> Any:
-    return block[names]
 
 
 def delayed(given: Any) -> list[Any]:

@@ -163,8 +163,7 @@ class Cluster:
         finally:
             _release(futures)
         elapsed = perf_counter() - began
-        n_bytes = sum(answer.n_bytes for answer in answers)
-        n_bytes += sum(_n_bytes(arguments) for arguments in asked.values())
+        n_bytes = sum(map(_n_bytes, [*asked.values(), *(answer.arrays for answer in answers)]))
         self.report.add(n_bytes, [answer.seconds for answer in answers], elapsed)
         return answers
 

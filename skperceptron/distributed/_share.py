@@ -97,11 +97,6 @@ class Answer:
     steps: int = 1
     rate: float = 0.0
 
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the arrays."""
-        return sum(array.nbytes for array in self.arrays.values())
-
 
 def gradient_on(
     share: Share,
