@@ -171,17 +171,15 @@ def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]
         header = json.loads(file.read(length))
     except (RecursionError, ValueError) as error:
         raise _foreign(path) from error
-    if not isinstance(header, dict):
-        raise _foreign(path)
     return header, 8 + length
 
 
 def _description(header: dict[str, Any], path: Path) -> str:
     """Return the description of the model in the metadata."""
-    metadata = header.pop("__metadata__", None)
     try:
+        metadata = header.pop("__metadata__")
         written = int(str(metadata[FORMAT_KEY]))
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise _foreign(path) from error
     if written > FORMAT:
         raise ValueError(

@@ -117,18 +117,14 @@ def register(kind: type) -> None:
 
 def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
     """Return the arguments with which an ensemble is registered with skl2onnx."""
-    shapes = (
-        _ensembles.ensemble_classifier_shapes
-        if classifies
-        else _ensembles.ensemble_regressor_shapes
-    )
-    options = dict(OF_CLASSIFIERS) if classifies else None
+    found = {"alias": f"Skperceptron{name}", "convert_fct": convert}
+    if not classifies:
+        return {**found, "shape_fct": _ensembles.ensemble_regressor_shapes}
     return {
-        "alias": f"Skperceptron{name}",
-        "shape_fct": shapes,
-        "convert_fct": convert,
-        "parser": parse_classifier if classifies else None,
-        "options": options,
+        **found,
+        "shape_fct": _ensembles.ensemble_classifier_shapes,
+        "parser": parse_classifier,
+        "options": OF_CLASSIFIERS,
     }
 
 
