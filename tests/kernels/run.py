@@ -32,7 +32,6 @@ NUMERICAL = [
 KERNELS = {
     "Haswell": {"avx2", "fma"},
     "SkylakeX": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"},
-    "Zen": {"avx2", "fma"},
     "Sandybridge": {"avx"},
     "Prescott": {"pni"},
 }
