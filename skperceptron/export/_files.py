@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from math import prod
 from operator import index
@@ -171,16 +172,20 @@ def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]
         header = json.loads(file.read(length))
     except (RecursionError, ValueError) as error:
         raise _foreign(path) from error
+    if not isinstance(header, dict):
+        raise _foreign(path)
     return header, 8 + length
 
 
 def _description(header: dict[str, Any], path: Path) -> str:
     """Return the description of the model in the metadata."""
-    try:
-        metadata = header.pop("__metadata__")
-        written = int(str(metadata[FORMAT_KEY]))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise _foreign(path) from error
+    metadata = header.pop("__metadata__", None)
+    # Python refuses to convert thousands of digits.
+    if not isinstance(metadata, dict) or not re.fullmatch(
+        r"\d{1,9}", str(metadata.get(FORMAT_KEY, ""))
+    ):
+        raise _foreign(path)
+    written = int(metadata[FORMAT_KEY])
     if written > FORMAT:
         raise ValueError(
             f"{path} has format {written}, written by skperceptron"
