@@ -354,12 +354,7 @@ class TabularPreprocessor(
         refuse_other_libraries(X)
         X = as_table(X)
         if is_frame(X):
-            repeated = [name for name, n in Counter(names_of(X)).items() if n > 1]
-            if repeated:
-                raise ValueError(
-                    f"X has several columns named {shown(repeated[0])}: give each column a name of"
-                    " its own."
-                )
+            _refuse_repeated_names(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not X.shape[0] or not X.shape[1]:
                 raise ValueError(
@@ -493,3 +488,12 @@ def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None
         return None
     parts = in_order_of_outputs(preprocessor._parts)
     return [(part, preprocessor._name(part.position)) for part in parts]
+
+
+def _refuse_repeated_names(X: Any) -> None:
+    """Raise ValueError if columns of a frame share a name: they could not be told apart."""
+    repeated = [name for name, n in Counter(names_of(X)).items() if n > 1]
+    if repeated:
+        raise ValueError(
+            f"X has several columns named {shown(repeated[0])}: give each column a name of its own."
+        )

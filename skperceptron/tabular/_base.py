@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from numbers import Integral
 from typing import Any
 
@@ -367,24 +368,23 @@ class BaseTabularMLP(
     ) -> list[Split]:
         """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given, n_rows = self._preset, plain(self.n_folds), num_samples(y)
-        splits: list[Any] = []
+        found: Iterable[Any]
         if given is not None and not isinstance(given, Integral):
             # A splitter of the user's own may look at columns of the table.
-            splits += check_cv(given).split(X, y, groups)
+            found = check_cv(given).split(X, y, groups)
         else:
             recipe = self._recipe
             if given is None:
                 n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
             else:
                 n_draws, n_folds = 1, int(given)
-            if groups is not None:
+            if groups is None:
+                draw = partial(drawn_folds, n_rows, n_folds, codes, rng, sample_weight)
+            else:
                 check_consistent_length(y, groups)
-            for _ in range(n_draws):
-                if groups is None:
-                    splits += drawn_folds(n_rows, n_folds, codes, rng, sample_weight)
-                else:
-                    splits += grouped_folds(n_folds, codes, groups, rng)
-        splits = [counted_from_0(split, n_rows) for split in splits]
+                draw = partial(grouped_folds, n_folds, codes, groups, rng)
+            found = chain.from_iterable(draw() for _ in range(n_draws))
+        splits = [counted_from_0(split, n_rows) for split in found]
         splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
