@@ -492,8 +492,9 @@ def test_dictionaries_of_arrow_with_gaps_are_refused_as_numbers_and_targets(cls,
     pa = pytest.importorskip("pyarrow")
     y = pa.array([None, *Y[1:].tolist()]).dictionary_encode()
     y = pa.chunked_array([y]) if in_chunks else y
-    with pytest.raises(ValueError, match="Input y contains"):
-        make(cls).fit(X, y)
+    for of_one_column in (y, pa.table({"y": y})):
+        with pytest.raises(ValueError, match="Input y contains"):
+            make(cls).fit(X, of_one_column)
     codes = pa.array([None, *range(1, N)]).dictionary_encode()
     with pytest.raises(ValueError, match="Input X contains null"):
         make(cls).fit(pa.table({"a": np.arange(float(N)), "b": codes}), Y)

@@ -102,19 +102,11 @@ def check_sum_of_weights(
 
 
 def refuse_dates(values: Any, name: str) -> None:
-    """Raise TypeError if values are dates or durations, which NumPy takes for integers.
-
-    Raises ValueError if columns of Arrow are dictionaries with gaps.
-    """
+    """Raise TypeError if values are dates or durations, which NumPy takes for integers."""
     dtype, frame = getattr(values, "dtype", None), type(values)
     if hasattr(frame, "schema"):
         # Beside columns of numbers, polars and Arrow make integers of dates.
-        if hasattr(frame, "dtypes"):
-            types = values.dtypes
-        else:
-            types = values.schema.types
-            for column in values.columns:
-                refuse_other_libraries(column, name)
+        types = values.dtypes if hasattr(frame, "dtypes") else values.schema.types
         dtype = np.dtype("datetime64" if any(map(OF_TIME.match, map(str, types))) else "O")
     elif getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
         # Lists, tables, objects: look at the first row; scikit-learn reports any other error.
@@ -164,6 +156,13 @@ def refuse_other_libraries(array: Any, name: str = "X") -> None:
             f"{name} must be a NumPy array, got a {kind.__module__}.{kind.__name__}: convert it by"
             " np.asarray, or set array_api_dispatch=False, so that scikit-learn does so."
         )
+
+
+def refuse_other_columns(table: Any, name: str = "X") -> None:
+    """Do what ``refuse_other_libraries`` does, for each column of a table of Arrow, too."""
+    refuse_other_libraries(table, name)
+    for column in getattr(table, "itercolumns", tuple)():
+        refuse_other_libraries(column, name)
 
 
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
@@ -217,7 +216,7 @@ def check_numbers(y: Any, owner: Any = None) -> Floats:
 
     Unlike labels, they may not be sparse.
     """
-    refuse_other_libraries(y, "y")
+    refuse_other_columns(y, "y")
     refuse_dates(y, "y")
     with checking():
         return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
@@ -246,8 +245,8 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
-    refuse_other_libraries(X)
-    refuse_other_libraries(y, "y")
+    refuse_other_columns(X)
+    refuse_other_columns(y, "y")
     refuse_texts_of_any_length(y)
     refuse_dates(X, "X")
     pages = pages_of(X)
