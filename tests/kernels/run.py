@@ -36,6 +36,9 @@ KERNELS = {
     "Prescott": {"pni"},
 }
 
+#: Those with which BLAS uses one thread only, to save time.
+OLD_KERNELS = {"Sandybridge", "Prescott"}
+
 #: A program that prints the optional instructions that NumPy uses here.
 FEATURES = """
 try:
@@ -79,16 +82,14 @@ def passes() -> dict[str, Pass]:
     """Return the passes that this machine can run, by name."""
     can = processor_flags()
     found = {
-        # Without pytest-xdist, whose workers have one thread: BLAS uses all cores.
-        kernel: Pass({"OPENBLAS_CORETYPE": kernel})
+        # Without pytest-xdist, whose workers have one thread, BLAS uses all cores.
+        kernel: Pass({"OPENBLAS_CORETYPE": kernel}, ["-n", "2"] if kernel in OLD_KERNELS else [])
         for kernel, needed in KERNELS.items()
         if needed <= can
     }
     # Products of the plugin allocate memory, so that tests of allocations are left out.
     plugin = ["-p", "tests.kernels.foreign", "-k", "not allocates"]
     found["foreign"] = Pass(arguments=["-n", "2", *plugin], always=False)
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    found["one-thread"] = Pass(one_thread, ["-n", "2"])
     features = numpy_features()
     if features:
         found["plain-numpy"] = Pass({"NPY_DISABLE_CPU_FEATURES": " ".join(features)}, ["-n", "2"])

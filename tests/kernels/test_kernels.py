@@ -30,7 +30,7 @@ def test_only_kernels_that_the_processor_can_run_are_tried(monkeypatch):
     assert list(run.passes())[:3] == ["Haswell", "Sandybridge", "Prescott"]
     monkeypatch.setattr(run, "processor_flags", set)
     found = run.passes()
-    assert list(found) == ["foreign", "one-thread", "plain-numpy", "busy"]
+    assert list(found) == ["foreign", "plain-numpy", "busy"]
     assert found["plain-numpy"].environment == {"NPY_DISABLE_CPU_FEATURES": "AVX2"}
 
 
