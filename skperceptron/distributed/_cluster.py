@@ -10,13 +10,17 @@ from typing import Any
 
 import dask
 import numpy as np
+from distributed import wait
 
 from ..engine.arrays import Floats, Integers
 from ._blocks import Blocks
 from ._share import Answer, Job, gradient_on, make_share, train_round
 
-#: How often a task may fail on a worker before the fit fails.
+#: How often a task may fail on a worker, and all workers die in a round, before the fit fails.
 RETRIES = 3
+
+#: Seconds of waiting for tasks after which to look whether all workers have died.
+PATIENCE = 5.0
 
 
 @dataclass
@@ -61,7 +65,9 @@ class Cluster:
     """The shares of a fit on the workers of a cluster.
 
     Dask knows how each share is made. If a worker dies, its share is made again on another one,
-    and its last task is repeated. ``weight`` has the shape (N,); ``mode`` is for the report.
+    and its last task is repeated. If all die, this waits for new workers.
+
+    ``weight`` has the shape (N,); ``mode`` is for the report.
     """
 
     def __init__(
@@ -80,21 +86,29 @@ class Cluster:
         self.fractions = np.array(totals, dtype=float) / np.sum(totals)
         self.report = Report(mode, len(runs))
         job_there = dask.delayed(job, traverse=False)
-        make = dask.delayed(make_share)
-        self._shares = [
-            client.compute(
-                make(job_there, k, part, blocks.X[run], blocks.y[run]), **self._options(k)
-            )
+        #: The arguments of ``make_share`` for each share.
+        self._contents = [
+            (job_there, k, part, blocks.X[run], blocks.y[run])
             for k, (run, part) in enumerate(zip(runs, parts, strict=True))
         ]
+        self._shares: list[Any] = []
+        self._make_shares()
         try:
-            for share in self._shares:
-                # This waits for the task; ``result`` raises its error, but would also fetch rows.
+            for share in self._completed(lambda: self._shares):
+                # ``result`` raises the error of the task, but would also fetch rows.
                 if share.exception() is not None:
                     share.result()
         except BaseException:
             self.release()
             raise
+
+    def _make_shares(self) -> None:
+        """Let the workers make the shares, without waiting for them."""
+        make = dask.delayed(make_share)
+        self._shares = [
+            self._client.compute(make(*contents), **self._options(k))
+            for k, contents in enumerate(self._contents)
+        ]
 
     def release(self) -> None:
         """Let the workers forget the shares.
@@ -106,9 +120,8 @@ class Cluster:
 
     def _options(self, k: int) -> dict[str, Any]:
         """Return how Dask is to run a task of a share: on its worker, or another if that dies."""
-        place = {"workers": [self._workers[k % len(self._workers)]], "allow_other_workers": True}
-        # If the only worker dies, Dask gives such tasks to no one that comes later.
-        return {"retries": RETRIES} | (place if len(self._workers) > 1 else {})
+        worker = self._workers[k % len(self._workers)]
+        return {"retries": RETRIES, "workers": [worker], "allow_other_workers": True}
 
     def gradient(
         self,
@@ -153,11 +166,15 @@ class Cluster:
         self, task: Callable[..., Answer], asked: Mapping[int, tuple[Any, ...]]
     ) -> list[Answer]:
         """Run a task on some shares, with arguments for each; wait for all of them."""
+
+        def submit() -> list[Any]:
+            return [
+                self._client.submit(task, self._shares[k], *given, pure=False, **self._options(k))
+                for k, given in asked.items()
+            ]
+
         began = perf_counter()
-        futures = [
-            self._client.submit(task, self._shares[k], *arguments, pure=False, **self._options(k))
-            for k, arguments in asked.items()
-        ]
+        futures = self._completed(submit)
         try:
             answers: list[Answer] = self._client.gather(futures)
         finally:
@@ -166,6 +183,40 @@ class Cluster:
         n_bytes = sum(map(_n_bytes, [*asked.values(), *(answer.arrays for answer in answers)]))
         self.report.add(n_bytes, [answer.seconds for answer in answers], elapsed)
         return answers
+
+    def _completed(self, submit: Callable[[], list[Any]]) -> list[Any]:
+        """Submit tasks, wait for them, and return their futures.
+
+        If all workers die at once, Dask gives tasks that were meant for them to no one that comes
+        later: shares are then made again, and the tasks submitted again.
+        """
+        for _ in range(RETRIES + 1):
+            futures = submit()
+            try:
+                if self._have_ended(futures):
+                    return futures
+            except BaseException:
+                _release(futures)
+                raise
+            # Unlike ``release``, this is done before the next tasks are submitted: Dask would keep
+            # the old places of tasks that it knows, such as those of blocks.
+            self._client.cancel([*futures, *self._shares])
+            self._make_shares()
+        raise RuntimeError(
+            f"All workers of the cluster have died {RETRIES + 1} times in one round."
+        )
+
+    def _have_ended(self, futures: Sequence[Any]) -> bool:
+        """Wait until tasks have ended; return False once all workers have been replaced."""
+        while True:
+            try:
+                wait(futures, timeout=PATIENCE)
+                return True
+            except TimeoutError:
+                alive = sorted(self._client.nthreads())
+                if alive and set(alive).isdisjoint(self._workers):
+                    self._workers = alive
+                    return False
 
 
 def n_shares(client: Any, blocks: Blocks) -> int:

@@ -49,7 +49,7 @@ def fit(
 
     The rows are divided among the workers once. The client holds y, the first rows of X and, with
     ``mode="summed"``, 32 bytes for each row. If a worker dies, its share is made again on another
-    one, and the fit continues from the last round.
+    one, and the fit continues from the last round; if all die at once, it waits for new ones.
 
     Parameters
     ----------
