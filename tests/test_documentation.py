@@ -191,6 +191,12 @@ def test_docstrings_name_every_component_that_has_a_name():
         assert set(re.findall(r'"(\w+)"', listed)) == names
 
 
+@pytest.mark.parametrize("name", ["CSVLogger", "Checkpoint", "StopOnPlateau"])
+def test_page_of_a_callback_leads_to_that_of_its_public_base(name):
+    base_of = extension("api_members")["base_of"]
+    assert base_of(f"skperceptron.callbacks.{name}") == "skperceptron.callbacks.Callback"
+
+
 def test_no_page_is_hidden_by_one_that_sphinx_makes():
     assert not {path.stem for path in DOCS.glob("*.rst")} & {"search", "genindex", "py-modindex"}
 

@@ -76,8 +76,8 @@ def base_of(fullname):
     if not issubclass(cls, FAMILIES) or is_base(cls):
         return ""
     for base in cls.__mro__[1:]:
-        if is_base(base) and base.__name__[0] != "_":
-            public = base.__module__.replace(".base", "")
+        public = base.__module__.replace(".base", "")
+        if is_base(base) and base.__name__ in importlib.import_module(public).__all__:
             return "" if base is Component else f"{public}.{base.__name__}"
     return ""
 
