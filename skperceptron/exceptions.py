@@ -54,7 +54,7 @@ class TooLargeError(ValueError, MemoryError):
 
 
 class InconsistentVersionWarning(UserWarning):
-    """An estimator has been pickled by another version of this package than the one that loads it.
+    """An estimator has been stored by another version of this package than the one that loads it.
 
     scikit-learn warns of its own versions with a class of the same name.
 

@@ -1,4 +1,4 @@
-"""Normalisation of hidden layers, before the activation: descriptions of the engine's blocks."""
+"""Normalisation of hidden layers, before the activation."""
 
 from __future__ import annotations
 

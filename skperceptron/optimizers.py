@@ -1,4 +1,4 @@
-"""First-order optimisers on the flat parameter vectors of a stack, and the settings of L-BFGS.
+"""First-order optimisers, and the settings of L-BFGS.
 
 An optimiser object only describes the method. What changes during training is kept elsewhere:
 vectors of the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``

@@ -1,6 +1,6 @@
 """Learning-rate schedules. Those of scikit-learn have its names and formulas.
 
-A schedule has no state. Some map the initial rate, the current rate and the number of
+Built-in ones have no state. Some map the initial rate, the current rate and the number of
 training rows seen so far to the next epoch's rate; others are a function of time alone, in
 epochs, and give each step a rate of its own.
 """

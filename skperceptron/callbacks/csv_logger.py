@@ -29,7 +29,7 @@ class CSVLogger(EpochCallback):
         The file.
     append : bool, default=False
         Whether to keep the lines of an earlier fit, and write a header only to an empty file. A fit
-        that reports other figures is refused.
+        that reports other metrics is refused.
 
     Examples
     --------

@@ -169,9 +169,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         """Train for one epoch on the given rows.
 
         The units of a standardised target are settled by its first 32 rows, which may come in
-        several calls; by more if weights are unequal, as many as tell what 32 rows of one weight
-        do. Until then they change with the rows. Predictions do not, except where the first rows
-        were so unlike the later ones that these could not be learned from there.
+        several calls; if weights are unequal, the effective number of rows must reach 32. Until
+        then they change with the rows. Predictions do not, except where the first rows were so
+        unlike the later ones that these could not be learned from there.
 
         Parameters
         ----------

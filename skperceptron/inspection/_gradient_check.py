@@ -51,7 +51,7 @@ def gradient_check(
     n_checked : int, default=20
         At most so many numbers of each array of parameters are checked, drawn at random.
     random_state : int, RandomState instance or None, default=None
-        Draws them.
+        Seed of the draw.
 
     Returns
     -------

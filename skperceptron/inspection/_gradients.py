@@ -190,7 +190,7 @@ def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
 
 
 class GradientRecorder(Callback):
-    """Collects :func:`gradient_report` over the course of training.
+    """Collect :func:`gradient_report` over the course of training.
 
     A callback: in ``callbacks`` of an estimator it reports on the training rows after each epoch,
     at the cost of a pass over them. ``record`` reports on other rows, or between calls of

@@ -60,7 +60,7 @@ class LearningRateRangeTest:
         return float(self.rates[slopes[:end].argmin()])
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses over the rates, and the suggestion; needs Matplotlib.
+        """Draw the losses over the rates, and the suggestion; needs matplotlib.
 
         Parameters
         ----------

@@ -21,7 +21,7 @@ NodeParameters = list[dict[str, Floats]]
 
 
 class WeightsRecorder(Callback):
-    """Keeps weights and biases after each epoch, for :func:`to_html`.
+    """Keep weights and biases after each epoch, for :func:`to_html`.
 
     A callback for small networks: memory grows with epochs times parameters. Fits that run at the
     same time, in several threads, need a recorder each.

@@ -88,7 +88,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         The same for each arm, calibrated.
 
     oof_score_ : float
-        Accuracy of `oof_predictions_`. Of what predicts a row, the row itself has influenced only
+        Accuracy of `oof_predictions_`. A row has no influence on its own prediction, except through
         the temperatures of the arms.
 
     oof_loss_ : float
@@ -236,7 +236,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     Parameters
     ----------
     estimator : estimator object
-        A :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one, whose transformers
+        An :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one, whose transformers
         are fitted to the training rows of each split. Any other regressor works too, but gets
         no validation rows. Quantiles (``loss="pinball"``) are refused: weights are learned for
         means.

@@ -224,7 +224,7 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
     Parameters
     ----------
     estimator : estimator object
-        A :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one.
+        An :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one.
 
     {members}
 

@@ -60,7 +60,7 @@ class Units:
 class Moments:
     """Mean and standard deviation of each column of the rows seen so far.
 
-    ``n_rows`` is the number of rows of equal weight that would tell as much (Kish 1965).
+    ``n_rows`` is the effective number of rows (Kish 1965).
     """
 
     n_rows: float

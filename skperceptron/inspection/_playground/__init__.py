@@ -72,10 +72,10 @@ def to_html(
     """Return a page of HTML on which a small network can be explored.
 
     The page shows the decision surface over two features, what each unit computes, weights as
-    colour and width, and the values of a chosen sample in every unit. A slider goes through the
-    epochs that a recorder has kept. The hidden activation can be exchanged, to see what that does
-    to a trained network. Everything is in one page, which is smaller than 300 kB and needs no
-    network access.
+    colour and width, and the values of a chosen sample in every unit. A slider goes through up to 60
+    of the epochs that a recorder has kept, more of the first ones. The hidden activation can be
+    exchanged, to see what that does to a trained network. Everything is in one page, which is
+    smaller than 300 kB and needs no network access.
 
     A column of units shows the last value of a layer, after normalisation, activation and shortcut.
     Scaled or embedded features have a column of their own. Dashed lines carry a value without a
@@ -113,9 +113,8 @@ def to_html(
         If the estimator is not one of this package's.
     ValueError
         If the network or its data is too large, it predicts several labels or numbers for each
-        row, several networks share weights
-        (``ensemble_size``), a part of the network does not define its operators, or the recorder
-        has followed another network.
+        row, several networks share weights (``ensemble_size``), a part of the network does not
+        define its operators, or the recorder has followed another network.
 
     Examples
     --------
