@@ -54,6 +54,7 @@ class MistakesDisplay(Display):
         Parameters
         ----------
         estimator : RosenblattPerceptron
+            Or a pipeline or search that ends in one.
         name : str, default=None
             Name in the legend.
         ax : matplotlib.axes.Axes, default=None
