@@ -128,7 +128,7 @@ class Validation:
         if self._weight is not None:
             counted = np.flatnonzero(self._weight)
         if self._scorer is None and len(np.unique(counted % N_PARTS)) > 1:
-            # Without any part, rows are left that count.
+            # Whichever part is left out, others have rows that count.
             self.comparison = Comparison(self._target, self._monitor, [self._judged], N_PARTS)
 
     def cross_fitted(self, method: str) -> Iterator[tuple[Integers, Any]]:

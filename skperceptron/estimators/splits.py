@@ -23,7 +23,7 @@ KEPT_ROWS = 2**20
 def counted_from_0(split: Any, n_rows: int) -> tuple[Integers, Integers]:
     """Return both parts of a split, given as positions or truth values, as positions from 0 on.
 
-    They can only be read. So they need no copy if they are given to this function again. Raises
+    They are read-only, and so need no copy if they are given to this function again. Raises
     ValueError for a split of another number of rows.
     """
     train, held_out = (_counted_from_0(part, n_rows) for part in split)

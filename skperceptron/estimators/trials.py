@@ -39,7 +39,7 @@ def refuse_faulty_parts(
             refuse_faulty_activation(part)
         else:
             refuse_faulty_loss(part, n_targets)
-        # A number is the id of a part that may be replaced by another one with the same id.
+        # A key that is a number is an id, which a later part may get, too.
         if not isinstance(key, int):
             tried.add(key)
 

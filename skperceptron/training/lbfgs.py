@@ -133,12 +133,12 @@ def minimize_lbfgs(
 ) -> tuple[OptimizeResult, bool]:
     """Minimise a member's objective from its parameters; its optimiser is L-BFGS.
 
-    ``after_iteration`` gets the iterate that was accepted last, and ends the search if it returns
-    True. Returns the result as SciPy does, or the last accepted iterate if the user has pressed the
-    interrupt key, and whether that was so. Before the first iterate, that is the start, whose loss
-    is given as infinite: computing it might take long. Its ``loss`` is the loss to report, ``fun``
-    the objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
-    ended the search, else None.
+    ``after_iteration`` gets each accepted iterate, and ends the search if it returns True.
+
+    Returns the result as SciPy does, and whether the user has interrupted the search. The result is
+    then the last accepted iterate or, if there is none, the start, with an infinite loss: computing
+    it might take long. Its ``loss`` is the loss to report, ``fun`` the objective; its ``ending`` is
+    ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has ended the search, else None.
     """
     began, recipe = monotonic(), member.recipe
     assert isinstance(recipe.optimizer, LBFGS)
