@@ -35,6 +35,8 @@ COLUMNS = (
 class ComputationalGraph:
     """A network as plain data: blocks and the values that flow between them.
 
+    ``graph[name]`` is the node of this name.
+
     Attributes
     ----------
     nodes : tuple of GraphNode

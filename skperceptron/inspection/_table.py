@@ -19,9 +19,12 @@ class Table:
     Examples
     --------
     >>> from skperceptron.inspection import Table
-    >>> Table(["block", "parameters"], [["affine_1", 12]])
+    >>> table = Table(["block", "parameters"], [["affine_1", 12]])
+    >>> table
     block     parameters
     affine_1          12
+    >>> table["parameters"]
+    [12]
     """
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
