@@ -72,8 +72,8 @@ def to_html(
     """Return a page of HTML on which a small network can be explored.
 
     The page shows the decision surface over two features, what each unit computes, weights as
-    colour and width, and the values of a chosen sample in every unit. A slider goes through up to 60
-    of the epochs that a recorder has kept, more of the first ones. The hidden activation can be
+    colour and width, and the values of a chosen sample in every unit. A slider goes through up to
+    60 of the epochs that a recorder has kept, more of the first ones. The hidden activation can be
     exchanged, to see what that does to a trained network. Everything is in one page, which is
     smaller than 300 kB and needs no network access.
 
