@@ -63,7 +63,7 @@ class InvalidOption(ValueError, TypeError):
 
 
 class Rule:
-    """Base class of all rules; in messages, ``text`` follows "must be"."""
+    """Base class of all rules; in messages, ``text`` or one of ``texts`` follows "must be"."""
 
     def allows(self, value: Any) -> bool:
         """Tell whether a value is valid."""
@@ -73,6 +73,11 @@ class Rule:
     def text(self) -> str:
         """Describe the valid values."""
         raise NotImplementedError
+
+    @property
+    def texts(self) -> list[str]:
+        """Describe the valid values, one kind after the other."""
+        return [self.text]
 
 
 #: Alternative rules; the rule None allows the value None.
@@ -186,8 +191,8 @@ class Name(Rule):
         return isinstance(value, str) and value in self.options
 
     @property
-    def text(self) -> str:
-        return ", ".join(map(repr, self.options))
+    def texts(self) -> list[str]:
+        return list(map(repr, self.options))
 
 
 class Text(Rule):
@@ -297,7 +302,7 @@ class Precision(Rule):
     """float32 or float64, by name, as a type or as NumPy's dtype."""
 
     names = ("float32", "float64")
-    text = "'float32', 'float64' (or a NumPy dtype of that name)"
+    texts = ["'float32'", "'float64' (or a NumPy dtype of that name)"]
 
     def allows(self, value: Any) -> bool:
         if isinstance(value, type):
@@ -328,7 +333,7 @@ def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
     """
     if is_allowed(value, rules):
         return
-    *others, last = ["None" if rule is None else rule.text for rule in rules]
+    *others, last = [text for rule in rules for text in (rule.texts if rule else ["None"])]
     wanted = f"{', '.join(others)} or {last}" if others else last
     raise InvalidOption(
         f"The {name!r} parameter of {owner} must be {wanted}. Got {shown(value)} instead."

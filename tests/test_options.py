@@ -486,6 +486,8 @@ def test_alternatives_are_told_in_one_sentence():
     with pytest.raises(ValueError) as caught:
         check_option("f", "x", "c", rules)
     assert words in str(caught.value)
+    with pytest.raises(ValueError, match=r"must be 'a' or 'b'\. Got 'c'"):
+        check_option("f", "x", "c", rules[:1])
 
 
 # Short forms.
