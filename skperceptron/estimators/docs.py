@@ -277,7 +277,7 @@ validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
-    The best of them in the last `fit`.
+    The best of them in the last `fit`; None without early stopping.
 
 n_iter_ : int
     Epochs or iterations of the last call.
