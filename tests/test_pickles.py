@@ -18,7 +18,7 @@ from sklearn.exceptions import InconsistentVersionWarning as OfScikitLearn
 
 import skperceptron
 from skperceptron import RosenblattPerceptron, __version__
-from skperceptron._sklearn import versions
+from skperceptron._sklearn import estimators
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.exceptions import InconsistentVersionWarning
 from skperceptron.inspection import collapse_linear, computational_graph, network_summary
@@ -111,7 +111,7 @@ def test_old_pickle_goes_on_learning(path):
 
 def pickled_by(version, estimator, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(versions, "__version__", version)
+        patch.setattr(estimators, "__version__", version)
         return pickle.dumps(estimator)
 
 
@@ -139,8 +139,8 @@ def test_pickle_of_another_version_warns_at_the_users_line(estimator, monkeypatc
         again = pickle.loads(pickle.dumps(estimator))
         copies = [again, copy(estimator), deepcopy(estimator), clone(estimator)]
     for one in copies:
-        assert versions.KEY not in vars(one)
-    assert versions.KEY not in vars(estimator)
+        assert estimators.KEY not in vars(one)
+    assert estimators.KEY not in vars(estimator)
 
 
 OFFERED = {

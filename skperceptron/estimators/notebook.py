@@ -1,4 +1,4 @@
-"""How notebooks show estimators: with a link to the documentation and, if fitted, a drawing.
+"""How notebooks show fitted estimators: with a drawing.
 
 The drawing is inline SVG: one box per layer, skip connections as arcs. It takes its colours
 from the page, so that it is readable on light and dark pages, and has a title and a
@@ -15,7 +15,6 @@ from html import escape
 from typing import Any
 
 from .._sklearn.compat import VisualBlock
-from .._sklearn.documentation import LinksDocumentation
 from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
 
 #: Pixels: width and height of a box, gap between boxes, height of an arc per box passed.
@@ -28,8 +27,8 @@ PLAIN = ("affine", "activation", "link", "add")
 DRAWN = 8
 
 
-class NotebookMixin(LinksDocumentation):
-    """Shows an estimator's documentation link and, when it is fitted, its network.
+class NotebookMixin:
+    """Shows the network of a fitted estimator in notebooks.
 
     Must precede ``BaseEstimator`` among the bases.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
-from .._sklearn.versions import RemembersVersion
+from .._sklearn.estimators import PackageEstimator
 from ..activations import Activation
 from ..averaging import Averaging
 from ..callbacks.listening import CALLBACKS
@@ -79,7 +79,7 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     return isinstance(solver, str) and solver == "lbfgs"
 
 
-class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
+class NetworkParameters(ChecksOptions, PackageEstimator, RememberedNames):
     """Parameters of a network, and the values that each may have."""
 
     loss: Any

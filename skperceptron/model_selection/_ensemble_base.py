@@ -19,10 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_numbers, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.estimators import PackageEstimator
 from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
-from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import listening
 from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats
@@ -59,7 +59,7 @@ def scaled_down(predictions: Any) -> tuple[Floats, Any]:
 
 
 class BaseEnsemble(
-    NotebookMixin, ChecksOptions, CallbackSupportMixin, RemembersVersion, MetaEstimatorMixin
+    NotebookMixin, ChecksOptions, CallbackSupportMixin, PackageEstimator, MetaEstimatorMixin
 ):
     """An ensemble whose members are copies of one estimator."""
 

@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.checks import refuse_texts_of_any_length, restored_on_failure
 from .._sklearn.compat import fit_context, holding
+from .._sklearn.estimators import PackageEstimator
 from .._sklearn.pipelines import last_step
-from .._sklearn.versions import RemembersVersion
 from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
@@ -30,7 +30,7 @@ from ._spreading import without_preparing
 ENSEMBLE = "ensemble"
 
 
-class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
+class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
     """Base of all stacked searches: fits in stacks, checks of options.
 
     ``fit`` calls scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see

@@ -28,6 +28,7 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from .._sklearn.estimators import PackageEstimator
 from .._sklearn.fit_calls import FitMode
 from .._sklearn.generators import generator_of
 from .._sklearn.labels import (
@@ -38,7 +39,6 @@ from .._sklearn.labels import (
     never_certain,
     validated_labels,
 )
-from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable
@@ -96,7 +96,7 @@ class RosenblattPerceptron(
     CallbackSupportMixin,
     LabelMixin,
     ChecksOptions,
-    RemembersVersion,
+    PackageEstimator,
     BaseEstimator,
 ):
     """Rosenblatt's perceptron: sensory, associative and response units.

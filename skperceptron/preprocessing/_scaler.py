@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries
 from .._sklearn.compat import fit_context
-from .._sklearn.documentation import LinksDocumentation
-from .._sklearn.versions import RemembersVersion
+from .._sklearn.estimators import PackageEstimator
 from ..engine.arrays import Floats, stored_once
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 
@@ -31,9 +30,8 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 @speaks_for_itself
 class RobustSmoothClipScaler(
-    LinksDocumentation,
     ChecksOptions,
-    RemembersVersion,
+    PackageEstimator,
     OneToOneFeatureMixin,
     TransformerMixin,
     BaseEstimator,

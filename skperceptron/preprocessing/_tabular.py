@@ -16,8 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
 from .._sklearn.compat import fit_context
-from .._sklearn.documentation import LinksDocumentation
-from .._sklearn.versions import RemembersVersion
+from .._sklearn.estimators import PackageEstimator
 from ..engine.arrays import Floats, Integers, as_slice, side_by_side
 from ..options import (
     COUNT,
@@ -51,9 +50,7 @@ from ._scaler import RobustSmoothClipScaler, blocks_of
 
 # Long because of its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
-class TabularPreprocessor(
-    LinksDocumentation, ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator
-):
+class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
 
     X is a data frame of pandas or polars, an Arrow table, or an array. Each column is treated

@@ -28,8 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import CallbackSupportMixin, fit_context, num_samples
-from .._sklearn.documentation import LinksDocumentation
-from .._sklearn.versions import RemembersVersion
+from .._sklearn.estimators import PackageEstimator
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..callbacks.placing import callbacks_of, refuse_single_fits
@@ -118,9 +117,7 @@ def of_ensemble(attribute: str, documentation: str) -> Any:
 
 
 # Long because of its docstrings. The steps of a fit, from table to ensemble, stay in one place.
-class BaseTabularMLP(
-    LinksDocumentation, ChecksOptions, CallbackSupportMixin, RemembersVersion, BaseEstimator
-):
+class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, BaseEstimator):
     """Base of both estimators."""
 
     _parameter_constraints: dict[str, Rules] = {

@@ -143,7 +143,7 @@ def test_there_are_stored_models():
 
 
 def test_another_version_is_told(path, monkeypatch):
-    monkeypatch.setattr("skperceptron._sklearn.versions.__version__", "0.0.9")
+    monkeypatch.setattr("skperceptron._sklearn.estimators.__version__", "0.0.9")
     save(MODELS["huber"][0], path)
     monkeypatch.undo()
     with pytest.warns(InconsistentVersionWarning, match=r"0\.0\.9"):

@@ -21,7 +21,7 @@ from skperceptron import (
     preprocessing,
     tabular,
 )
-from skperceptron._sklearn import documentation
+from skperceptron._sklearn import estimators
 from skperceptron.inspection import Table, computational_graph
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
@@ -94,19 +94,19 @@ def test_names_are_escaped():
 
 @EVERY_ESTIMATOR
 def test_documentation_is_linked_where_the_project_names_its_address(estimator, monkeypatch):
-    monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.example/stable/")
+    monkeypatch.setattr(estimators, "documentation_url", lambda: "https://docs.example/stable/")
     name = type(estimator).__name__
     link = f"https://docs.example/stable/api/generated/skperceptron.{name}.html"
     assert f'href="{link}"' in estimator._repr_html_()
     assert link in make_pipeline(estimator)._repr_html_()
-    monkeypatch.setattr(documentation, "documentation_url", lambda: "")
+    monkeypatch.setattr(estimators, "documentation_url", lambda: "")
     assert "api/generated" not in estimator._repr_html_()
     assert estimator._get_doc_link() == ""
 
 
 @pytest.mark.parametrize("module", [model_selection, preprocessing, tabular])
 def test_documentation_is_linked_under_the_module_that_users_import_from(module, monkeypatch):
-    monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.example")
+    monkeypatch.setattr(estimators, "documentation_url", lambda: "https://docs.example")
     public = [getattr(module, name) for name in module.__all__]
     classes = [one for one in public if isinstance(one, type) and issubclass(one, BaseEstimator)]
     assert classes
@@ -122,8 +122,8 @@ def test_address_is_that_of_the_metadata(monkeypatch):
             assert name == "Project-URL"
             return ["Source, https://source.example", "Documentation, https://docs.example"]
 
-    monkeypatch.setattr(documentation, "metadata", lambda package: Metadata())
-    assert documentation.documentation_url.__wrapped__() == "https://docs.example"
+    monkeypatch.setattr(estimators, "metadata", lambda package: Metadata())
+    assert estimators.documentation_url.__wrapped__() == "https://docs.example"
 
 
 def test_text_is_shown_where_the_user_wants_text():

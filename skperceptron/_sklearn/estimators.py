@@ -1,17 +1,17 @@
-"""Pickles of estimators carry the version of this package, and warn when another one loads them.
-
-scikit-learn does the same, but only for its own estimators. In pickles, inner objects are plain
-data: see :mod:`skperceptron.kept`.
-"""
+"""The base of all estimators of this package: versions in their pickles, links to their pages."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 from ..exceptions import InconsistentVersionWarning
 from ..kept import plain_state, restored_state
 from ..usercall import warn
 from ..version import __version__
+
+PACKAGE = "skperceptron"
 
 #: Where a pickle keeps the version.
 KEY = "_skperceptron_version"
@@ -23,8 +23,32 @@ OF_RUNNING_FIT = {"_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_t
 UNTOLD = "0.1.0"
 
 
-class RemembersVersion:
-    """Base of estimators, before scikit-learn's: writes and checks the version."""
+@cache
+def documentation_url() -> str:
+    """Return the project's documentation URL as the installed metadata has it, or ""."""
+    try:
+        listed = metadata(PACKAGE).get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    urls = dict(entry.split(", ", 1) for entry in listed)
+    return urls.get("Documentation", "")
+
+
+class PackageEstimator:
+    """Base of estimators, before scikit-learn's ``BaseEstimator``.
+
+    Pickles carry the version of this package, and warn when another one loads them: scikit-learn
+    does this for its own estimators only. In pickles, inner objects are plain data: see
+    :mod:`skperceptron.kept`. In notebooks, an estimator links to its page in our documentation.
+    """
+
+    _doc_link_module = PACKAGE
+
+    @property
+    def _doc_link_template(self) -> str:
+        base = documentation_url().rstrip("/")
+        # scikit-learn fills in the module that users import the class from.
+        return f"{base}/api/generated/{{estimator_module}}.{{estimator_name}}.html" if base else ""
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
