@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine import Network
 from ..engine.arrays import Floats
-from .fitted import FittedNetwork
+from .fitted import FittedNetwork, Outputs
 
 
 def has_last_hidden_layer(estimator: Any) -> bool:
@@ -88,7 +88,8 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _hidden_part(self) -> FittedNetwork:
         """Return the fitted network without its output layer."""
         fitted = self._fitted_network()
-        return FittedNetwork(fitted.network.hidden_part(), _InOwnUnits(), fitted.learned)
+        # Float32 is enough for hidden values, whatever the units of y.
+        return FittedNetwork(fitted.network.hidden_part(), Outputs(), fitted.learned)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -106,12 +107,6 @@ for _name in ("transform", "fit_transform", "get_feature_names_out"):
         _name,
         available_if(has_last_hidden_layer)(getattr(HiddenFeaturesMixin, _name)),
     )
-
-
-class _InOwnUnits:
-    """The units of hidden values: float32 is enough for them, whatever the units of y."""
-
-    needs_float64 = False
 
 
 def _has(network: Network, name: str) -> bool:

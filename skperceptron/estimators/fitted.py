@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -27,25 +27,33 @@ TOGETHER = 2**20
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
 
 
-class Outputs(Protocol):
-    """What a fitted network needs from its target: the units of predictions, and their link."""
+class Outputs:
+    """What a fitted network needs from its target: the units of predictions, and their link.
+
+    By default, the network sees y in its own units.
+    """
 
     @property
     def needs_float64(self) -> bool:
         """Whether float32 is not enough for predictions: they are then float64 for any X."""
+        return False
 
     @property
     def link_name(self) -> str:
         """The name of the function that turns raw predictions into predicted values."""
+        raise NotImplementedError
 
     def linked(self, raw: Floats) -> Floats:
         """Return predicted values for raw predictions in the network's units; both are (N, C)."""
+        raise NotImplementedError
 
     def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Turn the output layer from the network's units into those of y."""
+        return weight, bias
 
     def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Undo ``fold``."""
+        return weight, bias
 
 
 @kept_as("fitted network")
@@ -58,8 +66,8 @@ class FittedNetwork:
     Attributes
     ----------
     network : Network
-    target : Target
-        What the network predicts. That of a RosenblattPerceptron implements ``Outputs`` only.
+    target : Outputs
+        What the network predicts: a Target, except in a RosenblattPerceptron.
     learned : mapping of str to list of ndarray
         Learned arrays, by the attribute that holds them, such as ``coefs_``; in units of y.
     predictors : Predictors

@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 
 from ..engine.arrays import Floats
 from ..engine.operators import OperatorGraph, Value
+from ..estimators.fitted import Outputs
 from ..losses import CategoricalLogLoss
 
 #: Largest size of responses times slope: from there on, sigmoids are 0 or 1 anyway.
@@ -24,7 +25,7 @@ FAR = 1e4
 SLOPES = np.geomspace(1e-3, 300.0, 12).tolist()
 
 
-class Threshold:
+class Threshold(Outputs):
     """Response units: one that fires for the second class, or one per class.
 
     ``slope`` is the factor by which responses are multiplied for probabilities.
@@ -38,7 +39,6 @@ class Threshold:
 
     @property
     def link_name(self) -> str:
-        """The name of the function that turns responses into an answer."""
         return "threshold" if self._n_responses == 1 else "argmax"
 
     def linked(self, raw: Floats) -> Floats:
@@ -70,12 +70,6 @@ class Threshold:
         if self._n_responses == 1:
             return graph.sigmoid(self.decision_to_onnx(graph, scaled))
         return graph.op("Softmax", scaled, axis=-1)
-
-    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Return both unchanged: y has no units to convert to."""
-        return weight, bias
-
-    unfold = fold
 
 
 def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:

@@ -16,11 +16,12 @@ from ...engine.operators import OperatorGraph, Value
 from ...losses import Loss
 from ...training import TargetRows
 from ..choices import resolved_loss
+from ..fitted import Outputs
 from .metrics import Metric
 from .units import Units
 
 
-class Target(ABC):
+class Target(Outputs, ABC):
     """What a network is trained to predict.
 
     Attributes
@@ -82,7 +83,6 @@ class Target(ABC):
 
     @property
     def link_name(self) -> str:
-        """The name of the function that turns raw predictions into predicted values."""
         return self.loss.out_activation
 
     @property
@@ -91,7 +91,6 @@ class Target(ABC):
         return []
 
     def linked(self, raw: Floats) -> Floats:
-        """Return predicted values in units of y from raw ones in the network's; both (N, C)."""
         # ``fold`` converts an affine layer to units of y; the identity becomes the conversion.
         weight, bias = self.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
         return self.link(raw @ weight + bias)
@@ -109,22 +108,9 @@ class Target(ABC):
         """Return the labels by which validation rows are stratified, if any."""
         return None
 
-    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Turn the output layer from the network's units into those of y."""
-        return weight, bias
-
-    def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Undo ``fold``."""
-        return weight, bias
-
     def taken_over(self, weight: Floats, bias: Floats, earlier: Any) -> tuple[Floats, Floats]:
         """Return the output layer of an earlier call, in units of y, in the network's units."""
         return weight, bias
-
-    @property
-    def needs_float64(self) -> bool:
-        """Whether float32 is not enough for predictions: they are then float64 for any X."""
-        return False
 
     @property
     def key_of_units(self) -> Hashable:
