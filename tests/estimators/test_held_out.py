@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.estimators.cross_fitting import N_PARTS, CrossFitting
+from skperceptron.estimators.held_out import N_PARTS, CrossFitting
 
 
 def epoch(scores, cross_fitting, number):
