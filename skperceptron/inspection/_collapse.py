@@ -29,7 +29,7 @@ from ..engine.arrays import Booleans, Floats
 from ..engine.blocks.base import Line
 from ..engine.network import INPUT, Node
 from ..estimators.fitted import fitted_network
-from ..estimators.modified_copies import with_network
+from ..estimators.for_inspection import with_network
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
 from ._wiring import Estimator, check_estimator_type

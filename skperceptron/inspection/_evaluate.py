@@ -23,7 +23,7 @@ from ..engine.network import FIRST, INPUT, Learned, Node
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import with_codes
 from ..estimators.fitted import fitted_network
-from ..estimators.modified_copies import prepare_step
+from ..estimators.for_inspection import prepare_step
 from ..estimators.run import Run
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, node_parameters

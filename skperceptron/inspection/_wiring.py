@@ -7,8 +7,8 @@ from typing import Any
 from ..engine import Network
 from ..engine.network import Learned
 from ..estimators.fitted import fitted_network, is_fitted
+from ..estimators.for_inspection import unfitted_network
 from ..estimators.parameters import check_parameters
-from ..estimators.unfitted import unfitted_network
 from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
 from ..perceptron.threshold import Threshold
