@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import (
     cross_val_predict,
     cross_val_score,
@@ -14,20 +16,18 @@ from sklearn.model_selection import (
     validation_curve,
 )
 
-from .._sklearn.compat import seeing, validated_like
+from .._sklearn.compat import CallbackSupportMixin, seeing, validated_like
+from .._sklearn.tasks import NetworkTask
+from ..callbacks.listening import CALLBACKS, Listener, listening
+from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
-from ._callback_tasks import (
-    CrossValidation,
-    CrossValidationScore,
-    LearningCurve,
-    ValidationCurve,
-    run_reported,
-)
+from ..options import check_option
 from ._candidates import called_instead
 from ._docs import VALIDATED
 from ._members import Job, Part, fit_members
 from ._options import check_search
+from ._parallel import StackedParallel
 
 
 class StackedPredictions:
@@ -119,7 +119,7 @@ def stacked_cross_validate(
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
-    return run_reported(locals(), CrossValidation, lambda p: seeing(cross_validate, Parallel=p))
+    return _run_reported(locals(), CrossValidation, lambda p: seeing(cross_validate, Parallel=p))
 
 
 @documented(**VALIDATED, y_default=", default=None")
@@ -173,7 +173,7 @@ def stacked_cross_val_score(
     >>> stacked_cross_val_score(network, X, y).shape
     (5,)
     """
-    return run_reported(
+    return _run_reported(
         locals(),
         CrossValidationScore,
         lambda p: seeing(cross_val_score, cross_validate=seeing(cross_validate, Parallel=p)),
@@ -340,7 +340,7 @@ def stacked_learning_curve(
             return learning_curve
         return seeing(learning_curve, Parallel=parallel)
 
-    return run_reported(given, LearningCurve, with_parallel)
+    return _run_reported(given, LearningCurve, with_parallel)
 
 
 @documented(**VALIDATED, y_default="")
@@ -413,4 +413,75 @@ def stacked_validation_curve(
             f"param_range={param_range!r} of stacked_validation_curve is empty: at least one value"
             " is needed."
         )
-    return run_reported(locals(), ValidationCurve, lambda p: seeing(validation_curve, Parallel=p))
+    return _run_reported(locals(), ValidationCurve, lambda p: seeing(validation_curve, Parallel=p))
+
+
+# What callbacks see as being fitted, and how networks are reported to them.
+
+
+class ManyFits(CallbackSupportMixin, BaseEstimator):
+    """The estimator that callbacks see as being fitted; progress bars show its name.
+
+    The estimator in it is the one that is fitted many times.
+    """
+
+    #: The function that the user has called.
+    function: ClassVar[str]
+
+    def __init__(self, estimator=None, callbacks=None) -> None:
+        self.estimator = estimator
+        self.callbacks = callbacks
+
+
+class CrossValidation(ManyFits):
+    """All fits of a cross-validation."""
+
+    function = "stacked_cross_validate"
+
+
+class CrossValidationScore(ManyFits):
+    """All fits of a cross-validation that returns only scores."""
+
+    function = "stacked_cross_val_score"
+
+
+class LearningCurve(ManyFits):
+    """All fits of a learning curve."""
+
+    function = "stacked_learning_curve"
+
+
+class ValidationCurve(ManyFits):
+    """All fits of a validation curve."""
+
+    function = "stacked_validation_curve"
+
+
+def _new_task(fits: ManyFits, listener: Listener) -> NetworkTask | None:
+    """Return the callback task of the next fit; None if nobody listens."""
+    context = listener.subtask("split")
+    return None if context is None else NetworkTask(fits, context, is_propagated=False)
+
+
+def _run_reported(
+    given: dict[str, Any],
+    kind: type[ManyFits],
+    with_parallel: Callable[[Callable[..., StackedParallel]], Callable[..., Any]],
+) -> Any:
+    """Run a function of scikit-learn as stacks, and report each network to callbacks.
+
+    ``given`` are all arguments of the public function that is called: those of scikit-learn's, and
+    ``callbacks``. ``with_parallel`` returns scikit-learn's function with a replacement of its
+    ``Parallel``.
+
+    Raises InvalidOption if an option is not what it must be, TypeError if a callback cannot work
+    there.
+    """
+    fits = kind(given["estimator"], given.pop("callbacks"))
+    check_search(fits.function, given)
+    check_option(fits.function, "callbacks", fits.callbacks, [CALLBACKS, None])
+    refuse_misplaced(fits, fits.function)
+    refuse_single_fits(fits, fits.function)
+    with listening(fits, None, given["X"], given["y"], None) as listener:
+        parallel = partial(StackedParallel, new_task=partial(_new_task, fits, listener))
+        return with_parallel(parallel)(**given)
