@@ -1,4 +1,4 @@
-"""An extension module of another version counts as missing."""
+"""The extension module, which may be of another version, and the variable that selects steps."""
 
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 import skperceptron
-from skperceptron.engine.compiled import VARIABLE, extension, switch
+from skperceptron.engine.compiled import VARIABLE, extension
 from skperceptron.engine.compiled.extension import AVAILABLE, MISSING, STALE, is_foreign, loaded
 from skperceptron.engine.compiled.layout import LOOPS, VERSION, WIDTH
 
@@ -34,8 +34,8 @@ def installed(monkeypatch):
     def install(found):
         monkeypatch.setitem(sys.modules, NAME, found)
         steps, state = loaded()
-        monkeypatch.setattr(switch, "steps", steps)
-        for user in (switch, skperceptron.versions):
+        monkeypatch.setattr(extension, "steps", steps)
+        for user in (extension, skperceptron.versions):
             monkeypatch.setattr(user, "state", state)
 
     return install
@@ -43,7 +43,7 @@ def installed(monkeypatch):
 
 def test_module_that_fits_is_taken(installed):
     installed(module())
-    assert switch.is_available()
+    assert extension.is_available()
 
 
 def test_module_that_was_built_fits():
@@ -64,7 +64,7 @@ def test_module_that_was_built_fits():
 def test_stale_module_counts_as_missing(installed, attributes, monkeypatch, capsys):
     installed(module(**attributes))
     monkeypatch.setenv(VARIABLE, "auto")
-    assert not switch.is_available() and switch.way() is switch.Way.NUMPY
+    assert not extension.is_available() and extension.way() is extension.Way.NUMPY
     model = skperceptron.MLPRegressor(max_iter=1, batch_size=1)
     with pytest.warns(UserWarning):
         model.fit([[0.0], [1.0]], [0.0, 1.0])
@@ -72,12 +72,12 @@ def test_stale_module_counts_as_missing(installed, attributes, monkeypatch, caps
     assert "compiled steps: not available (compiled from another version" in capsys.readouterr().out
     monkeypatch.setenv(VARIABLE, "compiled")
     with pytest.raises(ImportError, match="compiled from another version"):
-        switch.way()
+        extension.way()
 
 
 def test_absent_module_is_told(installed):
     installed(None)
-    assert not switch.is_available() and switch.state == MISSING
+    assert not extension.is_available() and extension.state == MISSING
 
 
 def test_module_that_other_versions_of_python_load_is_foreign(tmp_path):
@@ -100,4 +100,34 @@ def test_only_free_threaded_python_refuses_a_foreign_module(
     monkeypatch.setattr(extension, "IS_FREE_THREADED", is_free_threaded)
     monkeypatch.setattr(extension, "is_foreign", lambda folder: foreign)
     installed(module())
-    assert switch.state == expected
+    assert extension.state == expected
+
+
+def test_unknown_way_is_refused_when_a_fit_begins(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "fast")
+    model = skperceptron.MLPRegressor(max_iter=1)
+    with pytest.raises(ValueError, match="SKPERCEPTRON_STEPS='fast' must be one of 'numpy'"):
+        model.fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def test_without_the_extension_module_steps_run_as_numpys_calls(monkeypatch):
+    monkeypatch.setattr(extension, "steps", None)
+    monkeypatch.setenv(VARIABLE, "auto")
+    assert extension.way() is extension.Way.NUMPY
+    monkeypatch.setenv(VARIABLE, "compiled")
+    with pytest.raises(ImportError, match="Install a wheel"):
+        extension.way()
+
+
+def test_compiled_steps_are_the_default_where_there_are_any(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert extension.way() is (
+        extension.Way.AUTO if extension.is_available() else extension.Way.NUMPY
+    )
+
+
+def test_empty_variable_counts_as_none(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    by_empty = extension.way()
+    monkeypatch.delenv(VARIABLE)
+    assert extension.way() is by_empty

@@ -5,9 +5,9 @@ collects rows in tables, and ``_steps.c`` runs these. The results have the same 
 calls. Without the extension module, everything runs as NumPy calls.
 """
 
+from .extension import VARIABLE, Way, is_available, warns_as_usual, way
 from .layout import LARGE_PRODUCT
 from .program import Program, Section
-from .switch import VARIABLE, Way, is_available, warns_as_usual, way
 from .team import MemberTeam, RowTeam, Team, has_teams
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""The extension module, if there is one that fits.
+"""The extension module, if there is one that fits, and which way steps run.
 
 A checkout keeps the module compiled from an earlier version of ``_steps.c`` until it is installed
-again. Such a module counts as missing: fits then run as NumPy calls.
+again. Such a module counts as missing: fits then run as NumPy calls, as an environment variable,
+read again for each fit, can demand.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from enum import Enum
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from typing import Any
 
+import numpy as np
+
 from .layout import LOOPS, VERSION, WIDTH
+
+#: The environment variable, and its value if it is not set.
+VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
 
 #: The state of the extension module, in words.
 AVAILABLE, MISSING = "available", "not available"
@@ -56,3 +63,45 @@ def fits(module: Any) -> bool:
 
 steps: Any
 steps, state = loaded()
+
+
+class Way(Enum):
+    """How the steps of a fit run.
+
+    ``AUTO`` takes the compiled way if that is available and pays.
+    """
+
+    NUMPY = "numpy"
+    COMPILED = "compiled"
+    AUTO = "auto"
+
+
+def is_available() -> bool:
+    """Tell whether the extension module is there."""
+    return steps is not None
+
+
+def way() -> Way:
+    """Return the way that the variable selects; NumPy's if the extension module is missing.
+
+    Raises ValueError if the variable has another value, ImportError if it selects compiled steps
+    and the extension module is missing.
+    """
+    value = os.environ.get(VARIABLE) or DEFAULT
+    if value not in {one.value for one in Way}:
+        names = ", ".join(repr(one.value) for one in Way)
+        raise ValueError(f"{VARIABLE}={value!r} must be one of {names}.")
+    if is_available():
+        return Way(value)
+    if value == Way.COMPILED.value:
+        raise ImportError(
+            f"{VARIABLE}='compiled', but compiled steps are {state} in this installation of"
+            " skperceptron. Install a wheel for your platform, or from source with a C compiler."
+        )
+    return Way.NUMPY
+
+
+def warns_as_usual() -> bool:
+    """Tell whether NumPy neither raises on division by zero nor reports underflow, like tables."""
+    reactions = np.geterr()
+    return reactions["divide"] in ("warn", "ignore") and reactions["under"] == "ignore"
