@@ -116,7 +116,7 @@ class Numbers(RegressionTarget):
         """Choose the units in which the network sees each column, unless they are settled."""
         if loss.equivariance == "none" or not self._asked.standardize_target:
             return
-        if mode.continuing and mode.incremental and self.seen is None:
+        if mode.continuing and mode.incremental and not (mode.trains and self.seen):
             return
         seen = Moments.of(y, sample_weight)
         if mode.incremental and self.seen is not None:
