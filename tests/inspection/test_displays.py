@@ -116,6 +116,13 @@ def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
 
 
 @EVERY_DISPLAY
+def test_axes_of_a_part_of_a_figure_are_drawn_on(pyplot, draw):
+    part, _ = pyplot.figure(layout="constrained").subfigures(1, 2)
+    assert draw(ax=part.subplots()).figure_ is part
+    pyplot.gcf().canvas.draw()
+
+
+@EVERY_DISPLAY
 def test_what_is_no_axes_is_refused(pyplot, draw):
     for wrong in (pyplot.figure(), pyplot.subplots(2)[1]):
         with pytest.raises(TypeError, match=r"'ax' parameter of .* must be an Axes of matplotlib"):
@@ -176,6 +183,19 @@ def test_keyword_arguments_reach_the_artist_under_any_alias(pyplot, name, given,
 
 def test_keyword_arguments_reach_images(pyplot):
     assert DISPLAYS["images"](cmap="PuOr", vmin=-3).image_.get_clim()[0] == -3
+
+
+@pytest.mark.parametrize("name", ["neuron", "neurons", "images"])
+def test_norm_of_the_colours_is_the_given_one(pyplot, name):
+    norm = pyplot.Normalize(-9, 9)
+    display = DISPLAYS[name](norm=norm)
+    (drawn,) = [display.image_] if name == "images" else display.connections_
+    assert drawn.norm is norm and (norm.vmin, norm.vmax) == (-9, 9)
+
+
+def test_boxes_have_the_given_style(pyplot):
+    boxes = DISPLAYS["blocks"](boxstyle="square").nodes_
+    assert {type(box.get_boxstyle()).__name__ for box in boxes} == {"Square"}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -589,6 +609,25 @@ def test_names_that_are_given_replace_those_that_the_estimator_knows(pyplot):
     names = {"feature_names": ["long", "wide", "deep", "old"], "output_names": ["a", "b", "c"]}
     display = NetworkGraphDisplay.from_estimator(fit(), kind="neurons", **names)
     assert {"long", "old", "a", "c"} <= {text.get_text() for text in display.texts_}
+
+
+def test_names_may_be_an_array_or_other_objects_than_texts(pyplot):
+    names = {"feature_names": pd.Index(["a", "b", "c", "d"]), "output_names": np.arange(3)}
+    display = NetworkGraphDisplay.from_estimator(fit(), **names)
+    assert {"a", "d", "0", "2"} <= {text.get_text() for text in display.texts_}
+
+
+def test_weights_that_differ_by_rounding_errors_are_drawn(pyplot):
+    weights = {"hidden": np.array([[1, 1 + np.finfo(float).eps] * 20])}
+    (histogram,) = WeightsDisplay.from_weights(weights).histograms_
+    assert histogram.get_data().values.max() == 1
+
+
+def test_quantity_that_no_layer_has_is_drawn_without_a_legend(pyplot, recwarn):
+    display = GradientFlowDisplay(
+        {"hidden": [np.nan] * 2, "output": [np.nan] * 2}, [1, 2], "saturated"
+    )
+    assert display.plot().lines_ == [] and not recwarn.list
 
 
 def test_weights_of_a_perceptron_share_an_axis(pyplot):

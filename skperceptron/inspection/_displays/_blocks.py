@@ -34,12 +34,10 @@ def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     boxes, texts = [], []
     for node in graph.nodes:
         tint = TINTS.get(node.kind, OTHER)
-        style = styled("patches.FancyBboxPatch", kwargs, fc=tint, ec="0.25", lw=1.0)
+        shape = "round,pad=0,rounding_size=0.12"
+        style = styled("patches.FancyBboxPatch", kwargs, boxstyle=shape, fc=tint, ec="0.25", lw=1.0)
         corner = (-HALF, ys[node.name] - HEIGHT / 2)
-        box = FancyBboxPatch(
-            corner, 2 * HALF, HEIGHT, boxstyle="round,pad=0,rounding_size=0.12", **style
-        )
-        boxes.append(ax.add_patch(box))
+        boxes.append(ax.add_patch(FancyBboxPatch(corner, 2 * HALF, HEIGHT, **style)))
         texts += _texts(ax, node, ys[node.name])
     arrows = [
         arrow(ax, (0, ys[edge.source] - HEIGHT / 2), (0, ys[edge.target] + HEIGHT / 2))

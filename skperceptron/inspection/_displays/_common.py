@@ -100,6 +100,15 @@ def colors_by_depth(n: int) -> list[Any]:
     return list(colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, n)))
 
 
+def coloured(weights: Floats) -> tuple[dict[str, Any], Floats]:
+    """Return the style of lines with the colours of weights, and absolute weights up to 1."""
+    from matplotlib.colors import Normalize
+
+    limit = largest(weights)
+    style = {"cmap": DIVERGING, "norm": Normalize(-limit, limit), "array": weights}
+    return style, np.abs(weights) / limit
+
+
 def largest(values: Floats) -> float:
     """Return the largest absolute value, or 1 if all values are zero."""
     return float(np.abs(values).max(initial=0.0)) or 1.0

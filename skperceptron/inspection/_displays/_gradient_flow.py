@@ -188,7 +188,8 @@ class GradientFlowDisplay(Display):
             curves = [(self.epochs, values) for values in drawn.values()]
             ax.set_xlabel("epoch")
             tick_integers(ax.xaxis)
-            ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
+            if drawn:
+                ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
         has_positive = any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")
         self.zeros_ = _mark_zeros(ax, curves) if is_logarithmic and has_positive else None

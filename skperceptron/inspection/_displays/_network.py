@@ -147,8 +147,8 @@ class NetworkGraphDisplay(Display):
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
         check_option("NetworkGraphDisplay", "graph", graph, [Instance(ComputationalGraph)])
-        _check_names("feature_names", feature_names, graph.nodes[0], "inputs")
-        _check_names("output_names", output_names, graph.nodes[-1], "outputs")
+        feature_names = _checked_names("feature_names", feature_names, graph.nodes[0], "inputs")
+        output_names = _checked_names("output_names", output_names, graph.nodes[-1], "outputs")
         if kind == "neuron" and not _is_single(graph):
             raise ValueError(
                 "kind='neuron' draws a network without hidden layers and with one output."
@@ -198,10 +198,11 @@ def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None
     return [str(name) for name in shown] if len(shown) == n_outputs else None
 
 
-def _check_names(parameter: str, names: list[str] | None, node: GraphNode, what: str) -> None:
+def _checked_names(parameter: str, names: Any, node: GraphNode, what: str) -> list[str] | None:
     n_units = node.output_shape[1]
     if names is not None and len(names) != n_units:
         raise ValueError(f"{parameter} has {len(names)} entries, the network {n_units} {what}.")
+    return None if names is None else list(map(str, names))
 
 
 def _affine(graph: ComputationalGraph) -> list[GraphNode]:

@@ -11,7 +11,7 @@ from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
 from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph
-from ._common import DIVERGING, WIDTH, largest, styled
+from ._common import WIDTH, coloured, styled
 
 #: Connections, neurons or boxes, texts, colour bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
@@ -153,10 +153,8 @@ def _draw_lines(
 def _style(kind: str, weights: Floats, has_weights: bool) -> dict[str, Any]:
     if kind == "unknown":
         return {"color": "0.55", "lw": 0.8, "ls": "--" if has_weights else "-", "zorder": 2}
-    limit = largest(weights)
-    widths = 0.3 + 2.7 * np.abs(weights) / limit if kind == "trained" else 0.8
-    style = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weights}
-    return {**style, "linewidths": widths, "zorder": 1}
+    style, sizes = coloured(weights)
+    return {**style, "linewidths": 0.3 + 2.7 * sizes if kind == "trained" else 0.8, "zorder": 1}
 
 
 def _lines_of(
@@ -215,10 +213,11 @@ def _room(names: list[str]) -> float:
 
 def _limits(ax: Any, sides: list[float], n_columns: int, has_bar: bool) -> tuple[float, float]:
     """Return limits of the x axis that leave room for the names at both sides, in inches."""
-    inches = ax.figure.get_figwidth() - 0.2 - COLOR_BAR * has_bar
-    if len(ax.figure.axes) > 1 + has_bar:
-        # One of several pictures in a figure: use its own width.
-        inches = ax.get_position().width * ax.figure.get_figwidth()
+    figure = ax.figure
+    width = figure.bbox.width / figure.dpi
+    # One of several pictures in a figure has its own width.
+    is_alone = len(figure.axes) <= 1 + has_bar
+    inches = width - 0.2 - COLOR_BAR * has_bar if is_alone else width * ax.get_position().width
     per_inch = (n_columns - 1) / max(inches - sum(sides), 1.0)
     return -sides[0] * per_inch, n_columns - 1 + sides[1] * per_inch
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ._common import DIVERGING, arrow, largest, styled
+from ._common import arrow, coloured, styled
 from ._neurons import Artists, fitting_name, input_names, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
@@ -60,9 +60,8 @@ def _lines(ax: Any, ys: Any, weight: Any, kwargs: dict[str, Any]) -> Any:
     segments = [[(INPUT_X, y), (SUM_X, 0)] for y in ys]
     style: dict[str, Any] = {"color": "0.5"}
     if weight is not None:
-        limit = largest(weight)
-        style = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weight}
-        style["linewidths"] = 0.8 + 3.2 * np.abs(weight) / limit
+        style, sizes = coloured(weight)
+        style["linewidths"] = 0.8 + 3.2 * sizes
     style = styled("collections.LineCollection", kwargs, zorder=1, **style)
     return ax.add_collection(LineCollection(segments, **style))
 

@@ -199,8 +199,8 @@ class WeightsDisplay(Display):
         tiles = mosaic(images.reshape(-1, *self.image_shape))
         ax = self._open(ax, height=min(7.0, 0.6 + 6.0 * tiles.shape[0] / tiles.shape[1]))
         limit = largest(images)
-        style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, **kwargs}
-        self.image_ = ax.imshow(tiles, **style)
+        limits = {} if "norm" in kwargs else {"vmin": -limit, "vmax": limit}
+        self.image_ = ax.imshow(tiles, **{"cmap": DIVERGING, **limits, **kwargs})
         self.figure_.colorbar(self.image_, ax=ax, label="weight", shrink=0.8)
         units = weight.shape[1]
         shown = "all" if len(images) == units else f"the first {len(images)} of"
@@ -216,7 +216,11 @@ class WeightsDisplay(Display):
         is_relative = max(limits.values()) > RELATIVE_FROM * min(limits.values())
         for i, (name, weight) in enumerate(self.weights.items()):
             unit = limits[name] if is_relative else 1.0
-            counts, edges = np.histogram(weight / unit, bins=int(np.clip(sqrt(weight.size), 5, 30)))
+            values, bins = weight / unit, int(np.clip(sqrt(weight.size), 5, 30))
+            # As NumPy does with equal numbers, also with those that differ by rounding errors.
+            margin = 0.5 * (np.ptp(values) < 1e-6 * largest(values))
+            ends = values.min() - margin, values.max() + margin
+            counts, edges = np.histogram(values, bins, ends)
             style = {"color": colors[i], "linestyle": LINE_STYLES[i % len(LINE_STYLES)]}
             label = f"{name} (largest: {limits[name]:.3g})" if is_relative else name
             style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=label, **style)
