@@ -178,6 +178,19 @@ def test_text_of_users_cannot_leave_its_place():
     assert held(page)["classes"] == sorted(names)
 
 
+def test_title_may_hold_the_name_of_a_placeholder():
+    page = to_html(moons(), *MOONS, title="__DATA__ and __VIEW__")
+    assert page.count("__DATA__ and __VIEW__") == 2 and held(page)["classes"] == ["0", "1"]
+
+
+@pytest.mark.filterwarnings("error:X does not have valid feature names")
+def test_frame_gives_no_warning_of_names_that_it_has():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(MOONS[0], columns=["width", "height"])
+    network = moons().fit(frame, MOONS[1])
+    assert held(to_html(network, frame, MOONS[1]))["features"] == ["width", "height"]
+
+
 def test_largest_float_does_not_become_infinite():
     X, y = MOONS[0].copy(), MOONS[1]
     X[0] = -1, np.finfo(np.float64).max
@@ -611,6 +624,17 @@ def test_sample_that_is_clicked_flows_through_the_graph(show):
     assert_allclose([float(v) for v in values[:2]], MOONS[0][chosen], atol=0.006)
     hidden = np.tanh(MOONS[0][chosen] @ network.coefs_[0] + network.intercepts_[0])
     assert_allclose([float(v) for v in values[2:7]], hidden, atol=0.006)
+
+
+def test_samples_can_be_chosen_with_the_keyboard(show):
+    page = show(moons(), *MOONS)
+    page.press("#sample", "ArrowRight")
+    assert page.text_content("#chosen").startswith("Sample 2:")
+    page.press("#sample", "End")
+    assert page.text_content("#chosen").startswith("Sample 80:")
+    page.click("#surface", position={"x": 50, "y": 300})
+    chosen = int(re.findall(r"Sample (\d+)", page.text_content("#chosen"))[0])
+    assert page.input_value("#sample") == str(chosen) != "80"
 
 
 def test_wide_layers_say_how_many_units_are_drawn(show):

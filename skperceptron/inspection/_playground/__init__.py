@@ -8,6 +8,7 @@ the inputs and operators of each block (``_program``), and what is drawn (``_pic
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -156,32 +157,31 @@ def to_html(
 
 def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
     """Return the data as arrays; raise ValueError if they do not fit the network."""
-    if isinstance(estimator, BaseMultilayerPerceptron):
-        X = with_codes(estimator, X, reset=False)
-    X = validated(estimator, X, accept_sparse=False, dtype=(np.float64,), reset=False)
     y = np.asarray(y)
     check_consistent_length(X, y)
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
     units = getattr(fitted_network(estimator).target, "units", None)
     # Quantiles of one number are several predictions.
-    n = np.prod(estimator.predict(X[:1]).shape) if units is None else len(units.scale)
+    n = np.prod(estimator.predict(X).shape[1:]) if units is None else len(units.scale)
     if n > 1:
         raise ValueError(
             f"This {type(estimator).__name__} predicts {n} labels or numbers per row: to_html shows"
             " networks that predict one."
         )
-    return X, y
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
+    return validated(estimator, X, accept_sparse=False, dtype=(np.float64,), reset=False), y
 
 
 def _page(data: dict[str, Any], title: str) -> str:
     """Return the text of the page: its parts, and data as JSON."""
     folder = resources.files(__package__)
     text = folder.joinpath("page.html").read_text("utf-8")
-    for mark, name in PARTS.items():
-        text = text.replace(mark, folder.joinpath(name).read_text("utf-8"))
+    parts = {mark: folder.joinpath(name).read_text("utf-8") for mark, name in PARTS.items()}
     as_json = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return text.replace("__TITLE__", escape(title)).replace("__DATA__", as_json)
+    parts |= {"__TITLE__": escape(title), "__DATA__": as_json}
+    return re.sub("|".join(parts), lambda mark: parts[mark[0]], text)
 
 
 def _check_size(estimator: Any, graph: ComputationalGraph) -> None:

@@ -323,6 +323,7 @@ function aboutUnit(sample) {
 function draw() {
   constants = constantsOf(P, state.epoch);
   const sample = evaluated([P.X[state.sample]]);
+  $("sample").value = state.sample + 1;
   $("epochName").textContent = P.epochs[state.epoch];
   $("effect").textContent = effect();
   $("chosen").textContent = aboutSample(sample);
@@ -379,7 +380,9 @@ function nearestSample(cx, cy) {
   return distances.indexOf(Math.min(...distances));
 }
 
-function listenToPicture() {
+function listenToSamples() {
+  $("sample").max = P.X.length;
+  $("sample").addEventListener("input", () => { state.sample = $("sample").value - 1; draw(); });
   $("surface").addEventListener("click", (event) => {
     const box = $("surface").getBoundingClientRect(), scale = $("surface").width / box.width;
     state.sample = nearestSample((event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
@@ -392,7 +395,7 @@ layOut();
 listenToEpochs();
 listenToActivation();
 if (D > 2) [0, 1].forEach(offerAxis);
-listenToPicture();
+listenToSamples();
 window.addEventListener("resize", () => { layOut(); draw(); });
 draw();
 // What has been written may have made room for a scroll bar.
