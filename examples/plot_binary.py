@@ -42,6 +42,7 @@ for label, marker, colour in styles:
     axes[0].scatter(raw[chosen], probability[chosen], s=20, marker=marker, color=colour, label=name)
 assert np.allclose(probability, 1 / (1 + np.exp(-raw)))
 axes[0].set(xlabel="output before the sigmoid", ylabel="probability of 'benign'")
+axes[0].set_title("the probability is a sigmoid of the output")
 axes[0].legend()
 display = DecisionBoundaryDisplay.from_estimator(
     model,
@@ -54,6 +55,7 @@ display = DecisionBoundaryDisplay.from_estimator(
     alpha=0.6,
 )
 fig.colorbar(display.surface_, ax=axes[1], label="probability of 'benign'")
+axes[1].set_title("the probability over the plane")
 for label, marker, colour in styles:
     rows = X_test[y_test == label].to_numpy()
     axes[1].scatter(*rows.T, s=24, marker=marker, color=colour, edgecolors="white", linewidths=0.5)

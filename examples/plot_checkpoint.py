@@ -93,7 +93,7 @@ for logger, style, colour, name in (
     frame = logger.to_frame()
     ax.plot(frame["epoch"], frame["loss"], style, color=colour, label=name)
 ax.axvline(20, color="black", lw=1, ls=":", label="saved last")
-ax.set(xlabel="epoch", ylabel="training loss")
+ax.set(title="a fit in two attempts", xlabel="epoch", ylabel="training loss")
 ax.legend()
 plt.show()
 folder.cleanup()

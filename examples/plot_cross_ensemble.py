@@ -64,6 +64,7 @@ for i, (penalty, colour) in enumerate(zip(PENALTIES, colours, strict=True)):
     bottom += weights
 left.set_xticks(places, list(results))
 left.set(ylabel="weight of the arm", ylim=(0, 1.25))
+left.set_title("weights in each ensemble")
 left.legend(ncols=3, loc="upper center", fontsize="small", columnspacing=1, handlelength=1)
 
 for place, (ensemble, X_test, y_test) in zip(places, results.values(), strict=True):
@@ -79,6 +80,7 @@ for place, (ensemble, X_test, y_test) in zip(places, results.values(), strict=Tr
     right.plot(place + 0.3, ensemble.oof_loss_, "<", color="black", label=label)
 right.set_xticks(places, list(results))
 right.set(ylabel="log loss on the other half", yscale="log", xlim=(-0.4, len(results) - 0.4))
+right.set_title("single networks and ensembles")
 right.legend(fontsize="small", handlelength=3)
 plt.show()
 

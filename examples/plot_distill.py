@@ -79,6 +79,7 @@ for place, values in enumerate(losses.values()):
 axes.axhline(teacher_loss, color="#d55e00", label="teacher")
 axes.set_xticks(range(len(losses)), list(losses))
 axes.set(ylabel="log loss on unseen rows", xlim=(-0.5, len(losses) - 0.5))
+axes.set_title("students and their teacher")
 axes.legend()
 plt.show()
 

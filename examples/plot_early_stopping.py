@@ -59,7 +59,7 @@ ax.plot(epochs, on_and_on.loss_curve_, color="#0072b2", label="training")
 ax.plot(epochs, on_and_on.validation_loss_curve_, "--", color="#d55e00", label="validation")
 ax.axvline(stopped.n_iter_, color="black", lw=1, ls=":", label=f"stop, epoch {stopped.n_iter_}")
 ax.plot(best + 1, loss, "o", ms=9, color="#009e73", label=f"restored, epoch {best + 1}")
-ax.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.5))
+ax.set(title="training without and with a stop", xlabel="epoch", ylabel="log loss", ylim=(0, 1.5))
 ax.legend()
 plt.show()
 

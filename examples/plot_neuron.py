@@ -43,7 +43,8 @@ np.testing.assert_allclose(weights["neuron"], weights["regression"], atol=1e-4)
 # the probability of being benign is near 0.
 
 graph = computational_graph(neuron).with_values(X[:1])
-NetworkGraphDisplay.from_graph(graph, feature_names=names)
+display = NetworkGraphDisplay.from_graph(graph, feature_names=names)
+display.ax_.set_title("a neuron and its values for the first tumour")
 plt.show()
 
 # %%
@@ -51,7 +52,8 @@ plt.show()
 # red ones positive; thick lines are large weights.
 
 network = MLPBinaryClassifier((5, 3), "tanh", solver="lbfgs", alpha=1, random_state=0).fit(X, y)
-NetworkGraphDisplay.from_estimator(network)
+display = NetworkGraphDisplay.from_estimator(network)
+display.ax_.set_title("a network with two hidden layers")
 plt.show()
 
 # %%
@@ -67,5 +69,6 @@ for n_rows in (1, 32):
 # network that has not been fitted can be drawn as well, given the number of its inputs.
 
 residual = MLPBinaryClassifier((5, 5), "tanh", skip_connections="residual")
-NetworkGraphDisplay.from_estimator(residual, kind="blocks", n_features=4)
+display = NetworkGraphDisplay.from_estimator(residual, kind="blocks", n_features=4)
+display.ax_.set_title("the blocks of a residual network")
 plt.show()

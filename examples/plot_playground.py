@@ -38,6 +38,7 @@ DecisionBoundaryDisplay.from_estimator(
     network, X, response_method="predict_proba", ax=ax, cmap="PuOr", alpha=0.6
 )
 ax.scatter(*X.T, c=y, s=14, cmap="PuOr", edgecolors="white", linewidths=0.4)
+ax.set_title("two moons, and the network's probability")
 plt.show()
 
 # %%

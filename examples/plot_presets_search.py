@@ -49,7 +49,7 @@ figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for i, of_fold in enumerate(errors):
     ax.plot(labels, of_fold, "o-", color="gray", lw=1, ms=4, label=None if i else "one fold")
 ax.plot(labels, errors.mean(axis=0), "D", color="#d55e00", ms=8, label="mean")
-ax.set(ylabel="root mean squared error")
+ax.set(title="errors of four presets", ylabel="root mean squared error")
 ax.legend()
 plt.show()
 

@@ -57,6 +57,7 @@ for (name, network), style, colour in zip(
     network.fit(X, marks)
     ax.plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
 ax.set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
+ax.set_title("predictions of three networks")
 ax.legend(loc="upper left")
 plt.show()
 
@@ -73,5 +74,6 @@ for effort, marker, colour in ((1.5, "o", "#0072b2"), (3, "s", "#d55e00"), (5.5,
     ax.plot(values, distribution, marker, color=colour, label=label)
     ax.plot(values, binom.pmf(values, 20, success(effort)), color=colour, lw=1)
 ax.set(xlabel="mark", ylabel="probability", xticks=range(0, 21, 5))
+ax.set_title("predicted distributions of the mark")
 ax.legend(loc="upper left")
 plt.show()

@@ -57,5 +57,6 @@ for (name, machine), style, colour in zip(
 ):
     ax.plot(range(1, machine.n_iter_ + 1), machine.mistakes_, style, color=colour, label=name)
 ax.set(xlabel="epoch", ylabel="mistakes", xscale="log", ylim=(0, 170))
+ax.set_title("mistakes in each epoch")
 ax.legend(loc="upper center", ncols=2)
 plt.show()

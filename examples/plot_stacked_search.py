@@ -95,6 +95,7 @@ for units, style, colour in ((8, "o-", "#0072b2"), (256, "s--", "#d55e00")):
         per_step.append(1e6 * (time.perf_counter() - start) / steps / n_members)
     ax.semilogx(numbers, per_step, style, color=colour, label=f"{units} hidden units")
 ax.set(xlabel="networks that are trained together", ylabel="microseconds per step and network")
+ax.set_title("time of a training step")
 ax.set_ylim(bottom=0)
 ax.set_xticks(numbers, numbers)
 ax.minorticks_off()

@@ -66,10 +66,10 @@ for label, colour in (("known", "#0072b2"), ("missing", "#d55e00")):
         truth[rows], predicted[rows], ".", color=colour, label=f"town {label}: R2 {score:.2f}"
     )
 left.axline((500, 500), slope=1, color="gray", lw=1)
-left.set(xlabel="rent", ylabel="predicted out of fold")
+left.set(title="predictions", xlabel="rent", ylabel="predicted out of fold")
 left.legend()
 order = np.argsort(found.importances_mean)
 rise = np.sqrt(model.cv_loss_ + found.importances_mean[order]) - np.sqrt(model.cv_loss_)
 right.barh(flats.columns[order], rise, color="#0072b2")
-right.set(xlabel="rise of the root mean squared error")
+right.set(title="importance of each column", xlabel="rise of the root mean squared error")
 plt.show()

@@ -107,6 +107,6 @@ ConfusionMatrixDisplay.from_estimator(
     ax=ax,
     colorbar=False,
 )
-ax.set(xlabel="predicted module", ylabel="module")
+ax.set(title="shares of predicted modules", xlabel="predicted module", ylabel="module")
 plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
 plt.show()

@@ -60,6 +60,7 @@ ax.plot(grid, target(grid), color="black", lw=4, alpha=0.3, label="target")
 for width, style, colour in ((2, ":", "#cc79a7"), (4, "--", "#e69f00"), (16, "-", "#0072b2")):
     ax.plot(grid, predict(fit(x, target(x), width)), style, color=colour, label=f"{width} units")
 ax.set(xlabel="x", ylabel="y", ylim=(-1.7, 2.6))
+ax.set_title("a function, and networks of three sizes")
 ax.legend(ncols=2, loc="upper center")
 plt.show()
 
@@ -81,6 +82,7 @@ for max_iter, style, colour in ((400, "s--", "#d55e00"), (4000, "o-", "#0072b2")
     ]
     ax.loglog(widths, errors, style, color=colour, label=f"at most {max_iter:,} iterations")
 ax.set(xlabel="hidden units", ylabel="root mean squared error")
+ax.set_title("error of networks of each size")
 ax.set_xticks(widths, widths)
 ax.tick_params(axis="x", which="minor", bottom=False)
 ax.legend()
@@ -142,6 +144,7 @@ needed = [units_needed(n_variables) for n_variables in dimensions]
 fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 ax.semilogy(dimensions, needed, "o-", color="#d55e00", base=2)
 ax.set(xlabel="variables of the target", ylabel="ReLU units that are needed", xticks=dimensions)
+ax.set_title("units for an error below a quarter")
 ax.set_yticks(needed, needed)
 ax.minorticks_off()
 plt.show()

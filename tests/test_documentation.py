@@ -93,6 +93,15 @@ def test_gallery_has_a_place_for_every_example():
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+def test_every_picture_of_the_gallery_has_a_title_which_is_its_alternative_text(path):
+    *pictures, _ = path.read_text(encoding="utf-8").split("plt.show()")
+    assert pictures
+    for picture in pictures:
+        # A display of this package has a title of its own.
+        assert re.search(r"title|(Activation|Weights)Display\.from", picture.split("# %%")[-1])
+
+
 def test_index_of_the_gallery_is_cut_into_sections(monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_ext")
     tools = extension("gallery_sections")
