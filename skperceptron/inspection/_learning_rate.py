@@ -13,10 +13,11 @@ from sklearn.utils import check_random_state, indexable
 from .._sklearn.compat import num_samples, safe_indexing
 from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS
 from ..callbacks.listening import Listener
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import batch_rows
 from ..estimators.data import check_data
+from ..estimators.fitted import fitted_network
 from ..estimators.fitting import make_ready
 from ..estimators.parameters import check_parameters, is_lbfgs
 from ..exceptions import DivergedError
@@ -160,7 +161,9 @@ def learning_rate_range_test(
     )
     weight = _begin(trial, X, y)
     losses, smoothed, average = [], [], 0.0
-    for step, rows in enumerate(_batches(trial, num_samples(X), n_steps)):
+    # A batch of rows without weight has no loss.
+    counted = np.arange(num_samples(X)) if weight is None else np.flatnonzero(weight)
+    for step, rows in enumerate(_batches(trial, counted, n_steps)):
         given = safe_indexing(X, rows), safe_indexing(y, rows)
         loss = _loss_of_step(trial, *given, None if weight is None else weight[rows])
         average = smoothing * average + (1 - smoothing) * loss
@@ -206,20 +209,22 @@ def _begin(trial: Any, X: Any, y: Any) -> Floats | None:
     check_parameters(trial)
     checked = check_data(trial, X, y, None, FROM_SCRATCH)
     make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, Listener()).keep(trial)
+    # The units of few rows would follow those of the batches.
+    fitted_network(trial).target.seen = None
     if checked.weight is not None:
         # Weights of the rows take the place of those of their classes.
         trial.set_params(class_weight=None)
     return checked.weight
 
 
-def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
+def _batches(estimator: BaseMultilayerPerceptron, rows: Integers, n_batches: int) -> Any:
     """Yield `n_batches` batches; all rows are shuffled again when too few are left for a batch."""
     rng = check_random_state(estimator.random_state)
-    size = batch_rows(estimator, n_rows)
-    waiting = np.array([], dtype=np.intp)
+    size = batch_rows(estimator, len(rows))
+    waiting = rows[:0]
     for _ in range(n_batches):
         if len(waiting) < size:
-            waiting = rng.permutation(n_rows)
+            waiting = rng.permutation(rows)
         yield waiting[:size]
         waiting = waiting[size:]
 

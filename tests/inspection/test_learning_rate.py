@@ -176,3 +176,19 @@ def test_plot_without_matplotlib_names_the_extra(hide_package):
     found = LearningRateRangeTest(*np.ones((3, 5)))
     with pytest.raises(ImportError, match=r"LearningRateRangeTest.plot requires matplotlib"):
         found.plot()
+
+
+def test_units_of_few_rows_are_those_of_all_of_them():
+    X = np.random.RandomState(0).normal(size=(12, 3))
+    network = MLPRegressor(hidden_layer_sizes=(4,), batch_size=4, random_state=0)
+    small, ordinary = (learning_rate_range_test(network, X, y) for y in (1e-6 * X, 1e3 * X))
+    assert len(small.rates) > 50
+    np.testing.assert_allclose(small.losses[:5], ordinary.losses[:5], rtol=0.5)
+
+
+def test_rows_of_a_class_of_weight_zero_are_in_no_batch():
+    y = np.arange(90) % 3
+    X = np.eye(3)[y]
+    network = MLPSoftmaxClassifier((4,), batch_size=1, random_state=0)
+    network.set_params(class_weight={0: 0, 1: 1, 2: 1})
+    assert len(learning_rate_range_test(network, X, y).rates) == 100
