@@ -7,7 +7,7 @@ and the gradient in the backward pass, and keeps a copy of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from .._sklearn.checks import validated
 from ..engine import Block, Network, TrainingPass, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Bench
-from ..engine.network import FIRST, INPUT, Learned, Node
+from ..engine.network import FIRST, INPUT, Node
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import with_codes
 from ..estimators.fitted import fitted_network
@@ -105,13 +105,13 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     """Compute the value of every block as predicting does."""
     check_estimator_type(estimator)
     fitted = fitted_network(estimator)
-    learned = fitted.views(np.float64, folded=False)
+    given = iter(fitted.views(np.float64, folded=False))
     if isinstance(estimator, BaseMultilayerPerceptron):
         X = with_codes(estimator, X, reset=False)
     X = validated(estimator, X, dtype=(np.float64,), reset=False)
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
     network, taps = _tapped(fitted.network)
-    learned = _between_taps(learned, taps)
+    learned = [() if node.block.kind == Tap.kind else next(given) for node in network.nodes]
     work = Workspace(network, learned, data.n_rows, inputs=data.holders(1))
     _fill(work, data)
     work.forward()
@@ -199,16 +199,6 @@ def _tapped(network: Network) -> tuple[Network, list[int | None]]:
             taps.append(len(nodes) - 1)
         places[position] = len(nodes) - 1
     return Network(network.inputs, nodes), taps
-
-
-def _between_taps(learned: Learned, taps: Sequence[int | None]) -> Learned:
-    """Return the learned arrays for the network with taps, which have none."""
-    spread: Learned = []
-    for position, (arrays, tap) in enumerate(zip(learned, taps, strict=True)):
-        spread.append(arrays)
-        if tap is not None and position < len(taps) - 1:
-            spread.append(())
-    return spread
 
 
 def _fill(work: Workspace, data: TrainingSet) -> None:

@@ -257,7 +257,7 @@ def test_of_a_network_from_scikit_learn_scores_are_drawn(pyplot):
         (lambda: LossCurveDisplay.from_estimator([fit()], names=["a", "b"]), ValueError, "names="),
         (lambda: MistakesDisplay.from_estimator(fit()), TypeError, "LossCurveDisplay"),
         (lambda: draw_network(fit(), kind="neuron"), ValueError, "without hidden layers"),
-        (lambda: draw_network(fit(), kind="tree"), ValueError, "kind='tree' must be one of"),
+        (lambda: draw_network(fit(), kind="tree"), ValueError, "'kind' parameter.*'tree'"),
         (
             lambda: NetworkGraphDisplay.from_graph(computational_graph(fit()), feature_names=["a"]),
             ValueError,
@@ -273,12 +273,16 @@ def test_of_a_network_from_scikit_learn_scores_are_drawn(pyplot):
             ValueError,
             "'image_shape' parameter of WeightsDisplay must be an array-like of .* Got 4",
         ),
-        (lambda: WeightsDisplay.from_estimator(fit(), kind="pie"), ValueError, "kind='pie'"),
+        (
+            lambda: WeightsDisplay.from_estimator(fit(), kind="pie"),
+            ValueError,
+            "'kind'.*'pie'",
+        ),
         (lambda: WeightsDisplay.from_estimator(fit(), max_images=0), ValueError, "'max_images'"),
         (
             lambda: GradientFlowDisplay.from_estimator(fit(), X, CLASSES, quantity="speed"),
             ValueError,
-            "quantity='speed' must be one of gradient_norm",
+            "'quantity' parameter.*'gradient_norm'.*'speed'",
         ),
         (
             lambda: GradientFlowDisplay.from_recorder(GradientRecorder()),
@@ -615,6 +619,12 @@ def test_names_may_be_an_array_or_other_objects_than_texts(pyplot):
     names = {"feature_names": pd.Index(["a", "b", "c", "d"]), "output_names": np.arange(3)}
     display = NetworkGraphDisplay.from_estimator(fit(), **names)
     assert {"a", "d", "0", "2"} <= {text.get_text() for text in display.texts_}
+
+
+def test_embedded_features_are_no_image(pyplot):
+    network = fit(numeric_embedding="pbld")
+    assert len(network.coefs_[0]) == 16
+    assert WeightsDisplay.from_estimator(network).kind == "histogram"
 
 
 def test_weights_that_differ_by_rounding_errors_are_drawn(pyplot):

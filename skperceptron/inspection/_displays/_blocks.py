@@ -24,11 +24,11 @@ OTHER = "#F5E4ED"
 HALF, HEIGHT, STEP = 2.2, 0.7, 1.0
 
 
-def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
+def draw_blocks(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph block by block; return the artists by kind."""
     graph: ComputationalGraph = display.graph
     ys = {node.name: -STEP * i for i, node in enumerate(graph.nodes)}
-    ax = display.open(ax, height=0.3 + 0.6 * len(graph.nodes))
+    ax = open_axes(height=0.3 + 0.6 * len(graph.nodes))
     from matplotlib.patches import FancyBboxPatch
 
     boxes, texts = [], []

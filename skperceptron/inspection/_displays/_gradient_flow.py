@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...options import Instance, check_option
+from ...options import Instance, Name, check_option
 from .._gradients import GradientRecorder, gradient_rows
 from ._common import CATEGORIES, Display, colors_by_depth, styled, tick_integers
 
@@ -100,7 +100,7 @@ class GradientFlowDisplay(Display):
         -------
         GradientFlowDisplay
         """
-        _check_quantity(quantity)
+        check_option("GradientFlowDisplay", "quantity", quantity, [Name(list(QUANTITIES))])
         rows = gradient_rows(estimator, X, y, sample_weight)
         values = {row["layer"]: [row[quantity]] for row in rows}
         return cls(values, [0], quantity).plot(ax, **kwargs)
@@ -133,7 +133,7 @@ class GradientFlowDisplay(Display):
         ValueError
             If nothing has been recorded.
         """
-        _check_quantity(quantity)
+        check_option("GradientFlowDisplay", "quantity", quantity, [Name(list(QUANTITIES))])
         check_option("GradientFlowDisplay", "recorder", recorder, [Instance(GradientRecorder)])
         if not recorder.rows_:
             raise ValueError("The recorder is empty: call its record method first.")
@@ -190,9 +190,9 @@ class GradientFlowDisplay(Display):
             tick_integers(ax.xaxis)
             if drawn:
                 ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
-        has_positive = any(np.greater(values, 0).any() for values in drawn.values())
-        ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")
-        self.zeros_ = _mark_zeros(ax, curves) if is_logarithmic and has_positive else None
+        is_logarithmic &= any(np.greater(values, 0).any() for values in drawn.values())
+        ax.set(ylabel=label, yscale="log" if is_logarithmic else "linear")
+        self.zeros_ = _mark_zeros(ax, curves) if is_logarithmic else None
         if self.quantity in ("saturated", "dead"):
             ax.set_ylim(-0.02, 1.02)
         return self
@@ -213,8 +213,3 @@ def _mark_zeros(ax: Any, curves: Sequence[tuple[Sequence[float], Sequence[float]
         color=CATEGORIES[1],
     )  # fmt: skip
     return line
-
-
-def _check_quantity(quantity: str) -> None:
-    if quantity not in QUANTITIES:
-        raise ValueError(f"quantity={quantity!r} must be one of {', '.join(QUANTITIES)}.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ...engine.description import GraphNode
-from ...options import Instance, check_option
+from ...options import Instance, Name, check_option
 from .._graph import ComputationalGraph, computational_graph
 from .._unwrap import feature_names_of, unwrapped
 from ._blocks import draw_blocks
-from ._common import WIDTH, Display
+from ._common import Display
 from ._neurons import draw_neurons
 from ._single_neuron import draw_single_neuron
 
@@ -144,8 +145,7 @@ class NetworkGraphDisplay(Display):
             or "neurons" for a network that embeds features; or if the number of names differs
             from that of inputs or outputs.
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
+        check_option("NetworkGraphDisplay", "kind", kind, [Name(KINDS)])
         check_option("NetworkGraphDisplay", "graph", graph, [Instance(ComputationalGraph)])
         feature_names = _checked_names("feature_names", feature_names, graph.nodes[0], "inputs")
         output_names = _checked_names("output_names", output_names, graph.nodes[-1], "outputs")
@@ -178,14 +178,10 @@ class NetworkGraphDisplay(Display):
             Itself.
         """
         draw = {"neuron": draw_single_neuron, "neurons": draw_neurons, "blocks": draw_blocks}
-        artists = draw[self.kind](self, ax, kwargs)
+        artists = draw[self.kind](self, partial(self._open, ax), kwargs)
         self.connections_, self.nodes_, self.texts_, self.colorbar_ = artists
         self.ax_.set_axis_off()
         return self
-
-    def open(self, ax: Any, height: float, width: float = WIDTH) -> Any:
-        """Return the axes to draw on: new ones of the given size if there are none."""
-        return self._open(ax, height, width)
 
 
 def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None:

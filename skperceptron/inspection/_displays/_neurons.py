@@ -85,7 +85,7 @@ def shown_units(n_units: int, limit: int = MAX_SHOWN) -> Integers:
     return np.array([*range(limit - 1), n_units - 1])
 
 
-def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
+def draw_neurons(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph neuron by neuron; return the artists by kind."""
     graph: ComputationalGraph = display.graph
     layers = graph.layers
@@ -100,7 +100,7 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     n_gaps = len(layers) - 1
     column = WIDE_COLUMN if n_gaps <= 6 else COLUMN
     width = max(WIDTH, column * n_gaps + sum(sides) + COLOR_BAR)
-    ax = display.open(ax, float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)), width)
+    ax = open_axes(float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)), width)
     connections = connections_of(graph)
     lines = _draw_lines(ax, connections, shown, ys, kwargs)
     bar = None

@@ -23,14 +23,14 @@ CURVES = {
 }
 
 
-def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
+def draw_single_neuron(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph whose only layer has one unit; return the artists by kind."""
     graph = display.graph
     affine = next(node for node in graph.nodes if node.kind == "affine")
     names = input_names(display, affine.weight_shape[0])
     shown = shown_units(len(names), 8)
     drawn = len(shown) + (len(shown) < len(names))
-    ax = display.open(ax, height=1.6 + 0.52 * drawn)
+    ax = open_axes(height=1.6 + 0.52 * drawn)
     # The dots that stand for omitted inputs take a place of their own.
     places = np.linspace(1, -1, drawn) * 0.5 * max(drawn - 1, 1)
     gap = len(shown) - 1 if drawn > len(shown) else drawn

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
-from ...options import COUNT, Instance, Listing, check_option
+from ...options import COUNT, Instance, Listing, Name, check_option
 from .._graph import computational_graph
 from .._unwrap import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, styled
@@ -118,6 +118,9 @@ class WeightsDisplay(Display):
         check_is_fitted(estimator)
         nodes = computational_graph(estimator).nodes
         weights = {n.layer: n.parameters["weight"] for n in nodes if "weight" in n.parameters}
+        is_embedded = len(next(iter(weights.values()))) != nodes[0].output_shape[1]
+        if kind == "auto" and image_shape is None and is_embedded:
+            kind = "histogram"
         kwargs |= {"kind": kind, "image_shape": image_shape, "max_images": max_images}
         return cls.from_weights(weights, ax=ax, **kwargs)
 
@@ -155,8 +158,7 @@ class WeightsDisplay(Display):
         ValueError
             If `kind` or `image_shape` does not fit.
         """
-        if kind not in ("auto", "images", "histogram"):
-            raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
+        check_option("WeightsDisplay", "kind", kind, [Name(("auto", "images", "histogram"))])
         check_option("WeightsDisplay", "weights", weights, [Instance(Mapping, "a dict of arrays")])
         check_option("WeightsDisplay", "max_images", max_images, [COUNT])
         check_option("WeightsDisplay", "image_shape", image_shape, [SHAPE, None])

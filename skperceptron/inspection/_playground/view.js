@@ -364,7 +364,7 @@ function listenToActivation() {
 }
 
 function offerAxis(k) {
-  const select = document.createElement("select");
+  const select = element("select", "");
   select.setAttribute("aria-label", k ? "vertical axis" : "horizontal axis");
   P.features.forEach((name, f) => select.append(new Option(name, f)));
   select.value = state.axes[k];
