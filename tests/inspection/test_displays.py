@@ -345,6 +345,15 @@ def test_neuron_shows_weights_bias_and_values(pyplot):
     assert_allclose(display.connections_[0].get_array(), model.coefs_[0][:, 0])
 
 
+def test_sum_of_a_neuron_is_in_units_of_y(pyplot):
+    y = 500 + 100 * X[:, 0]
+    network = MLPRegressor(hidden_layer_sizes=(), max_iter=200, random_state=0).fit(X, y)
+    graph = computational_graph(network).with_values(X[:1])
+    texts = [text.get_text() for text in NetworkGraphDisplay.from_graph(graph).texts_]
+    (predicted,) = network.predict(X[:1])
+    assert f"z = {predicted:.3g}" in texts and f"$\\hat{{y}}$ = {predicted:.3g}" in texts
+
+
 def test_names_of_features_stand_at_the_inputs(pyplot):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=["height", "width", "depth", "weight"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def draw_single_neuron(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> 
     """Draw a graph whose only layer has one unit; return the artists by kind."""
     graph = display.graph
     affine = next(node for node in graph.nodes if node.kind == "affine")
+    if affine.value is not None:
+        # In units of y, as weights and bias are; values are in those of the network.
+        x = next(graph[edge.source].value for edge in graph.edges if edge.target == affine.name)
+        z = x @ affine.parameters["weight"] + affine.parameters["bias"]
+        affine = replace(affine, value=z)
     names = input_names(display, affine.weight_shape[0])
     shown = shown_units(len(names), 8)
     drawn = len(shown) + (len(shown) < len(names))
