@@ -60,10 +60,9 @@ def _texts(ax: Any, node: GraphNode, y: float) -> list[Any]:
         weight = "" if node.weight_shape is None else f"{shape_text(node.weight_shape)}, "
         fixed = "" if node.trained else ", fixed"
         lines.append(f"{weight}{node.n_parameters:,} parameters{fixed}")
-    style = {"ha": "center", "va": "center", "fontsize": 8.5}
-    texts = [ax.text(0, y, "\n".join(lines), linespacing=1.3, **style)]
-    style = {"ha": "right", "va": "center", "fontsize": 8.5, "color": "0.3"}
-    texts.append(ax.text(-HALF - 0.15, y, node.layer, **style))
+    style = {"va": "center", "fontsize": 8.5}
+    texts = [ax.text(0, y, "\n".join(lines), ha="center", linespacing=1.3, **style)]
+    texts.append(ax.text(-HALF - 0.15, y, node.layer, ha="right", color="0.3", **style))
     if node.kind != "link":
         place = (0.12, y - STEP / 2)
         shape = shape_text(node.output_shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import ceil, isqrt, sqrt
 from typing import Any
 
@@ -163,13 +163,19 @@ class WeightsDisplay(Display):
         check_option("WeightsDisplay", "max_images", max_images, [COUNT])
         check_option("WeightsDisplay", "image_shape", image_shape, [SHAPE, None])
         n_features = len(next(iter(weights.values())))
-        shape = _square(n_features) if image_shape is None else image_shape
+        side = isqrt(n_features)
         if kind == "auto":
-            is_image = image_shape is not None or (shape is not None and n_features >= IMAGE_FROM)
+            is_image = image_shape is not None or side * side == n_features >= IMAGE_FROM
             kind = "images" if is_image else "histogram"
         if kind == "images":
-            _check_shape(shape, image_shape, n_features)
-        return cls(weights, kind, shape, max_images).plot(ax, **kwargs)
+            height, width = shape = (side, side) if image_shape is None else image_shape
+            if height * width != n_features:
+                raise ValueError(
+                    f"image_shape={image_shape!r} must be (height, width) with height * width"
+                    f" equal to the {n_features} features."
+                )
+            image_shape = shape
+        return cls(weights, kind, image_shape, max_images).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> WeightsDisplay:
         """Draw the weights.
@@ -242,16 +248,3 @@ def mosaic(images: Floats) -> Floats:
         top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
         tiles[top : top + height, left : left + width] = image
     return tiles
-
-
-def _square(n_features: int) -> tuple[int, int] | None:
-    side = isqrt(n_features)
-    return (side, side) if side * side == n_features else None
-
-
-def _check_shape(shape: Sequence[int] | None, given: Any, n_features: int) -> None:
-    if shape is None or shape[0] * shape[1] != n_features:
-        raise ValueError(
-            f"image_shape={given!r} must be (height, width) with height * width equal to the"
-            f" {n_features} features."
-        )

@@ -47,9 +47,6 @@ MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
 #: The labels of a page are among those of the fit.
 KNOWN_LABELS = FitMode(continuing=True, incremental=True)
 
-#: Placeholders in ``page.html``, and the files that replace them.
-PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
-
 
 class Page(str):
     """The text of a page, which a notebook displays as a page."""
@@ -177,11 +174,12 @@ def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
 def _page(data: dict[str, Any], title: str) -> str:
     """Return the text of the page: its parts, and data as JSON."""
     folder = resources.files(__package__)
-    text = folder.joinpath("page.html").read_text("utf-8")
-    parts = {mark: folder.joinpath(name).read_text("utf-8") for mark, name in PARTS.items()}
+    text, compute, view = (
+        folder.joinpath(name).read_text("utf-8") for name in ("page.html", "compute.js", "view.js")
+    )
     as_json = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    parts |= {"__TITLE__": escape(title), "__DATA__": as_json}
-    return re.sub("|".join(parts), lambda mark: parts[mark[0]], text)
+    parts = {"COMPUTE": compute, "VIEW": view, "TITLE": escape(title), "DATA": as_json}
+    return re.sub("__([A-Z]+)__", lambda mark: parts[mark[1]], text)
 
 
 def _check_size(estimator: Any, graph: ComputationalGraph) -> None:
