@@ -175,8 +175,8 @@ def test_values_and_gradients_fit_together(name):
 
 
 @pytest.mark.parametrize("size", [1e-4, 1, 1e4])
-def test_units_of_a_fit_to_few_rows_do_not_depend_on_the_rows_that_are_looked_at(size):
-    X, y = RNG.normal(size=(10, 3)), size * (2 + RNG.normal(size=10))
+def test_units_of_a_fit_to_few_rows_do_not_depend_on_the_rows_that_are_looked_at(rng, size):
+    X, y = rng.normal(size=(10, 3)), size * (2 + rng.normal(size=10))
     network = MLPRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, y)
     graph, rows = computational_graph(network), X[:5]
     alone, found = graph.with_values(rows), graph.with_values(rows, 3 * y[:5], np.arange(5))

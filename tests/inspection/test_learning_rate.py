@@ -178,8 +178,8 @@ def test_plot_without_matplotlib_names_the_extra(hide_package):
         found.plot()
 
 
-def test_units_of_few_rows_are_those_of_all_of_them():
-    X = np.random.RandomState(0).normal(size=(12, 3))
+def test_units_of_few_rows_are_those_of_all_of_them(rng):
+    X = rng.normal(size=(12, 3))
     network = MLPRegressor(hidden_layer_sizes=(4,), batch_size=4, random_state=0)
     small, ordinary = (learning_rate_range_test(network, X, y) for y in (1e-6 * X, 1e3 * X))
     assert len(small.rates) > 50
