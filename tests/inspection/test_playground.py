@@ -29,7 +29,12 @@ from skperceptron.embeddings import Periodic
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import Numbers
 from skperceptron.exceptions import NotDeclaredError
-from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
+from skperceptron.inspection import (
+    GradientRecorder,
+    WeightsRecorder,
+    computational_graph,
+    to_html,
+)
 from skperceptron.inspection._playground._program import OPERATORS, PageGraph
 from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
 
@@ -283,6 +288,10 @@ def test_wrong_arguments_are_refused():
         to_html(moons(), X, np.where(y == 1, "one", "none"))
     recorder = WeightsRecorder()
     MLPBinaryClassifier((3,), max_iter=2, callbacks=[recorder]).fit(X, y)
+    with pytest.raises(ValueError, match=r"'recorder' parameter of to_html.*GradientRecorder"):
+        to_html(moons(), X, y, recorder=GradientRecorder())
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        to_html(MLPRegressor(max_iter=1).fit(X, y), X, np.where(y > 0, np.nan, y))
     with pytest.raises(ValueError, match="another network"):
         to_html(moons(), X, y, recorder=recorder)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from ..._sklearn.checks import validated
 from ..._sklearn.fit_calls import FitMode
@@ -26,6 +26,7 @@ from ...engine.network import Learned
 from ...estimators.base import BaseMultilayerPerceptron
 from ...estimators.categories import with_codes
 from ...estimators.fitted import fitted_network
+from ...options import Instance, check_option
 from .._graph import ComputationalGraph, computational_graph
 from .._unwrap import feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
@@ -127,6 +128,7 @@ def to_html(
     >>> len(page) < 300_000
     True
     """
+    check_option("to_html", "recorder", recorder, [Instance(WeightsRecorder), None])
     names = feature_names_of(estimator)
     estimator, X = unwrapped_with_rows(estimator, X)
     check_estimator_type(estimator)
@@ -204,7 +206,7 @@ def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
         _, codes = encoded_labels(y, classes, KNOWN_LABELS, len, same_classes=False)
         targets = codes[rows].tolist()
     else:
-        targets = rounded(y[rows].astype(np.float64))
+        targets = rounded(check_array(y[rows], ensure_2d=False, dtype=np.float64, input_name="y"))
     return {
         "task": "classification" if len(classes) else "regression",
         "classes": [str(label) for label in classes],
