@@ -42,9 +42,9 @@ ax.set_title("two moons, and the network's probability")
 plt.show()
 
 # %%
-# And an interactive page. Move the slider, or press *Play*: at first all units look alike; then
-# they turn in different directions, and the second layer combines them. Click a unit to see
-# what it computes. Click near a point to send it through the network. Choose another hidden
+# And an interactive page. Move the slider of the epochs, or press *Play*: at first all units look
+# alike; then they turn in different directions, and the second layer combines them. Click a unit
+# to see what it computes. Click near a point to send it through the network. Choose another hidden
 # activation: the weights do not change, and the score shows how much worse the network becomes.
 #
 # (``to_html(network, X, y, "network.html", recorder=recorder)`` writes the page to a file.)

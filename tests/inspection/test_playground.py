@@ -684,3 +684,15 @@ def test_page_fits_the_window(show, case, width):
     assert right <= picture["x"] or bottom <= picture["y"]
     lefts = sorted({unit["x"] for unit in units})
     assert min(np.diff(lefts)) > units[0]["width"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_are_broken_into_lines(show, width):
+    pandas = pytest.importorskip("pandas")
+    X, y = IRIS
+    names = np.array(["setosa" * 20, "versicolor" * 20, "virginica" * 20])[y]
+    X = pandas.DataFrame(X, columns=[letter * 60 for letter in "abcd"])
+    network = MLPSoftmaxClassifier((3,), max_iter=2, random_state=0).fit(X, names)
+    page = show(network, X, names, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#view").bounding_box()["width"] <= 362
