@@ -106,9 +106,7 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     check_estimator_type(estimator)
     fitted = fitted_network(estimator)
     given = iter(fitted.views(np.float64, folded=False))
-    if isinstance(estimator, BaseMultilayerPerceptron):
-        X = with_codes(estimator, X, reset=False)
-    X = validated(estimator, X, dtype=(np.float64,), reset=False)
+    X = checked_rows(estimator, X)
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
     network, taps = _tapped(fitted.network)
     learned = [() if node.block.kind == Tap.kind else next(given) for node in network.nodes]
@@ -117,6 +115,13 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     work.forward()
     values = [X if tap is None else _value(work, tap) for tap in taps]
     return Evaluation(X, values, [None] * len(values), [{} for _ in values])
+
+
+def checked_rows(estimator: Any, X: Any, **checks: Any) -> Any:
+    """Return X in float64, with codes for categories."""
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
+    return validated(estimator, X, dtype=(np.float64,), reset=False, **checks)
 
 
 def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluation:

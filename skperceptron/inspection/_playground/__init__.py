@@ -18,15 +18,13 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from ..._sklearn.checks import validated
 from ..._sklearn.fit_calls import FitMode
 from ..._sklearn.labels import encoded_labels
 from ...engine.arrays import Floats
 from ...engine.network import Learned
-from ...estimators.base import BaseMultilayerPerceptron
-from ...estimators.categories import with_codes
 from ...estimators.fitted import fitted_network
 from ...options import Instance, check_option
+from .._evaluate import checked_rows
 from .._graph import ComputationalGraph, computational_graph
 from .._unwrap import feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
@@ -168,9 +166,7 @@ def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
             f"This {type(estimator).__name__} predicts {n} labels or numbers per row: to_html shows"
             " networks that predict one."
         )
-    if isinstance(estimator, BaseMultilayerPerceptron):
-        X = with_codes(estimator, X, reset=False)
-    return validated(estimator, X, accept_sparse=False, dtype=(np.float64,), reset=False), y
+    return checked_rows(estimator, X, accept_sparse=False), y
 
 
 def _page(data: dict[str, Any], title: str) -> str:
