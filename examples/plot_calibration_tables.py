@@ -74,9 +74,13 @@ for (name, predicted), (marker, line, colour) in zip(
     left.plot(mean, share, line, marker=marker, color=colour, label=name)
     bars = {"bins": 10, "range": (0, 1), "histtype": "step", "lw": 2, "ls": line}
     right.hist(predicted, color=colour, label=name, **bars)
-left.set(title="calibration", xlabel="predicted probability", ylabel="share above the mean")
+left.set(
+    title="calibration of groups of patients",
+    xlabel="predicted probability",
+    ylabel="share above the mean",
+)
 left.legend(fontsize="small")
-right.set(title="predictions", xlabel="predicted probability", ylabel="patients")
+right.set(title="predicted probabilities", xlabel="predicted probability", ylabel="patients")
 plt.show()
 
 # %%

@@ -76,7 +76,7 @@ for (name, model), (marker, line, colour) in zip(models.items(), styles, strict=
         "distance": distance,
     }
 axes[0].set(xlabel="predicted probability", ylabel="share of the class")
-axes[0].set_title("calibration")
+axes[0].set_title("calibration of three models")
 axes[0].legend()
 axes[1].set(xlabel="probability of the predicted class", ylabel="test rows")
 axes[1].set_title("how sure the models are")

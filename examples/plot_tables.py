@@ -66,7 +66,7 @@ for label, colour in (("known", "#0072b2"), ("missing", "#d55e00")):
         truth[rows], predicted[rows], ".", color=colour, label=f"town {label}: R2 {score:.2f}"
     )
 left.axline((500, 500), slope=1, color="gray", lw=1)
-left.set(title="predictions", xlabel="rent", ylabel="predicted out of fold")
+left.set(title="rents of rows not seen", xlabel="rent", ylabel="predicted out of fold")
 left.legend()
 order = np.argsort(found.importances_mean)
 rise = np.sqrt(model.cv_loss_ + found.importances_mean[order]) - np.sqrt(model.cv_loss_)
