@@ -43,6 +43,13 @@ class Visit:
     corrections: Floats
     before: Floats
 
+    def times_since(self, start: float) -> Floats:
+        """Return the weight of all rows so far, before each row and after the last, (N + 1,).
+
+        It is added up row by row, so that it does not depend on where windows end.
+        """
+        return np.add.accumulate(np.concatenate([[start], self.steps]))
+
 
 #: Takes a unit's weights, (A,), and its number; returns the weight of all rows that it gets right.
 CountRight = Callable[[Floats, int], float]
@@ -84,13 +91,12 @@ class AveragedWeights(LastWeights):
         self._moment: Floats | float = 0.0
 
     def observe(self, visit: Visit) -> None:
-        elapsed = np.add.accumulate(visit.steps)
+        times = visit.times_since(self._time)
         if visit.wrong.any():
-            since = self._time + elapsed - visit.steps
             moment = np.zeros(visit.before.shape) + self._moment
-            corrections = visit.corrections * since[:, np.newaxis]
+            corrections = visit.corrections * times[:-1, np.newaxis]
             self._moment = _plus_rows(moment, visit.features, corrections)
-        self._time += elapsed[-1]
+        self._time = times[-1]
 
     def weights(self, current: Floats) -> Floats:
         return current - self._moment / self._time if self._time else current
@@ -108,14 +114,18 @@ class PocketWeights(LastWeights):
 
     def __init__(self, weight: Floats) -> None:
         self._pocket = weight.copy()
-        self._run = np.zeros(len(weight))
+        self._time = 0.0
+        # When the run of the current weights has begun.
+        self._begun = np.zeros(len(weight))
         self._longest_run = np.zeros(len(weight))
         # Whether no mistake has followed the run of the weights in the pocket.
         self._is_going_on = np.ones(len(weight), dtype=bool)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Earlier versions stored no such flags, and counted no run further.
-        vars(self).update({"_is_going_on": np.zeros(len(state["_run"]), dtype=bool)} | state)
+        # Earlier versions stored lengths of runs, and first no flags.
+        run = state.pop("_run", np.zeros(0))
+        added = {"_time": 0.0, "_begun": -run, "_is_going_on": np.zeros(len(run), dtype=bool)}
+        vars(self).update(added | state)
 
     def begin(self, count_right: CountRight) -> None:
         self._count_right: CountRight | None = count_right
@@ -125,18 +135,18 @@ class PocketWeights(LastWeights):
         self._count_right = None
 
     def observe(self, visit: Visit) -> None:
-        elapsed = np.add.accumulate(visit.steps)
+        times = visit.times_since(self._time)
         for c in range(len(self._pocket)):
-            self._observe_unit(visit, c, elapsed)
+            self._observe_unit(visit, c, times)
+        self._time = times[-1]
 
-    def _observe_unit(self, visit: Visit, c: int, elapsed: Floats) -> None:
+    def _observe_unit(self, visit: Visit, c: int, times: Floats) -> None:
         mistakes = np.flatnonzero(visit.wrong[:, c])
         # Run r ends before mistake r, the last run with the window. The first run may have begun
         # in an earlier window.
-        starts = np.concatenate([[-self._run[c]], elapsed[mistakes]])
-        ends = np.concatenate([(elapsed - visit.steps)[mistakes], elapsed[-1:]])
-        runs = ends - starts
-        self._run[c] = runs[-1]
+        starts = np.concatenate([[self._begun[c]], times[mistakes + 1]])
+        runs = np.concatenate([times[mistakes], times[-1:]]) - starts
+        self._begun[c] = starts[-1]
         if self._is_going_on[c]:
             self._longest_run[c] = max(self._longest_run[c], runs[0])
             self._is_going_on[c] = not len(mistakes)

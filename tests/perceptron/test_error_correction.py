@@ -188,10 +188,12 @@ def test_pocket_does_not_depend_on_where_windows_end(make_answered_rows, solver,
 
 def test_pocket_that_an_earlier_version_has_stored_is_used():
     state = vars(PocketWeights(np.zeros((2, 7)))).copy()
-    del state["_is_going_on"]
+    for name in ("_is_going_on", "_time", "_begun"):
+        del state[name]
     pocket = PocketWeights.__new__(PocketWeights)
-    pocket.__setstate__(state)
+    pocket.__setstate__(state | {"_run": np.array([4.0, 0.5])})
     assert_array_equal(pocket._is_going_on, [False, False])
+    assert_array_equal(pocket._time - pocket._begun, [4.0, 0.5])
     again = pickle.loads(pickle.dumps(PocketWeights(np.zeros((2, 7)))))
     assert_array_equal(again._is_going_on, [True, True])
 
@@ -204,5 +206,5 @@ def test_pocket_runs_go_on_from_one_window_to_the_next(solver):
     units.correction.memory.begin(lambda weight, unit: float(weight[0] > 0))
     for rows in (slice(50), slice(50, 120), slice(120, None)):
         units.present(features, signs, rows)
-    assert units.correction.memory._run[0] == 191
+    assert units.correction.memory._longest_run[0] == 191
     assert_array_equal(units.kept, np.ones((1, 7)))

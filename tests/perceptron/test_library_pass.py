@@ -65,7 +65,7 @@ def test_many_rows_in_order_give_scikit_learns_perceptron(
 def test_epochs_of_few_rows_may_share_a_call(form, weights, shuffle, n_classes, noise):
     X, y = make_classes(60, n_classes, noise)
     options = {"n_associative": 0, "weights": weights, "shuffle": shuffle, "max_iter": 120}
-    assert_epochs_may_share_a_window(form(X), y, options, converges=n_classes == 2, rtol=1e-10)
+    assert_epochs_may_share_a_window(form(X), y, options, converges=n_classes == 2, tolerance=1e-10)
 
 
 @pytest.mark.parametrize("form", [np.array, sparse.csr_array], ids=["dense", "sparse"])
