@@ -14,6 +14,8 @@ from functools import partial
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from .._sklearn.compat import VisualBlock
 from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
 
@@ -128,7 +130,7 @@ def _facts(nodes: Sequence[GraphNode], estimator: Any) -> list[str]:
         f"{kind.replace('_', ' ')} ({', '.join(n.layer for n in nodes if n.kind == kind)})"
         for kind in kinds
     ]
-    if getattr(estimator, "dropout", 0) and "dropout" in kinds:
+    if "dropout" in kinds and np.any(estimator.dropout):
         facts = [f"{f}: {estimator.dropout}" if f.startswith("dropout") else f for f in facts]
     return facts + _ending(estimator)
 
