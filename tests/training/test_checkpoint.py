@@ -65,7 +65,7 @@ def assert_same_model(found, expected):
             assert_array_equal(a, b)
     names = ("loss_curve_", "validation_scores_", "validation_loss_curve_", "n_iter_", "t_")
     for name in names:
-        assert getattr(found, name) == getattr(expected, name), name
+        assert_array_equal(getattr(found, name), getattr(expected, name), name)
 
 
 def die_and_resume(model, path, X=X, Y=Y, at=5, **data):
@@ -505,6 +505,10 @@ PROLONGED = {
         {"early_stopping": EarlyStopping(patience=2, tol=1.0)},
         {"early_stopping": EarlyStopping(patience=6, tol=1.0)},
     ),
+    "rare validations": (
+        {"early_stopping": EarlyStopping(every=2), "max_iter": 4},
+        {"early_stopping": EarlyStopping(every=2)},
+    ),
     "rules of the estimator": (
         {"early_stopping": EarlyStopping(tol=1.0), "n_iter_no_change": 1},
         {"early_stopping": EarlyStopping(tol=1.0), "n_iter_no_change": 4},
@@ -574,6 +578,8 @@ class OfItsOwn(TimeSchedule):
         ({"learning_rate": "cosine"}, {"max_iter": 20}),
         ({"learning_rate": OfItsOwn()}, {"max_iter": 20}),
         ({"averaging": "swa"}, {"max_iter": 20}),
+        # The last epoch is validated even if it is not its turn.
+        ({"early_stopping": EarlyStopping(every=5)}, {"max_iter": 20}),
         ({"solver": "sgd", "learning_rate": "adaptive"}, {"n_iter_no_change": 20}),
     ],
 )
