@@ -58,11 +58,11 @@ def facts_of(
         "max_time": choices.max_seconds,
     }
     # A limit that affects more than the end of a fit makes it a different fit.
-    every = 1 if choices.stopping is None else choices.stopping.every
-    # The last epoch is validated even if it is not its turn.
-    if _may_read_max_iter(choices) or choices.max_iter % every:
-        label = "max_iter, on which learning_rate, averaging or validation depends,"
-        settings[label] = limits.pop("max_iter")
+    if _may_read_max_iter(choices):
+        settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
+    elif choices.stopping is not None and choices.max_iter % choices.stopping.every:
+        # The last epoch is validated although it is not its turn.
+        settings["max_iter, on which validation depends,"] = limits.pop("max_iter")
     if choices.schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
     if start is not None:
