@@ -45,6 +45,10 @@ class Callback(Checked):
         """
         return False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies take part in no fit that is running, and what it uses may be open files.
+        return {n: value for n, value in super().__getstate__().items() if n != "_fits"}
+
 
 class EpochCallback(Callback):
     """Base of callbacks that look at the figures of each epoch."""

@@ -160,6 +160,9 @@ def make_ready(
     member = _member(request, model, start)
     if saved is not None:
         restore(member, saved)
+        if isinstance(member.recipe.validate, Validation):
+            scores = member.progress.validation_scores
+            member.recipe.validate.has_scored = bool(np.isfinite(scores).any())
     return Run(estimator, model, member, data)
 
 

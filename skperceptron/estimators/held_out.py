@@ -149,7 +149,9 @@ class Validation:
         if not self.comparison.gives_scores:
             self._scorer = check_scoring(scoring.estimator, scoring.monitor)
         self._learning_rate = learning_rate
-        self._has_scored = self._has_warned = False
+        #: Whether there has been a finite score; without one, another kind of score is an error.
+        self.has_scored = False
+        self._has_warned = False
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss.
@@ -256,8 +258,8 @@ class Validation:
         X, y = (_rows_of(given, rows) for given in self._given)
         try:
             # Filters belong to all threads, so they are left alone after the first score.
-            with nullcontext() if self._has_scored else warnings.catch_warnings():
-                if not self._has_scored:
+            with nullcontext() if self.has_scored else warnings.catch_warnings():
+                if not self.has_scored:
                     # An undefined first score leads to an error, which says more.
                     warnings.simplefilter("ignore", UndefinedMetricWarning)
                 score = scorer(fitted, X, y, **options)
@@ -276,8 +278,8 @@ class Validation:
     def _checked(self, score: float) -> float:
         """Return the score; if it is not finite, raise for the first one and warn of others."""
         if isfinite(score):
-            self._has_scored = True
-        elif not self._has_scored:
+            self.has_scored = True
+        elif not self.has_scored:
             raise ValueError(
                 f"{self._subject()} is {score}: it cannot tell which epoch is better. Give the"
                 " validation more rows, of every class (validation_fraction, or X_val and y_val),"

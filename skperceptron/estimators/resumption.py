@@ -61,8 +61,7 @@ def facts_of(
     if _may_read_max_iter(choices):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     elif choices.stopping is not None and choices.max_iter % choices.stopping.every:
-        # The last epoch is validated although it is not its turn.
-        settings["max_iter, on which validation depends,"] = limits.pop("max_iter")
+        settings["last epoch (max_iter), validated out of turn,"] = limits.pop("max_iter")
     if choices.schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
     if start is not None:

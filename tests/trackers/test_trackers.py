@@ -149,6 +149,8 @@ def test_tensorboard_follows_fits_at_the_same_time(tmp_path, monkeypatch):
         logger.setup(fit, None)
     for fit, loss in zip(fits, (0.5, 0.25), strict=True):
         logger.on_fit_task_end(fit, SimpleNamespace(report={"epoch": 1, "loss": loss}))
+        # Writers are no part of copies.
+        assert pickle.loads(pickle.dumps(logger)).folder == tmp_path
         logger.teardown(fit, None)
     assert [writer.told for writer in writers] == [[0.5], [0.25]]
     assert not any(writer.is_open for writer in writers)

@@ -17,6 +17,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skperceptron import (
@@ -119,6 +120,20 @@ def test_resumed_fit_has_the_bits_of_the_uninterrupted_one(options, random_state
         expected = seeded(3).fit(X, Y)
         found = die_and_resume(seeded(3), tmp_path / "fit.npz", at=4)
     assert_same_model(found, expected)
+
+
+def score_of_the_first_epochs(network, X, y):
+    score = -log_loss(y, network.predict_proba(X))
+    return score if score < -1.5 else np.nan
+
+
+@pytest.mark.filterwarnings("ignore:The metric monitor=.* has become nan")
+def test_undefined_scores_do_not_end_a_resumed_fit_either(tmp_path):
+    rules = EarlyStopping(score_of_the_first_epochs)
+    model = MLPSoftmaxClassifier(**OPTIONS, random_state=0, early_stopping=rules)
+    found = die_and_resume(model, tmp_path / "fit.npz", at=8)
+    assert np.isnan(found.validation_scores_[6:]).all()
+    assert_same_model(found, clone(model).fit(X, Y))
 
 
 def test_sparse_weighted_and_validated_fits_are_resumed(tmp_path):
@@ -573,20 +588,23 @@ class OfItsOwn(TimeSchedule):
 
 
 @pytest.mark.parametrize(
-    "options, change",
+    "options, change, reason",
     [
-        ({"learning_rate": "cosine"}, {"max_iter": 20}),
-        ({"learning_rate": OfItsOwn()}, {"max_iter": 20}),
-        ({"averaging": "swa"}, {"max_iter": 20}),
-        # The last epoch is validated even if it is not its turn.
-        ({"early_stopping": EarlyStopping(every=5)}, {"max_iter": 20}),
-        ({"solver": "sgd", "learning_rate": "adaptive"}, {"n_iter_no_change": 20}),
+        ({"learning_rate": "cosine"}, {"max_iter": 20}, "max_iter, on which .* depends"),
+        ({"learning_rate": OfItsOwn()}, {"max_iter": 20}, "max_iter, on which .* depends"),
+        ({"averaging": "swa"}, {"max_iter": 20}, "max_iter, on which .* depends"),
+        ({"early_stopping": EarlyStopping(every=5)}, {"max_iter": 20}, "last epoch .* out of turn"),
+        (
+            {"solver": "sgd", "learning_rate": "adaptive"},
+            {"n_iter_no_change": 20},
+            "n_iter_no_change, on which .* depends",
+        ),
     ],
 )
-def test_what_depends_on_a_limit_is_not_prolonged(options, change, tmp_path):
+def test_what_depends_on_a_limit_is_not_prolonged(options, change, reason, tmp_path):
     model = MLPSoftmaxClassifier(**OPTIONS | options, callbacks=[Checkpoint(tmp_path / "f.npz")])
     model.fit(X, Y)
-    with pytest.raises(ValueError, match=f"{next(iter(change))}, on which .* depends"):
+    with pytest.raises(ValueError, match=reason):
         model.set_params(**change).fit(X, Y)
 
 
