@@ -56,9 +56,6 @@ class _Logger(EpochCallback):
         self._log(fits[id(estimator)], known, epoch)
         return False
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        running_fits(self).pop(id(estimator), None)
-
 
 class MLflowLogger(_Logger):
     """Log parameters and the metrics of each epoch to MLflow's active run.

@@ -58,6 +58,9 @@ class EpochCallback(Callback):
         report = getattr(context, "report", None)
         return report is not None and self._look_at(estimator, report)
 
+    def teardown(self, estimator: Any, context: Any) -> None:
+        running_fits(self).pop(id(estimator), None)
+
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         """Look at the report of an epoch that has ended; return whether training is to end."""
         raise NotImplementedError

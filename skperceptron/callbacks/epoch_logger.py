@@ -52,9 +52,6 @@ class EpochLogger(EpochCallback):
         running_fits(self)[id(estimator)] = number, began
         return number, began
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        running_fits(self).pop(id(estimator), None)
-
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         # A worker process has a copy of the estimator, for which there is no entry.
         number, began = running_fits(self).get(id(estimator)) or self._begin(estimator)

@@ -70,10 +70,6 @@ class StopOnPlateau(EpochCallback):
         self.patience = patience
         self.tol = tol
 
-    def setup(self, estimator: Any, context: Any) -> None:
-        super().setup(estimator, context)
-        self.__dict__.pop("_read", None)
-
     def teardown(self, estimator: Any, context: Any) -> None:
         # Another thread may have removed it.
         self.__dict__.pop("_read", None)

@@ -160,9 +160,8 @@ def make_ready(
     member = _member(request, model, start)
     if saved is not None:
         restore(member, saved)
-        if isinstance(member.recipe.validate, Validation):
-            scores = member.progress.validation_scores
-            member.recipe.validate.has_scored = bool(np.isfinite(scores).any())
+        if isinstance(judge := member.recipe.validate, Validation):
+            judge.has_scored = bool(np.isfinite(member.progress.validation_scores).any())
     return Run(estimator, model, member, data)
 
 

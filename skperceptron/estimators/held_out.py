@@ -149,7 +149,7 @@ class Validation:
         if not self.comparison.gives_scores:
             self._scorer = check_scoring(scoring.estimator, scoring.monitor)
         self._learning_rate = learning_rate
-        #: Whether there has been a finite score; without one, another kind of score is an error.
+        #: Whether a score was finite; until then, any other is an error.
         self.has_scored = False
         self._has_warned = False
 
