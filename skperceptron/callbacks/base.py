@@ -10,6 +10,10 @@ from ..options import Checked
 class Callback(Checked):
     """Base of callbacks; on its own it does nothing.
 
+    Its methods get the estimator that is fitted, and the context of the fit or of one of its
+    epochs, as in :mod:`sklearn.callback`. At the end of an epoch, ``context.report`` is a dict of
+    its metrics, and of their ``"history"``.
+
     Attributes
     ----------
     ends_fits : bool

@@ -447,6 +447,13 @@ def test_browser_computes_what_the_network_does(show, case):
         )
 
 
+def test_score_of_a_constant_target_is_that_of_scikit_learn(show):
+    X, y = IRIS[0], np.full(150, 3.0)
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, random_state=0).fit(X, y)
+    assert network.score(X, y) == 0
+    assert "R2 on these 150 rows: 0.000." in show(network, X, y).text_content("#effect")
+
+
 def followed(**options):
     """Return a network with all of these options, its data, and its recorder."""
     recorder = WeightsRecorder()

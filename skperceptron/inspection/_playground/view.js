@@ -34,7 +34,10 @@ function answers(found) {
 function score(swap) {
   const said = answers(evaluated(P.X, swap));
   if (CLASSIFIES) return said.filter((a, i) => a === P.y[i]).length / P.y.length;
-  return 1 - total(said.map((a, i) => (a - P.y[i]) ** 2)) / total(P.y.map((y) => (y - MEAN) ** 2));
+  const wrong = total(said.map((a, i) => (a - P.y[i]) ** 2));
+  const spread = total(P.y.map((y) => (y - MEAN) ** 2));
+  // A constant y is answered rightly or not, as in scikit-learn.
+  return spread ? 1 - wrong / spread : Number(!wrong);
 }
 
 // What is drawn.
