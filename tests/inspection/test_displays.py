@@ -255,6 +255,13 @@ def test_of_a_network_from_scikit_learn_scores_are_drawn(pyplot):
             "MLPSoftmaxClassifier instance is not fitted yet",
         ),
         (lambda: LossCurveDisplay.from_estimator([fit()], names=["a", "b"]), ValueError, "names="),
+        (lambda: LossCurveDisplay.from_estimator([fit(), fit()], names=3), ValueError, "names="),
+        (
+            lambda: ActivationDisplay.from_activation("relu", np.ones((3, 2))),
+            ValueError,
+            r"z must have one dimension.*\(3, 2\)",
+        ),
+        (lambda: WeightsDisplay.from_weights({}), ValueError, "weights is empty"),
         (lambda: MistakesDisplay.from_estimator(fit()), TypeError, "LossCurveDisplay"),
         (lambda: draw_network(fit(), kind="neuron"), ValueError, "without hidden layers"),
         (lambda: draw_network(fit(), kind="tree"), ValueError, "'kind' parameter.*'tree'"),

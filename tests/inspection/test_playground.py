@@ -290,6 +290,8 @@ def test_wrong_arguments_are_refused():
     MLPBinaryClassifier((3,), max_iter=2, callbacks=[recorder]).fit(X, y)
     with pytest.raises(ValueError, match=r"'recorder' parameter of to_html.*GradientRecorder"):
         to_html(moons(), X, y, recorder=GradientRecorder())
+    with pytest.raises(TypeError, match="'title' parameter of to_html"):
+        to_html(moons(), X, y, title=3)
     with pytest.raises(ValueError, match="Input y contains NaN"):
         to_html(MLPRegressor(max_iter=1).fit(X, y), X, np.where(y > 0, np.nan, y))
     with pytest.raises(ValueError, match="another network"):

@@ -76,10 +76,17 @@ class ActivationDisplay(Display):
         Returns
         -------
         ActivationDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such activation, or `z` has not one dimension.
         """
         activation = get_activation(activation)
         # An odd number of points, so that one lies at zero, where jumps and kinks are.
         z = np.linspace(-6, 6, 601) if z is None else np.asarray(z, dtype=np.float64)
+        if z.ndim != 1:
+            raise ValueError(f"z must have one dimension, got an array of shape {z.shape}.")
         value, derivative = activation(z), activation.derivative(z)
         name = " ".join(str(activation).split())
         display = cls(z, value, derivative, activation.value_range, name, activation.formula)

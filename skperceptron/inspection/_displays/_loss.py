@@ -240,10 +240,8 @@ def _curve(ax: Any, values: Sequence[float], **style: Any) -> Any:
 
 def _names(estimators: Sequence[Any], names: Any) -> list[str]:
     """Return one name for each estimator, all different."""
-    if isinstance(names, str):
-        names = [names]
     if names is not None:
-        names = list(names)
+        names = [names] if isinstance(names, str) or not np.iterable(names) else list(names)
         if len(names) != len(estimators) or len(set(names)) < len(names):
             raise ValueError(
                 f"names={names!r} must hold one name for each of the {len(estimators)} estimators,"

@@ -156,12 +156,14 @@ class WeightsDisplay(Display):
         Raises
         ------
         ValueError
-            If `kind` or `image_shape` does not fit.
+            If there are no weights, or `kind` or `image_shape` does not fit.
         """
         check_option("WeightsDisplay", "kind", kind, [Name(("auto", "images", "histogram"))])
         check_option("WeightsDisplay", "weights", weights, [Instance(Mapping, "a dict of arrays")])
         check_option("WeightsDisplay", "max_images", max_images, [COUNT])
         check_option("WeightsDisplay", "image_shape", image_shape, [SHAPE, None])
+        if not weights:
+            raise ValueError("weights is empty: one layer or more is needed.")
         n_features = len(next(iter(weights.values())))
         side = isqrt(n_features)
         if kind == "auto":

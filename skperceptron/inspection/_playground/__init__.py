@@ -127,6 +127,7 @@ def to_html(
     True
     """
     check_option("to_html", "recorder", recorder, [Instance(WeightsRecorder), None])
+    check_option("to_html", "title", title, [Instance(str)])
     names = feature_names_of(estimator)
     estimator, X = unwrapped_with_rows(estimator, X)
     check_estimator_type(estimator)
