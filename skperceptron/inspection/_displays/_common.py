@@ -100,7 +100,7 @@ def colors_by_depth(n: int) -> list[Any]:
     return list(colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, n)))
 
 
-def coloured(weights: Floats) -> tuple[dict[str, Any], Floats]:
+def style_of_weights(weights: Floats) -> tuple[dict[str, Any], Floats]:
     """Return the style of lines with the colours of weights, and absolute weights up to 1."""
     from matplotlib.colors import Normalize
 

@@ -11,7 +11,7 @@ from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
 from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph
-from ._common import WIDTH, coloured, styled
+from ._common import WIDTH, style_of_weights, styled
 
 #: Connections, neurons or boxes, texts, colour bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
@@ -153,7 +153,7 @@ def _draw_lines(
 def _style(kind: str, weights: Floats, has_weights: bool) -> dict[str, Any]:
     if kind == "unknown":
         return {"color": "0.55", "lw": 0.8, "ls": "--" if has_weights else "-", "zorder": 2}
-    style, sizes = coloured(weights)
+    style, sizes = style_of_weights(weights)
     return {**style, "linewidths": 0.3 + 2.7 * sizes if kind == "trained" else 0.8, "zorder": 1}
 
 

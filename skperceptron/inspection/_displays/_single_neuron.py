@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ._common import arrow, coloured, styled
+from ._common import arrow, style_of_weights, styled
 from ._neurons import Artists, fitting_name, input_names, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
@@ -66,7 +66,7 @@ def _lines(ax: Any, ys: Any, weight: Any, kwargs: dict[str, Any]) -> Any:
     segments = [[(INPUT_X, y), (SUM_X, 0)] for y in ys]
     style: dict[str, Any] = {"color": "0.5"}
     if weight is not None:
-        style, sizes = coloured(weight)
+        style, sizes = style_of_weights(weight)
         style["linewidths"] = 0.8 + 3.2 * sizes
     style = styled("collections.LineCollection", kwargs, zorder=1, **style)
     return ax.add_collection(LineCollection(segments, **style))
