@@ -57,6 +57,9 @@ SHOWN = 200
 #: Integers from this one on fit into no array shape and no counter.
 TOO_LARGE = 2**63
 
+#: Types of values that cannot change. (A set, since each clone of a network looks up fifty types.)
+IMMUTABLE = frozenset({str, int, float, bool, type(None)})
+
 
 class InvalidOption(ValueError, TypeError):
     """The value of an option is invalid; the reason may be its type or the value itself."""
@@ -109,7 +112,7 @@ def is_immutable(value: Any) -> bool:
     kind = type(value)
     if kind is tuple:
         return all(map(is_immutable, value))
-    return kind in (str, int, float, bool, type(None))
+    return kind in IMMUTABLE
 
 
 def items_of(value: Any) -> list[Any] | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,8 @@ def are_floats(first: Any, *others: Any) -> bool:
     """Tell whether operands are arrays of one float dtype that the loops can read."""
     if type(first) is not np.ndarray or first.dtype.char not in "df":
         return False
-    return all(extension.is_plain(x, first.dtype) for x in (first, *others))
+    dtype = first.dtype
+    return all(map(extension.is_plain, (first, *others), repeat(dtype)))
 
 
 def interfere(x: Array, out: Array) -> bool:

@@ -35,8 +35,10 @@ WAITS = HEAD.index("waits")
 ADDRESSES = slice(len(HEAD), len(HEAD) + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
-#: Number of words in a row.
-WIDTH = BY_STEP.stop + 4 * OPERANDS + DIMS + STEPS
+#: Indices of the first size and the first stride, and the number of words in a row.
+AT_DIMS = BY_STEP.stop + 4 * OPERANDS
+AT_STEPS = AT_DIMS + DIMS
+WIDTH = AT_STEPS + STEPS
 
 #: Number of words that the threads of a team share, and the indices of two of them.
 TEAM_WORDS, N_THREADS, STOPPED = 64, 0, 48
@@ -117,8 +119,16 @@ class Row:
 
     def words(self) -> list[int]:
         """Return the row as the C code reads it."""
-        outer = [*self.outer, *[(1, ())] * (2 - len(self.outer))]
-        return [
+        repeated = [n for n, _ in self.outer]
+        of_operands = (
+            self.addresses,
+            self.by_step,
+            self.by_member,
+            self.by_part,
+            *(moves for _, moves in self.outer),
+        )
+        words = [0] * WIDTH
+        words[: len(HEAD)] = (
             *self.loop,
             len(self.addresses),
             self.group,
@@ -126,19 +136,13 @@ class Row:
             self.work,
             self.axis if self.axis is not None and self.is_divided else -1,
             True,
-            *(n for n, _ in outer),
-            *_padded(self.addresses, OPERANDS),
-            *_padded(self.by_step, OPERANDS),
-            *_padded(self.by_member, OPERANDS),
-            *_padded(self.by_part, OPERANDS),
-            *(word for _, moves in outer for word in _padded(moves, OPERANDS)),
-            *_padded(self.dims, DIMS),
-            *_padded(self.steps, STEPS),
-        ]
-
-
-_ZEROS = (0,) * max(OPERANDS, DIMS, STEPS)
-
-
-def _padded(words: Sequence[int], length: int) -> tuple[int, ...]:
-    return (*words, *_ZEROS[len(words) : length])
+            *repeated,
+            *[1] * (2 - len(repeated)),
+        )
+        place = len(HEAD)
+        for values in of_operands:
+            words[place : place + len(values)] = values
+            place += OPERANDS
+        words[AT_DIMS : AT_DIMS + len(self.dims)] = self.dims
+        words[AT_STEPS : AT_STEPS + len(self.steps)] = self.steps
+        return words

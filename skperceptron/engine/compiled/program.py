@@ -291,7 +291,7 @@ class Operand(NamedTuple):
 def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     """Group consecutive rows over the same elements, to be run block by block."""
     found: list[Row] = []
-    vectors = [_memory_of(row) if row.can_be_split else [] for row in rows]
+    vectors = [_memory_of(row) if _is_long(row) else [] for row in rows]
     i = 0
     while i < len(rows):
         j = i + 1
@@ -351,11 +351,16 @@ def _are_separate(rows: Sequence[Row]) -> bool:
     return n_members > 1
 
 
+def _is_long(row: Row) -> bool:
+    """Tell whether a row is elementwise, with more elements than BLOCK."""
+    return row.can_be_split and row.dims[0] > BLOCK
+
+
 def _run_along(row: Row, later: Row) -> bool:
-    """Tell whether two rows are elementwise, with the same members and length, above BLOCK."""
-    if not (row.can_be_split and later.can_be_split):
+    """Tell whether two rows are long, with the same members and length."""
+    if not (_is_long(row) and _is_long(later)):
         return False
-    return row.dims[0] == later.dims[0] > BLOCK and row.members == later.members
+    return row.dims[0] == later.dims[0] and row.members == later.members
 
 
 def _may_alternate(
