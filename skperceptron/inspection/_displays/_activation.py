@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ...engine.arrays import Floats
 from ._common import CATEGORIES, Display, styled
 
 
+@dataclass(eq=False, repr=False)
 class ActivationDisplay(Display):
     """Function, derivative and range of an activation.
 
@@ -40,21 +42,12 @@ class ActivationDisplay(Display):
     >>> display = ActivationDisplay.from_activation("gelu")
     """
 
-    def __init__(
-        self,
-        z: Floats,
-        value: Floats,
-        derivative: Floats,
-        value_range: tuple[float, float],
-        name: str = "",
-        formula: str = "",
-    ) -> None:
-        self.z = z
-        self.value = value
-        self.derivative = derivative
-        self.value_range = value_range
-        self.name = name
-        self.formula = formula
+    z: Floats
+    value: Floats
+    derivative: Floats
+    value_range: tuple[float, float]
+    name: str = ""
+    formula: str = ""
 
     @classmethod
     def from_activation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ QUANTITIES = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class GradientFlowDisplay(Display):
     """One quantity of :func:`~skperceptron.inspection.gradient_report` for each layer.
 
@@ -58,15 +60,9 @@ class GradientFlowDisplay(Display):
     >>> display = GradientFlowDisplay.from_estimator(deep, X, y)
     """
 
-    def __init__(
-        self,
-        values: Mapping[str, Sequence[float]],
-        epochs: Sequence[int],
-        quantity: str = "gradient_norm",
-    ) -> None:
-        self.values = values
-        self.epochs = epochs
-        self.quantity = quantity
+    values: Mapping[str, Sequence[float]]
+    epochs: Sequence[int]
+    quantity: str = "gradient_norm"
 
     @classmethod
     def from_estimator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ CURVES = Instance(Mapping, "a dict of curves")
 CROWDED = 8
 
 
+@dataclass(eq=False, repr=False)
 class LossCurveDisplay(Display):
     """Training and validation curves.
 
@@ -60,17 +62,10 @@ class LossCurveDisplay(Display):
     >>> display = LossCurveDisplay.from_estimator(network)
     """
 
-    def __init__(
-        self,
-        losses: Mapping[str, Sequence[float]],
-        validation_losses: Mapping[str, Sequence[float]] | None = None,
-        validation_scores: Mapping[str, Sequence[float]] | None = None,
-        kept_epochs: Mapping[str, int] | None = None,
-    ) -> None:
-        self.losses = losses
-        self.validation_losses = validation_losses
-        self.validation_scores = validation_scores
-        self.kept_epochs = kept_epochs
+    losses: Mapping[str, Sequence[float]]
+    validation_losses: Mapping[str, Sequence[float]] | None = None
+    validation_scores: Mapping[str, Sequence[float]] | None = None
+    kept_epochs: Mapping[str, int] | None = None
 
     @classmethod
     def from_estimator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ...engine.description import GraphNode, Shape
@@ -24,6 +25,7 @@ LONGEST = 12
 ANY = 5
 
 
+@dataclass(eq=False, repr=False)
 class MatrixShapesDisplay(Display):
     """The matrix product of each layer, with rectangles for matrices.
 
@@ -53,8 +55,7 @@ class MatrixShapesDisplay(Display):
     ... )
     """
 
-    def __init__(self, graph: ComputationalGraph) -> None:
-        self.graph = graph
+    graph: ComputationalGraph
 
     @classmethod
     def from_estimator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -12,6 +13,7 @@ from .._unwrap import unwrapped
 from ._common import CATEGORIES, Display, styled, tick_integers
 
 
+@dataclass(eq=False, repr=False)
 class MistakesDisplay(Display):
     """Corrections that a perceptron has made in each epoch.
 
@@ -41,9 +43,8 @@ class MistakesDisplay(Display):
     >>> display = MistakesDisplay.from_estimator(perceptron)
     """
 
-    def __init__(self, mistakes: Sequence[int], name: str | None = None) -> None:
-        self.mistakes = mistakes
-        self.name = name
+    mistakes: Sequence[int]
+    name: str | None = None
 
     @classmethod
     def from_estimator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ KINDS = ("auto", "neuron", "neurons", "blocks")
 SMALL, SHALLOW = 16, 9
 
 
+@dataclass(eq=False, repr=False)
 class NetworkGraphDisplay(Display):
     """Drawing of a computational graph.
 
@@ -55,17 +57,10 @@ class NetworkGraphDisplay(Display):
     ... )
     """
 
-    def __init__(
-        self,
-        graph: ComputationalGraph,
-        kind: str,
-        feature_names: list[str] | None = None,
-        output_names: list[str] | None = None,
-    ) -> None:
-        self.graph = graph
-        self.kind = kind
-        self.feature_names = feature_names
-        self.output_names = output_names
+    graph: ComputationalGraph
+    kind: str
+    feature_names: list[str] | None = None
+    output_names: list[str] | None = None
 
     @classmethod
     def from_estimator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil, isqrt, sqrt
 from typing import Any
 
@@ -28,6 +29,7 @@ LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 RELATIVE_FROM = 8.0
 
 
+@dataclass(eq=False, repr=False)
 class WeightsDisplay(Display):
     """First-layer weights as images, or the distribution of every layer's weights.
 
@@ -62,17 +64,10 @@ class WeightsDisplay(Display):
     >>> display = WeightsDisplay.from_estimator(network)
     """
 
-    def __init__(
-        self,
-        weights: Mapping[str, Floats],
-        kind: str,
-        image_shape: tuple[int, int] | None = None,
-        max_images: int = 25,
-    ) -> None:
-        self.weights = weights
-        self.kind = kind
-        self.image_shape = image_shape
-        self.max_images = max_images
+    weights: Mapping[str, Floats]
+    kind: str
+    image_shape: tuple[int, int] | None = None
+    max_images: int = 25
 
     @classmethod
     def from_estimator(
