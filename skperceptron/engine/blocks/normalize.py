@@ -1,4 +1,4 @@
-"""The base of batch and layer normalisation."""
+"""Batch and layer normalisation, and their base."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, in_range
+from ..arrays import Arrays, Call, Floats, in_range
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -109,3 +110,159 @@ class Normalize(Block):
         yield partial(np.multiply, means, share, means)
         yield partial(np.subtract, grad, room, grad)
         yield partial(np.subtract, grad, means, grad)
+
+
+class BatchNormalize(Normalize):
+    """Batch normalisation (Ioffe & Szegedy 2015): each unit over the rows of the batch.
+
+    Rows count by their weights, so that a weight of 2 is the same as a repeated row.
+
+    Predictions use running statistics. These come after gamma and beta in the member's
+    vector, with a gradient of zero, so that they are kept, averaged and restored together
+    with the parameters.
+
+    Parameters
+    ----------
+    units : int
+        Width of the value (H).
+    epsilon : float
+        Added to the variance.
+    momentum : float
+        Share of the newest batch in the running statistics, in (0, 1].
+    """
+
+    kind: ClassVar[str] = "batch_normalization"
+    mixes_rows = True
+    axis: ClassVar[int] = 1
+    n_vectors: ClassVar[int] = 4
+    records = True
+
+    def __init__(self, units: int, epsilon: float, momentum: float) -> None:
+        super().__init__(units, epsilon)
+        self.momentum = momentum
+
+    def factor_and_shift(self, learned: Arrays) -> tuple[Floats, Floats]:
+        gamma, beta, mean, variance = self.vectors(learned[0])
+        factor = gamma / np.sqrt(variance + in_range(self.epsilon, variance.dtype))
+        return factor, beta - mean * factor
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        (z,), out = work.inputs_of(node), work.value_of(node)
+        gamma, beta, running_mean, running_variance = self.vectors(work.parameters_of(node)[0])
+        if not work.trains:
+            yield from self._scaled(z, *self.factor_and_shift(work.parameters_of(node)), out)
+            return
+        mean, factor = self._statistics(work, node)
+        n_rows = z.shape[1]
+        # A single row, the last of an epoch, says nothing about the variance.
+        follows = n_rows > 1
+        if work.row_shares is None or work.total_weights is None:
+            yield from self._standardize(z, out, mean, factor)
+            if follows:
+                yield partial(self._follow, running_mean, mean, 1.0, out)
+                # The unbiased variance.
+                yield partial(self._follow, running_variance, factor, n_rows / (n_rows - 1), out)
+        else:
+            yield from self._standardize_weighted(z, out, mean, factor, work.row_shares)
+            if follows:
+                running = running_mean, running_variance
+                yield partial(self._follow_weighted, running, (mean, factor), work.total_weights)
+        yield from self._inverted(factor)
+        yield partial(np.multiply, z, factor, z)
+        yield from self._scaled(z, gamma, beta, out)
+
+    def _standardize_weighted(
+        self, z: Floats, room: Floats, mean: Floats, variance: Floats, shares: Floats
+    ) -> Iterator[Call]:
+        """Do the same as ``_standardize``, with rows weighted by their shares, (K, B, 1)."""
+        yield partial(np.multiply, z, shares, room)
+        yield partial(np.add.reduce, room, 1, None, mean, True)
+        yield partial(np.subtract, z, mean, z)
+        yield partial(np.multiply, z, z, room)
+        yield partial(np.multiply, room, shares, room)
+        yield partial(np.add.reduce, room, 1, None, variance, True)
+
+    def _follow_weighted(
+        self, running: tuple[Floats, Floats], newest: tuple[Floats, Floats], totals: Floats
+    ) -> None:
+        """Move running statistics towards those of batches of the given weights, (K, 1, 1)."""
+        # A batch without weight changes nothing. A weight is a number of rows, and of a single row
+        # there is no unbiased variance: below two rows, the correction goes back to none.
+        pace = self.momentum * (totals > 0)
+        unbiased = np.maximum(totals, 1) / np.maximum(totals - 1, 1)
+        factors = np.ones_like(unbiased), unbiased
+        for statistic, found, times in zip(running, newest, factors, strict=True):
+            statistic += pace * (found * times - statistic)
+
+    def _follow(self, running: Floats, newest: Floats, times: float, room: Floats) -> None:
+        """Move a running statistic towards that of the batch; ``room`` is overwritten."""
+        step = room[:, :1]
+        np.multiply(newest, step.dtype.type(times), out=step)
+        np.subtract(step, running, out=step)
+        np.multiply(step, step.dtype.type(self.momentum), out=step)
+        np.add(running, step, out=running)
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (z,), (source,) = work.inputs_of(node), work.sources_of(node)
+        gamma = self.vectors(work.parameters_of(node)[0])[0]
+        means, factor = self._statistics(work, node)
+        grad, room = work.gradient_at(node), work.scratch(z)
+        yield from self._gradients_of_vectors(work, node)
+        if work.row_shares is None:
+            yield from self._through_statistics(grad, z, room, means)
+        else:
+            yield from self._through_weighted(grad, z, room, means, work.row_shares)
+        yield partial(np.multiply, grad, factor, grad)
+        yield partial(np.multiply, grad, gamma, grad)
+        yield from work.send_gradient(grad, source)
+
+    def _through_weighted(
+        self, grad: Floats, z: Floats, room: Floats, sums: Floats, shares: Floats
+    ) -> Iterator[Call]:
+        """Do the same as ``_through_statistics``, for statistics of weighted rows."""
+        yield partial(np.multiply, grad, z, room)
+        yield partial(np.add.reduce, room, 1, None, sums, True)
+        yield partial(np.multiply, z, sums, room)
+        yield partial(np.add.reduce, grad, 1, None, sums, True)
+        yield partial(np.add, room, sums, room)
+        yield partial(np.multiply, room, shares, room)
+        yield partial(np.subtract, grad, room, grad)
+
+
+class LayerNormalize(Normalize):
+    """Layer normalisation (Ba, Kiros & Hinton 2016): each row over its units.
+
+    Parameters are those of :class:`Normalize`.
+    """
+
+    kind: ClassVar[str] = "layer_normalization"
+    axis: ClassVar[int] = 2
+
+    def overwrites_input(self, trains: bool) -> bool:
+        return True
+
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
+        gamma, beta = (vector[0] for vector in self.vectors(learned[0]))
+        centred = inputs[0] - graph.mean(inputs[0])
+        variance = graph.mean(centred * centred) + in_range(self.epsilon, graph.dtype)
+        return centred / graph.op("Sqrt", variance) * gamma + beta
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        (z,), out = work.inputs_of(node), work.value_of(node)
+        gamma, beta = self.vectors(work.parameters_of(node)[0])
+        mean, factor = self._statistics(work, node)
+        yield from self._standardize(z, out, mean, factor)
+        yield from self._inverted(factor)
+        yield partial(np.multiply, z, factor, z)
+        yield from self._scaled(z, gamma, beta, out)
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (z,), (source,) = work.inputs_of(node), work.sources_of(node)
+        gamma = self.vectors(work.parameters_of(node)[0])[0]
+        means, factor = self._statistics(work, node)
+        grad, room = work.gradient_at(node), work.scratch(z)
+        yield from self._gradients_of_vectors(work, node)
+        yield partial(np.multiply, grad, gamma, grad)
+        yield from self._through_statistics(grad, z, room, means)
+        yield partial(np.multiply, grad, factor, grad)
+        yield from work.send_gradient(grad, source)
