@@ -32,7 +32,7 @@ from ..estimators.fitted import fitted_network
 from ..estimators.for_inspection import with_network
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
-from ._wiring import Estimator, check_estimator_type
+from ._networks import Estimator, check_estimator_type
 
 #: Lower end, upper end, slope and offset of a linear piece of an activation.
 Piece = tuple[float, float, Any, Any]

@@ -26,7 +26,7 @@ from ..estimators.fitted import fitted_network
 from ..estimators.for_inspection import prepare_step
 from ..estimators.run import Run
 from ..training import Member, Targets, TrainingSet
-from ._wiring import Estimator, check_estimator_type, node_parameters
+from ._networks import Estimator, check_estimator_type, node_parameters
 
 
 class Tap(Block):

@@ -13,8 +13,8 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.run import Run
 from ..options import COUNT, check_option
 from ._evaluate import Evaluation, evaluate_training, prepare
+from ._networks import unwrapped_with_rows
 from ._table import make_table
-from ._unwrap import unwrapped_with_rows
 
 COLUMNS = ("block", "parameter", "checked", "gradient", "finite_difference", "difference")
 

@@ -17,8 +17,8 @@ from ..estimators.parameters import is_lbfgs
 from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
+from ._networks import unwrapped_with_rows
 from ._table import make_table
-from ._unwrap import unwrapped_with_rows
 
 #: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
 SATURATION_BOUND = 0.01

@@ -12,9 +12,8 @@ from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.notebook import draw, framed, layer_names_of
 from ..options import COUNT, check_option, plain
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
+from ._networks import Estimator, node_parameters, unwrapped, wiring_of
 from ._table import make_table
-from ._unwrap import unwrapped
-from ._wiring import Estimator, node_parameters, wiring_of
 
 #: The columns of a summary.
 COLUMNS = (

@@ -11,7 +11,7 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.network import Learned
 from ..estimators.fitted import fitted_network
-from ._wiring import node_parameters
+from ._networks import node_parameters
 
 #: Weights and biases of each layer.
 Layers = list[tuple[Floats, Floats]]

@@ -10,8 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...options import Instance, check_option
-from .._unwrap import unwrapped
-from .._wiring import check_estimator_type
+from .._networks import check_estimator_type, unwrapped
 from ._common import CATEGORIES, Display, color_of, styled, tick_integers
 
 #: Markers of networks with the same colour; each is used for seven networks, one per colour.

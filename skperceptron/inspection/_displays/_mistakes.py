@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from ...perceptron.estimator import RosenblattPerceptron
-from .._unwrap import unwrapped
+from .._networks import unwrapped
 from ._common import CATEGORIES, Display, styled, tick_integers
 
 

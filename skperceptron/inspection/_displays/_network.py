@@ -9,11 +9,10 @@ from typing import Any
 from ...engine.description import GraphNode
 from ...options import Instance, Name, check_option
 from .._graph import ComputationalGraph, computational_graph
-from .._unwrap import feature_names_of, unwrapped
+from .._networks import feature_names_of, unwrapped
 from ._blocks import draw_blocks
 from ._common import Display
-from ._neurons import draw_neurons
-from ._single_neuron import draw_single_neuron
+from ._neurons import draw_neurons, draw_single_neuron
 
 KINDS = ("auto", "neuron", "neurons", "blocks")
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...engine.arrays import Floats
 from ...options import COUNT, Instance, Listing, Name, check_option
 from .._graph import computational_graph
-from .._unwrap import unwrapped
+from .._networks import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, styled
 
 #: Valid shapes of an image.

@@ -26,9 +26,8 @@ from ...estimators.fitted import fitted_network
 from ...options import Instance, check_option
 from .._evaluate import checked_rows
 from .._graph import ComputationalGraph, computational_graph
-from .._unwrap import feature_names_of, unwrapped_with_rows
+from .._networks import check_estimator_type, feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
-from .._wiring import check_estimator_type
 from ._network import Shown, network_as_json
 from ._program import rounded
 

@@ -23,7 +23,7 @@ from skperceptron.inspection import (
     gradient_report,
     network_summary,
 )
-from skperceptron.inspection._unwrap import feature_names_of, unwrapped, unwrapped_with_rows
+from skperceptron.inspection._networks import feature_names_of, unwrapped, unwrapped_with_rows
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
