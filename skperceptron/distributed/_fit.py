@@ -11,19 +11,27 @@ import dask
 import distributed
 import numpy as np
 
-from .._sklearn.checks import take_over_features
-from .._sklearn.fit_calls import Extras
+from .._sklearn.checks import restored_on_failure, take_over_features
+from .._sklearn.fit_calls import Extras, FitMode
+from ..callbacks.listening import listening
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.categories import FoundCategories, take_over_categories
-from ..estimators.remote_fit import Elsewhere, fit_remote_rows
+from ..estimators.categories import FoundCategories, checked_rows, take_over_categories
+from ..estimators.choices import max_iter
+from ..estimators.data import check_remote_data, has_validation_data
+from ..estimators.fitting import make_ready
+from ..estimators.parameters import check_parameters, is_lbfgs
 from ..estimators.run import Run
+from ..estimators.running import MakeStack, train
 from ..training import Stack
 from ..training.data import RemoteRows
 from ._blocks import Blocks, blocks_of, first_rows, rows_at
 from ._cluster import Cluster, n_shares
 from ._share import Job
 from ._stacks import AveragedStack, SummedStack
+
+#: The name of ``fit`` in error messages.
+NAME = "skperceptron.distributed.fit"
 
 #: Operations of each worker in a step from which on "auto" sums gradients: they take about as long
 #: as sending the gradients on one machine (benchmarks.distributed: 103,425 parameters, 1,000 rows,
@@ -138,13 +146,8 @@ def fit(
         return stack
 
     extras = Extras(X_val, y_val, sample_weight_val)
-    elsewhere = Elsewhere(
-        first_rows(blocks, client),
-        partial(_find_categories, estimator, blocks, client),
-        partial(rows_at, blocks, client),
-    )
     try:
-        fit_remote_rows(estimator, elsewhere, y, sample_weight, extras, make_stack)
+        _fit_blocks(estimator, blocks, client, y, sample_weight, extras, make_stack)
     finally:
         for cluster in clusters:
             cluster.release()
@@ -162,6 +165,50 @@ def _client(given: Any) -> Any:
         raise ValueError(
             "There is no Dask cluster: open one with distributed.Client(), and call fit inside."
         ) from None
+
+
+def _fit_blocks(
+    estimator: BaseMultilayerPerceptron,
+    blocks: Blocks,
+    client: Any,
+    y: Any,
+    sample_weight: Any,
+    extras: Extras,
+    make_stack: MakeStack,
+) -> None:
+    """Do what an estimator's ``fit`` does, with a stack that lets workers do steps or epochs.
+
+    y and the weights are those of all rows.
+    """
+    sample = first_rows(blocks, client)
+    check_parameters(estimator)
+    _refuse(estimator, extras)
+    mode = FitMode(estimator.warm_start and estimator.__sklearn_is_fitted__(), incremental=False)
+    with (
+        restored_on_failure(estimator),
+        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
+    ):
+        listener.refuse_to_save(NAME)
+        find_categories = partial(_find_categories, estimator, blocks, client)
+        fetch = partial(rows_at, blocks, client, partial(checked_rows, estimator))
+        checked = check_remote_data(
+            estimator, sample, y, sample_weight, mode, find_categories, fetch
+        )
+        run = make_ready(estimator, checked, mode, extras, listener)
+        train(run, listener, incremental=False, make_stack=make_stack)
+
+
+def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
+    """Raise ValueError for what needs all rows in one place."""
+    if is_lbfgs(estimator.solver):
+        raise ValueError(
+            f"solver={estimator.solver!r}: {NAME} needs a stochastic solver, such as 'adam'."
+        )
+    if estimator.early_stopping and not has_validation_data(extras, estimator.solver):
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Give it"
+            " validation rows as X_val and y_val."
+        )
 
 
 def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> FoundCategories:

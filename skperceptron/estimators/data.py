@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,8 @@ from .._sklearn.compat import check_y, num_samples
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from ..engine.arrays import Floats, Integers, stored_once
 from ..training import TargetRows, TrainingSet
-from .categories import check_later_categories, checked_rows, find_columns
+from ..training.data import RemoteRows
+from .categories import FoundCategories, check_later_categories, checked_rows, find_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
 from .held_out import HeldOut
@@ -147,6 +149,40 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
         weight[fold.train], weight[fold.held_out] = train_weight, held_out_weight
     data = TrainingSet(X, train.followed_by([held_out]).part(places))
     return CheckedData(data, target, y, given, sample_weight, weight, fold)
+
+
+def check_remote_data(
+    estimator: Any,
+    sample: Any,
+    y: Any,
+    sample_weight: Any,
+    mode: FitMode,
+    find_categories: Callable[[], FoundCategories],
+    fetch: Callable[[Integers], Any],
+) -> CheckedData:
+    """Do what ``check_data`` does if only y and the first rows of X, ``sample``, are at hand.
+
+    ``find_categories`` returns the categories of all rows in the columns to be embedded, and
+    ``fetch`` the rows at some positions, in increasing order, checked.
+    """
+    of_sample = y[: sample.shape[0]]
+    X, _ = estimator._validate_training_data(sample, of_sample, reset=not mode.continuing)
+    if mode.continuing:
+        check_later_categories(estimator, sample, X)
+    elif estimator.categorical_features is not None:
+        find_categories().remember(estimator)
+        # Again, with the codes of the categories of all rows.
+        X, _ = estimator._validate_training_data(sample, of_sample, reset=False)
+    else:
+        FoundCategories(None, {}).remember(estimator)
+    given = sample, y
+    y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, y)
+    if not mode.continuing:
+        forget(estimator)
+    target, targets, weight = encoded(estimator, y, sample_weight, mode)
+    return CheckedData(RemoteRows(X, targets, fetch), target, y, given, sample_weight, weight)
 
 
 def has_validation_data(extras: Extras, solver: Any) -> bool:
