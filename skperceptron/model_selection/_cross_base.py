@@ -26,23 +26,10 @@ from .._sklearn.compat import (
 )
 from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..callbacks.autologging import autologged
-from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
 from ..estimators.blas_threads import blas_limited_to
 from ..estimators.splits import counted_from_0
-from ..options import (
-    N_JOBS,
-    SEED,
-    VERBOSITY,
-    Flag,
-    HasMethods,
-    Interval,
-    Name,
-    Rules,
-    is_allowed,
-    plain,
-    shown,
-)
+from ..options import Flag, Interval, Name, Rules, is_allowed, plain, shown
 from ._candidates import FittedMember, curves_of, own_rows, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
@@ -83,19 +70,12 @@ class BaseCrossEnsemble(BaseEnsemble):
     """Base of both cross ensembles: parameters, fit, combination of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
-        "estimator": [HasMethods("an estimator with fit and predict", ("fit", "predict"))],
+        **BaseEnsemble._parameter_constraints,
         "param_grid": RULES["param_grid"],
         "cv": RULES["cv"],
         "combination": [Name(["weights", "greedy", "mean"])],
         "restore_best": [Flag()],
-        "n_jobs": N_JOBS,
-        "verbose": VERBOSITY,
-        "random_state": SEED,
-        "callbacks": [CALLBACKS, None],
     }
-
-    # For pickles of version 0.1.0, which lack it.
-    callbacks = None
 
     _output: Output
 

@@ -13,11 +13,10 @@ from sklearn.utils.metadata_routing import process_routing
 from .._sklearn.compat import fit_context
 from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.autologging import autologged
-from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..estimators.targets import Indicators
-from ..options import COUNT, N_JOBS, SEED, VERBOSITY, HasMethods, Rules, plain, speaks_for_itself
+from ..options import COUNT, Rules, plain, speaks_for_itself
 from ._candidates import curves_of, own_rows
 from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
@@ -35,20 +34,12 @@ class _StackedEnsemble(BaseEnsemble):
     """Base of both ensembles: parameters, fit, the predictions of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
-        "estimator": [HasMethods("an estimator with fit and predict", ("fit", "predict"))],
+        **BaseEnsemble._parameter_constraints,
         "n_members": [COUNT],
-        "n_jobs": N_JOBS,
-        "random_state": SEED,
-        "verbose": VERBOSITY,
-        "callbacks": [CALLBACKS, None],
     }
 
     #: The method of the members whose results are averaged.
     _method: ClassVar[str]
-
-    # For pickles of version 0.1.0, which lack them.
-    verbose = 0
-    callbacks = None
 
     def __init__(
         self,

@@ -23,14 +23,14 @@ from .._sklearn.estimators import PackageEstimator
 from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import listening
+from ..callbacks.listening import CALLBACKS, listening
 from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, likeliest, scored
-from ..options import ChecksOptions
+from ..options import N_JOBS, SEED, VERBOSITY, ChecksOptions, HasMethods, Rules
 from ._members import Job
 from ._outputs import are_rows_of_probabilities
 
@@ -63,10 +63,20 @@ class BaseEnsemble(
 ):
     """An ensemble whose members are copies of one estimator."""
 
+    _parameter_constraints: dict[str, Rules] = {
+        "estimator": [HasMethods("an estimator with fit and predict", ("fit", "predict"))],
+        "n_jobs": N_JOBS,
+        "verbose": VERBOSITY,
+        "random_state": SEED,
+        "callbacks": [CALLBACKS, None],
+    }
+
+    # For pickles of version 0.1.0, which lack them.
+    verbose: Any = 0
+    callbacks: Any = None
+
     estimator: Any
     estimators_: list[Any]
-    verbose: Any
-    callbacks: Any
 
     # The members request weights; an ensemble only hands them on, so it needs no set_fit_request.
     __metadata_request__fit = {"sample_weight": UNUSED}
