@@ -4,13 +4,12 @@
 """
 
 from .activate import Activate
-from .adapt import Adapt
 from .affine import Affine, SeparateAffine
-from .average import Average
 from .base import Bench, Block, LearnedArray
 from .blend import Blend
 from .dropout import Dropout
 from .embed_columns import EmbedColumns
+from .ensemble import Adapt, Average
 from .normalize import BatchNormalize, LayerNormalize
 from .periodic import Periodic, PeriodicLinear
 from .piecewise_linear import PiecewiseLinear
