@@ -1,7 +1,6 @@
 """The multi-layer perceptrons: scikit-learn on one side, arrays on the other."""
 
-from .classifiers import MLPBinaryClassifier, MLPSoftmaxClassifier
-from .drop_in import MLPClassifier
+from .classifiers import MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier
 from .regressor import MLPRegressor
 
 __all__ = ["MLPBinaryClassifier", "MLPClassifier", "MLPRegressor", "MLPSoftmaxClassifier"]

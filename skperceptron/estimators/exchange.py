@@ -18,9 +18,8 @@ from .._sklearn.fit_calls import FROM_SCRATCH
 from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
 from .choices import Choices
-from .classifiers import BaseMLPClassifier
+from .classifiers import BaseMLPClassifier, MLPClassifier
 from .continuation import Continuation
-from .drop_in import MLPClassifier
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
 from .regressor import MLPRegressor
 from .run import Model

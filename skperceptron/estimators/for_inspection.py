@@ -12,9 +12,8 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..losses import get_loss
 from .choices import Wiring, hidden_sizes
-from .classifiers import MLPBinaryClassifier, MLPSoftmaxClassifier
+from .classifiers import MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier
 from .data import forget
-from .drop_in import MLPClassifier
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
 from .fitting import prepare
 from .regressor import MLPRegressor
