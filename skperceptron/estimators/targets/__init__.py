@@ -5,12 +5,19 @@ it; after that nothing changes it, so that copies of the estimator share it.
 """
 
 from .base import LabelTarget, Target
-from .classes import ManyClasses, TwoClasses, as_decision
+from .classes import (
+    ClassProbabilities,
+    ManyClasses,
+    OrderedClasses,
+    TwoClasses,
+    are_probabilities,
+    as_decision,
+    asks_for_order,
+    likeliest,
+)
 from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .numbers import BoundedNumbers, Numbers
-from .ordered import OrderedClasses, asks_for_order
-from .probabilities import ClassProbabilities, are_probabilities, likeliest
 from .regression import (
     RegressionOptions,
     RegressionTarget,

@@ -1,12 +1,13 @@
-"""One class per row: two classes share a sigmoid, more have a softmax."""
+"""One class per row: two share a sigmoid, more have a softmax; ordered, or as probabilities."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from ..._sklearn.compat import type_of_target
 from ..._sklearn.fit_calls import FitMode
@@ -16,17 +17,24 @@ from ..._sklearn.labels import (
     check_labels,
     encoded_labels,
     refuse_too_few_classes,
+    shown_labels,
 )
+from ...activations import Softplus
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
+from ...losses import CategoricalLogLoss, Loss, OrdinalLogLoss, list_losses
 from ...training import TargetRows, Targets, one_hot
+from ...usercall import first_in_call, warn
 from .base import LabelTarget, log_odds, log_odds_to_onnx
 from .indicators import is_multilabel, refuse_other_kind
-from .metrics import Metric, brier_terms, log_terms
+from .metrics import Metric, brier_terms, clipped_to_precision, log_terms, squared_distances
 
 #: How validation rows are encoded: against the classes of the fit.
 _KNOWN = FitMode(continuing=True, incremental=True)
+
+#: How far the sum of a row of probabilities may be from 1.
+TOLERANCE = 1e-6
 
 
 def as_decision(scores: Floats) -> Floats:
@@ -190,3 +198,192 @@ class ManyClasses(_Classes):
                 "MLPSoftmaxClassifier handles one class per row, but `y` is a multilabel"
                 " indicator. Use MLPBinaryClassifier for several labels per row."
             )
+
+
+def asks_for_order(loss: str | Loss) -> bool:
+    """Tell whether a loss, or the name of one, is for ordered classes."""
+    if isinstance(loss, str):
+        return loss in list_losses("ordinal")
+    return loss.task == "ordinal"
+
+
+@kept_as("ordered classes")
+class OrderedClasses(ManyClasses):
+    """Two classes or more in an order: an output for each but one (McCullagh 1980).
+
+    The rank of a class is its place in the order, its code is its place in ``classes_``.
+    """
+
+    task = "ordinal"
+    loss: OrdinalLogLoss
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes) - 1
+
+    @property
+    def output_names(self) -> list[str]:
+        in_order = np.asarray(self.classes)[np.argsort(self._ranks())]
+        return [f"above {label}" for label in in_order[:-1]]
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        rows = super().encode(y, sample_weight, mode, earlier)
+        if not mode.continuing and self._is_alphabetical() and first_in_call("alphabetical"):
+            warn(
+                "loss='ordinal' takes classes that are texts in alphabetical order, the lowest"
+                f" first: {shown_labels(self.classes)}. State the order of your classes:"
+                " loss=OrdinalLogLoss(order=[...])."
+            )
+        return rows
+
+    def _is_alphabetical(self) -> bool:
+        """Tell whether classes are in an order that nobody has stated, and that matters."""
+        # Two classes give the same model in either order.
+        is_stated = self.loss.order is not None or len(self.classes) == 2
+        return not is_stated and isinstance(self.classes.tolist()[0], str | bytes)
+
+    def _ranks(self) -> Integers:
+        """Return the rank of each class, by its code."""
+        order = self.loss.order
+        if order is None:
+            return np.arange(len(self.classes))
+        place = {label: rank for rank, label in enumerate(np.asarray(order).tolist())}
+        labels = np.asarray(self.classes).tolist()
+        if len(order) != len(labels) or set(place) != set(labels):
+            raise ValueError(
+                f"order={order!r} of {type(self.loss).__name__} must hold each of the classes"
+                f" {labels} once."
+            )
+        return np.array([place[label] for label in labels])
+
+    def _rows(self, codes: Integers) -> TargetRows:
+        n = len(self.classes)
+        return Targets(np.tri(n, n - 1, -1)[self._ranks()], codes)
+
+    def scores(self, raw: Floats) -> Floats:
+        """Return log-probabilities, a column for each class, by its code."""
+        return self.loss.log_probabilities(raw)[..., self._ranks()]
+
+    def probabilities(self, raw: Floats) -> Floats:
+        return np.exp(self.scores(raw))
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Exp", self.scores_to_onnx(graph, raw))
+
+    def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        # An output is the probability that the class lies above its border.
+        n = len(self.classes)
+        return self.probabilities_to_onnx(graph, raw) @ np.tri(n, n - 1, -1)[self._ranks()]
+
+    def scores_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``scores`` does, in ONNX operators, with products for sums."""
+        n, softplus = self.n_outputs, partial(Softplus().to_onnx, graph)
+        first, gaps = graph.columns(raw, 0, 1), graph.columns(raw, 1, n)
+        parts = [first] if n == 1 else [first, softplus(gaps)]
+        cumulative = graph.concatenate(parts) @ np.triu(np.ones((n, n)))
+        ranks = self._ranks()
+        below, above = np.eye(n, n + 1)[:, ranks], np.eye(n, n + 1, 1)[:, ranks]
+        logs = softplus(-cumulative) @ below + softplus(cumulative) @ above
+        if n > 1:
+            logs = logs + softplus(-gaps) @ below[1:]
+        return -logs
+
+
+def are_probabilities(y: Any) -> bool:
+    """Tell whether y is meant as rows of probabilities.
+
+    Floats in several columns are, unless all of them are whole numbers and some row is not a
+    distribution: these are labels, or a multilabel indicator.
+    """
+    if not isinstance(y, np.ndarray) or y.dtype.kind != "f" or y.ndim != 2 or y.shape[1] < 2:
+        return False
+    return bool((y % 1 != 0).any() or not _wrong_rows(y).any())
+
+
+@kept_as("class probabilities")
+class ClassProbabilities(ManyClasses):
+    """Rows of probabilities, (N, C), which a softmax learns by cross entropy (Hinton et al. 2015).
+
+    Each column is a class: its label is its position, or the one in an earlier call.
+    """
+
+    lacks_class = "a row of probabilities has none: pass sample_weight."
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        if not (mode.continuing or mode.incremental):
+            self.classes = np.arange(y.shape[1])
+        self._check_n_classes(self.classes)
+        self._resolve_loss(self.n_outputs)
+        if not isinstance(self.loss, CategoricalLogLoss):
+            raise ValueError(
+                f"loss={self._given_loss!r} needs labels, but `y` holds rows of probabilities:"
+                " use loss='log_loss'."
+            )
+        return self._checked_rows(y)
+
+    def encode_validation(self, y: Any) -> TargetRows:
+        return self._checked_rows(y) if are_probabilities(y) else super().encode_validation(y)
+
+    def labels_of(self, rows: TargetRows) -> Integers | None:
+        return rows.codes if rows.codes is not None else rows.of_rows().argmax(axis=1)
+
+    def metric(self, name: Any) -> Metric | None:
+        measures = {"neg_log_loss": _cross_entropy, "neg_brier_score": _squared_distance}
+        measure = measures.get(name) if isinstance(name, str) else None
+        if measure is None:
+            return super().metric(name)
+        return Metric(
+            lambda targets, y: targets.of_rows(),
+            lambda raw, given: -measure(self.probabilities(raw), given),
+        )
+
+    def likeliest(self, y: Any) -> Any:
+        """Return the most probable class of each row; labels stay as they are."""
+        # Fits and scores take frames and lists, too.
+        found = np.asarray(y)
+        return likeliest(found, self.classes) if are_probabilities(found) else y
+
+    def _checked_rows(self, y: Floats) -> TargetRows:
+        _check_rows(y, len(self.classes))
+        return Targets(np.asarray(y, dtype=np.float64))
+
+
+def likeliest(y: Floats, classes: Any) -> Any:
+    """Return the most probable class of each row of probabilities."""
+    _check_rows(y, len(classes))
+    return classes[y.argmax(axis=1)]
+
+
+def _check_rows(y: Floats, n_classes: int) -> None:
+    """Raise ValueError unless y holds a probability of each class in each row."""
+    if y.shape[1] != n_classes:
+        raise ValueError(
+            f"`y` has {y.shape[1]} columns of probabilities, but {n_classes} classes are expected."
+        )
+    wrong = np.flatnonzero(_wrong_rows(y))
+    if len(wrong):
+        row = y[wrong[0]]
+        raise ValueError(
+            "Unknown label type: continuous-multioutput. Floats in several columns must be rows of"
+            " probabilities, in [0, 1] and with a sum of 1, but in `y` the row at position"
+            f" {wrong[0]} has numbers from {row.min():.7g} to {row.max():.7g} and the sum"
+            f" {row.sum(dtype=np.float64):.7g}."
+        )
+
+
+def _wrong_rows(y: Floats) -> Any:
+    """Tell for each row whether it is not a distribution."""
+    outside = (y < 0).any(axis=1) | (y > 1).any(axis=1)
+    return outside | ~(np.abs(y.sum(axis=1, dtype=np.float64) - 1) <= TOLERANCE)
+
+
+def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
+    return -xlogy(given, clipped_to_precision(probabilities)).sum(axis=-1)
+
+
+def _squared_distance(probabilities: Floats, given: Floats) -> Floats:
+    return squared_distances(probabilities - given)
