@@ -10,8 +10,7 @@ to resume training (None if the fit cannot be resumed).
 from ..kept import offered_by as _offered_by
 from .base import Callback
 from .checkpoint import Checkpoint
-from .csv_logger import CSVLogger
-from .epoch_logger import EpochLogger
+from .loggers import CSVLogger, EpochLogger
 from .stop_on_plateau import StopOnPlateau
 
 __all__ = ["CSVLogger", "Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]

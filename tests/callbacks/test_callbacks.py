@@ -35,7 +35,7 @@ from skperceptron.callbacks import (
     CSVLogger,
     EpochLogger,
     StopOnPlateau,
-    epoch_logger,
+    loggers,
     stop_on_plateau,
 )
 from skperceptron.exceptions import DivergedError
@@ -333,7 +333,7 @@ def test_logger_keeps_the_curves_of_the_estimator():
 
 def test_logger_tells_fits_apart_that_run_at_the_same_time(monkeypatch):
     clock = iter([10.0, 12.0, 13.0, 14.0, 17.0])
-    monkeypatch.setattr(epoch_logger, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(loggers, "perf_counter", lambda: next(clock))
     logger, fits = EpochLogger(), [object(), object()]
     for fit in fits:
         logger.setup(fit, None)

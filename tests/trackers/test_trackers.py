@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
-from skperceptron.callbacks import CSVLogger, csv_logger
+from skperceptron.callbacks import CSVLogger, loggers
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
@@ -119,7 +119,7 @@ def test_csv_has_one_header_if_another_fit_writes_it_first(tmp_path, monkeypatch
         path.write_text("epoch,loss\n1,0.5\n")
         yield
 
-    monkeypatch.setattr(csv_logger, "locked", locked_later)
+    monkeypatch.setattr(loggers, "locked", locked_later)
     CSVLogger(path, append=True).on_fit_task_end(
         fit, SimpleNamespace(report={"epoch": 1, "loss": 0.25})
     )
