@@ -77,7 +77,7 @@ class Component(Checked):
         for name in {*cls.in_place, *cls.unchanged, *cls.result_checks}:
             method = vars(cls).get(name)
             if inspect.isfunction(method):
-                check = cls.result_checks.get(name, _refuse_lost)
+                check = cls.result_checks.get(name, refuse_lost)
                 setattr(cls, name, _guarded(method, cls.unchanged.get(name, ()), check))
         for method, others in cls.shortcuts.items():
             redefined = _definitions(cls, method)[0]
@@ -96,10 +96,6 @@ class Component(Checked):
         for name in self.ranges:
             setattr(self, name, plain(getattr(self, name)))
         super().make_numbers_plain()
-
-
-def _refuse_lost(name: str, result: Any, arguments: Sequence[Any]) -> None:
-    refuse_lost(result, arguments, name)
 
 
 def _guarded(

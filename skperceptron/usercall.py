@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -131,16 +130,11 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _package_of(frame: FrameType) -> str:
-    return _first_part(frame.f_globals.get("__name__", ""))
+    return _name_of(frame).partition(".")[0]
 
 
 def _name_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
-
-
-@lru_cache(maxsize=256)
-def _first_part(name: object) -> str:
-    return str(name).partition(".")[0]
 
 
 def warn_of_interruption(estimator: Any, trained: str) -> None:

@@ -58,10 +58,10 @@ class WritingCall(partial[Any]):
     def __call__(self, /, *arguments: Any, **keywords: Any) -> None:
         result = super().__call__(*arguments, **keywords)
         name = f"{self.listed_by}: {getattr(self.func, '__name__', self.func)}"
-        refuse_lost(result, (*self.args, *self.keywords.values()), name)
+        refuse_lost(name, result, (*self.args, *self.keywords.values()))
 
 
-def refuse_lost(result: Any, given: Iterable[Any], name: str) -> None:
+def refuse_lost(name: str, result: Any, given: Iterable[Any]) -> None:
     """Raise TypeError if a function that writes into an argument returns anything else."""
     if result is not None and not any(result is argument for argument in given):
         raise TypeError(
