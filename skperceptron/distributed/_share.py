@@ -22,11 +22,10 @@ from ..estimators.data import refuse_sparse_embedding
 from ..training import Member, Recipe, Stack, TrainingSet
 from ..training.groups import Groups
 from ..training.plan import Plan
-from ..training.row_weights import RowWeights
 from ..training.scalars import Scalars
 from ..training.step import BoundStep, Record, Shared
 from ..training.vectors import Vectors
-from ..training.window import Window
+from ..training.window import RowWeights, Window
 from ._blocks import put_together, refuse_other_rows
 
 #: Most rows whose gradients are computed at a time.

@@ -21,12 +21,11 @@ from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member, Recipe
 from .plan import Batch, Plan
-from .row_weights import RowWeights
 from .scalars import Scalars
 from .step import BoundStep, Record, Shared, Step
 from .validating import Outcome, ValidationPass
 from .vectors import Vectors
-from .window import Window
+from .window import RowWeights, Window
 
 #: How many raw predictions are kept before their losses are computed.
 WINDOW = 32_768

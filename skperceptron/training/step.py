@@ -21,11 +21,10 @@ from .data import TrainingSet
 from .groups import Groups
 from .member import Member
 from .plan import Batch
-from .row_weights import RowWeights
 from .scalars import Scalars
 from .update import Update, trained_weights
 from .vectors import Vectors
-from .window import Window
+from .window import RowWeights, Window
 
 
 @dataclass(frozen=True)
