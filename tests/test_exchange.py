@@ -219,6 +219,11 @@ def test_other_estimators_are_refused():
     for other in (RosenblattPerceptron(), TheirClassifier(), None):
         with pytest.raises(TypeError, match="must be an MLPClassifier"):
             to_sklearn(other)
+    # The classes have the same name: the message says whose is meant.
+    with pytest.raises(TypeError, match=r"got <class 'skperceptron\.MLPClassifier'>"):
+        from_sklearn(MLPClassifier())
+    with pytest.raises(TypeError, match=r"got <class 'sklearn\..*MLPClassifier'>"):
+        to_sklearn(TheirClassifier())
     with pytest.raises(NotFittedError):
         from_sklearn(TheirClassifier())
     with pytest.raises(NotFittedError):

@@ -129,8 +129,8 @@ def fit(
     """
     if not isinstance(estimator, BaseMultilayerPerceptron):
         raise TypeError(
-            f"estimator must be a multi-layer perceptron, got a {type(estimator).__name__}: apply"
-            " the other steps of a pipeline to X first, by map_blocks."
+            f"estimator must be a multi-layer perceptron of skperceptron, got {type(estimator)}:"
+            " apply the other steps of a pipeline to X first, by map_blocks."
         )
     if mode != "auto" and mode not in MODES:
         raise ValueError(f"mode={mode!r} must be one of 'auto', {', '.join(map(repr, MODES))}.")

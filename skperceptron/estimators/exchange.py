@@ -80,7 +80,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     else:
         raise TypeError(
             "fitted must be an MLPClassifier or MLPRegressor of sklearn.neural_network, got"
-            f" {type(fitted).__name__}. For a pipeline, pass its last step."
+            f" {type(fitted)}. For a pipeline, pass its last step."
         )
     check_is_fitted(fitted, "coefs_")
     ours.set_params(**fitted.get_params(deep=False))
@@ -175,8 +175,8 @@ def to_sklearn(
     if not isinstance(network, BaseMultilayerPerceptron):
         raise TypeError(
             "network must be an MLPClassifier, MLPBinaryClassifier, MLPSoftmaxClassifier or"
-            f" MLPRegressor of skperceptron, got {type(network).__name__}. For a pipeline, pass its"
-            " last step."
+            f" MLPRegressor of skperceptron, got {type(network)}. For a pipeline, pass its last"
+            " step."
         )
     fitted = fitted_network(network)
     activation = _expressible_activation(network, fitted)

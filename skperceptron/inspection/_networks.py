@@ -83,16 +83,15 @@ def _path(estimator: Any) -> list[Any]:
 def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
     """Raise TypeError unless it is an estimator of this package and, if asked, has gradients."""
     if not isinstance(estimator, Estimator):
-        name = type(estimator).__name__
         if isinstance(unwrapped(estimator), Estimator):
             # It ends in one, but the caller needs the network itself.
             raise TypeError(
-                f"estimator must be a network of skperceptron, got {name}. Pass the one at its"
-                " end, and X as the steps before it transform it."
+                f"estimator must be a network of skperceptron, got {type(estimator).__name__}. Pass"
+                " the one at its end, and X as the steps before it transform it."
             )
         raise TypeError(
             "estimator must be a single network or perceptron of skperceptron, or a pipeline or"
-            f" search that ends in one, got {name}."
+            f" search that ends in one, got {type(estimator)}."
         )
     if gradients and isinstance(estimator, RosenblattPerceptron):
         raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn import neural_network
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -298,7 +299,12 @@ def test_networkx_that_is_absent_is_named_with_the_extra(hide_package):
         (
             lambda: computational_graph(make_pipeline(StandardScaler())),
             TypeError,
-            "a pipeline or search that ends in one, got StandardScaler",
+            "a pipeline or search that ends in one, got .*StandardScaler",
+        ),
+        (
+            lambda: computational_graph(neural_network.MLPClassifier()),
+            TypeError,
+            r"got <class 'sklearn\..*MLPClassifier'>",
         ),
         (
             lambda: computational_graph(fitted("perceptron")[0]).with_values(X, CLASSES),

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import neural_network
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
@@ -141,6 +142,7 @@ def test_sparse_labels_give_the_losses_of_dense_ones():
     "changes, error, fragment",
     [
         ({"estimator": make_pipeline(make())}, TypeError, "pass the network and the transformed X"),
+        ({"estimator": neural_network.MLPClassifier()}, TypeError, "got <class 'sklearn"),
         ({"estimator": make(solver="lbfgs")}, ValueError, "solver='lbfgs' has no learning rate"),
         ({"estimator": make(solver=LBFGS())}, ValueError, "has no learning rate"),
         ({"min_rate": 0.0}, ValueError, r"'min_rate' .* must be a float in the range \(0, inf\)"),
