@@ -14,7 +14,7 @@ from sklearn.datasets import (
     make_blobs,
     make_classification,
 )
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import Perceptron
 from sklearn.model_selection import cross_val_score
@@ -148,6 +148,16 @@ def test_features_have_weights_only_without_associative_units():
         _ = with_units.fit(X, y).coef_
     with pytest.raises(AttributeError, match="see response_weights_"):
         with_units.coef_ = np.zeros((3, 5))
+
+
+def test_unfitted_perceptron_has_no_weights_of_features_and_says_so():
+    for n_associative in (0, 5):
+        model = RosenblattPerceptron(n_associative)
+        assert not hasattr(model, "coef_")
+        with pytest.raises(
+            NotFittedError, match="This RosenblattPerceptron instance is not fitted"
+        ):
+            _ = model.coef_
 
 
 def test_weights_of_features_may_be_replaced():

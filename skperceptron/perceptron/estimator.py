@@ -357,6 +357,7 @@ class RosenblattPerceptron(
 
     @property
     def coef_(self) -> Floats:
+        check_is_fitted(self)
         # Tools such as RFE take its columns for the features.
         if self.associative_weights_.shape[1]:
             raise AttributeError(
