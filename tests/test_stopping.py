@@ -455,6 +455,16 @@ def test_lbfgs_has_no_epochs_to_validate():
         fit_with_validation(make(solver="lbfgs"))
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_without_validation_the_attributes_of_validation_are_none(solver):
+    model = make(early_stopping=True).fit(X, Y)
+    assert model.validation_scores_ is not None
+    model.set_params(solver=solver, early_stopping=False).fit(X, Y)
+    assert model.validation_scores_ is None
+    assert model.validation_loss_curve_ is None
+    assert model.best_validation_score_ is None
+
+
 @pytest.mark.parametrize(
     "options, fragment",
     [

@@ -125,8 +125,7 @@ def _copy_history(source: Any, receiver: Any) -> None:
             value = getattr(source, name)
             setattr(receiver, name, list(value) if isinstance(value, list) else value)
     for name in _VALIDATION:
-        if not hasattr(receiver, name):
-            setattr(receiver, name, None)
+        setattr(receiver, name, getattr(receiver, name, None))
 
 
 def to_sklearn(

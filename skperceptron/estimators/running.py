@@ -185,4 +185,6 @@ class _Minimization:
         estimator._store_fitted(self._run.model.fitted(result.x))
         estimator.loss_ = estimator.best_loss_ = float(result.loss)
         estimator.loss_curve_ = list(self._losses)
+        estimator.validation_scores_ = estimator.validation_loss_curve_ = None
+        estimator.best_validation_score_ = None
         estimator.t_ = 0
