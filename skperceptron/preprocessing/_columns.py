@@ -285,8 +285,6 @@ def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
 
     Times with a time zone become local times: those of ``zone`` if it is given.
     """
-    if zone is not None and zone == zone_of(X, j):
-        zone = None
     if hasattr(X, "iloc"):
         return _of_pandas(X.iloc[:, j], zone)
     if hasattr(X, "to_series"):

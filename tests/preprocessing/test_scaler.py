@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import RobustScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -141,6 +142,29 @@ def test_data_is_changed_in_place_only_if_asked():
     assert_array_equal(given, X)
     scaler = RobustSmoothClipScaler(copy=False).fit(given)
     assert np.shares_memory(scaler.transform(given), given)
+
+
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_inverse_leaves_its_argument_as_it_is(kind):
+    scaler = RobustSmoothClipScaler(None).fit(X)
+    z = kind(scaler.transform(X))
+    before = z.copy()
+    found = scaler.inverse_transform(z)
+    assert abs(found - before).max() > 1
+    assert abs(z - before).max() == 0
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
+def test_masks_are_refused_as_they_would_be_lost(method):
+    masked = np.ma.masked_greater(X, 5)
+    with pytest.raises(ValueError, match=r"X is a masked array.*X\.filled"):
+        getattr(RobustSmoothClipScaler().fit(X), method)(masked)
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform"])
+def test_nothing_is_scaled_before_fit(method):
+    with pytest.raises(NotFittedError, match="This RobustSmoothClipScaler instance is not fitted"):
+        getattr(RobustSmoothClipScaler(), method)(X)
 
 
 def test_names_pickles_and_clones():

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -898,3 +899,18 @@ def test_a_series_is_no_table():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match=r"2D array|2-dimensional"):
         TabularPreprocessor().fit(pd.Series(NUMBERS[:, 0]))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        TabularPreprocessor.get_feature_names_out,
+        TabularPreprocessor.outputs_of_columns,
+        TabularPreprocessor.categories_.fget,
+        TabularPreprocessor.code_columns_.fget,
+        TabularPreprocessor.number_columns_.fget,
+    ],
+)
+def test_outputs_are_not_known_before_fit(asked):
+    with pytest.raises(NotFittedError, match="This TabularPreprocessor instance is not fitted"):
+        asked(TabularPreprocessor())
