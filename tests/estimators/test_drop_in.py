@@ -137,6 +137,22 @@ def test_going_on_with_labels_of_another_kind_is_refused(earlier, later):
     assert_array_equal(network.predict(X).shape, y.shape)
 
 
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPBinaryClassifier])
+@pytest.mark.parametrize("kinds", [("classes", "labels"), ("labels", "classes")])
+def test_labels_of_another_kind_are_named(cls, kinds):
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    of_kind = {"classes": (X[:, 0] > 0).astype(int), "labels": (X[:, :2] > 0).astype(int)}
+    y, other = (of_kind[kind] for kind in kinds)
+    message = f"holds {kinds[1]}, but the network is trained on {kinds[0]}."
+    network = cls((5,), max_iter=2, random_state=0, warm_start=True).fit(X, y)
+    for go_on in (network.fit, network.partial_fit):
+        with pytest.raises(ValueError, match=f"`y` {message}"):
+            go_on(X, other)
+    network.set_params(early_stopping=True, warm_start=False)
+    with pytest.raises(ValueError, match=f"`y_val` {message}"):
+        network.fit(X, y, X_val=X, y_val=other)
+
+
 def test_loss_of_the_other_kind_is_refused_by_name():
     X, y = three_classes()
     with pytest.raises(ValueError, match="is for task 'binary', but 'multiclass'"):

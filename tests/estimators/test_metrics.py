@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss, get_scorer, r2_score
 from sklearn.preprocessing import scale
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.estimators.targets.metrics import brier_terms, r2
+from skperceptron.estimators.targets.metrics import brier_terms, negative_error, r2
 from skperceptron.losses import CategoricalLogLoss
 from skperceptron.stopping import EarlyStopping
 
@@ -86,6 +86,21 @@ def test_r2_of_several_networks_is_that_of_each(weighted):
         given = {"sample_weight": weight[k]} if weighted else {}
         assert_allclose(found[k], r2_score(y[k] / units[k], predicted[k] / units[k], **given))
     assert found[5] == 1
+
+
+def test_error_of_exact_predictions_is_zero_beside_that_of_others():
+    compared = np.arange(12.0).reshape(2, 3, 1, 2)
+    compared[0, ..., 1] = compared[0, ..., 0]
+    assert negative_error(compared, None).tolist() == [0, -1]
+
+
+def test_score_of_labels_is_the_share_of_rows_with_all_of_them_right():
+    labels = np.column_stack([IRIS[1] > 0, IRIS[1] > 1, IRIS[0][:, 0] > 6]).astype(int)
+    network = MLPBinaryClassifier(**OPTIONS, early_stopping=EarlyStopping(restore_best=False))
+    network.fit(*(IRIS[0], labels), X_val=IRIS[0], y_val=labels)
+    found = network.predict(IRIS[0]) == labels
+    assert found.all(axis=1).mean() < found.any(axis=1).mean()
+    assert network.validation_scores_[-1] == pytest.approx(found.all(axis=1).mean())
 
 
 def test_r2_of_a_single_row_is_not_defined():

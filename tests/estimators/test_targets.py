@@ -36,7 +36,7 @@ from skperceptron.estimators.targets import (
 from skperceptron.estimators.targets.regression import scored
 from skperceptron.estimators.targets.units import Moments, Units
 from skperceptron.exceptions import TooLargeError
-from skperceptron.losses import Pinball
+from skperceptron.losses import GaussianNLL, Pinball
 from skperceptron.model_selection import StackedGridSearchCV
 
 FIT = FitMode(continuing=False, incremental=False)
@@ -267,6 +267,17 @@ def test_scores_refuse_another_number_of_columns(loss, given, fitted):
         model.score(X, y[:, :given])
 
 
+def test_several_numbers_for_a_target_that_are_no_moments_have_no_score():
+    class Parameters(GaussianNLL):
+        estimates_std = False
+
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    model = MLPRegressor(loss=Parameters(), hidden_layer_sizes=(), max_iter=2, tol=1)
+    model.fit(X, X[:, 0])
+    with pytest.raises(ValueError, match=r"loss=Parameters\(\) predicts 2 numbers for each"):
+        model.score(X, X[:, 0])
+
+
 def test_moments_of_parts_are_those_of_all_rows():
     rng = np.random.RandomState(0)
     y, weight = rng.normal(5, 3, size=(30, 2)), rng.uniform(size=30)
@@ -290,7 +301,15 @@ def test_a_later_call_sees_numbers_in_the_units_of_the_first():
 
 @pytest.mark.parametrize(
     ("shift", "scale", "lost"),
-    [(0, 1, False), (3, 1, False), (1e6, 1, True), (0, 1e-35, True), (0, 1e35, True)],
+    [
+        (0, 1, False),
+        (3, 1, False),
+        (1e6, 1, True),
+        (1e6, 2.0**20, False),
+        (1, 2.0**-20, True),
+        (0, 1e-35, True),
+        (0, 1e35, True),
+    ],
 )
 def test_units_know_whether_float32_would_lose_numbers(shift, scale, lost):
     units = Units(np.array([float(shift)]), np.array([scale]))

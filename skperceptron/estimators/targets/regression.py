@@ -330,7 +330,7 @@ def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: An
     """Return a score, computed in units of y and of weights, (N,), in which nothing overflows."""
     y = y.reshape(len(y), -1)
     predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
-    is_plain = weight is not None and np.ndim(weight) == 1
+    is_plain = np.ndim(weight) == 1
     plain_weight: Floats | None = np.asarray(weight, dtype=np.float64) if is_plain else None
     if y.shape[1] == predicted.shape[1]:
         y, predicted, plain_weight = in_common_units(y, predicted, plain_weight)
