@@ -282,6 +282,28 @@ def test_few_copies_of_the_predictions_are_made_to_combine_them(peak_of):
     assert peak_of(combine) < 10.2 * n_arms * probabilities.nbytes
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_rows_without_weight_count_as_if_they_were_never_held_out(rng, scale):
+    classes, folds = np.arange(3), np.split(rng.permutation(60), 3)
+    probabilities, codes = rng.dirichlet(np.ones(3), (2, 60)), rng.randint(3, size=(60, 1))
+    counts = np.arange(60) % 2
+    network = SimpleNamespace(classes_=classes)
+
+    def combine(folds):
+        arms = [[FittedMember(network, p[test], p[test]) for test in folds] for p in probabilities]
+        splits = [(np.empty(0, int), test) for test in folds]
+        return combined(
+            ProbabilityOutput(classes), arms, splits, codes, scale * counts, BlendRules()
+        )
+
+    found, expected = combine(folds), combine([test[counts[test] > 0] for test in folds])
+    assert_allclose(found.blend.weights, expected.blend.weights, rtol=1e-9)
+    assert_allclose(found.temperatures, expected.temperatures, rtol=1e-5)
+    assert_allclose(found.oof_loss, expected.oof_loss, rtol=1e-5)
+    assert np.isfinite(found.oof_predictions).all()
+    assert_array_equal(np.isnan(expected.oof_predictions).all(axis=1), counts == 0)
+
+
 def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows(rng):
     predictions, y = rng.normal(size=(3, 40, 1)), rng.normal(size=(40, 1))
     groups, weight = np.arange(40) % 4, np.ones(40)

@@ -195,6 +195,13 @@ def test_lines_arrive_between_epochs_and_tell_the_time_left(capsys, monkeypatch)
     assert "left" not in lines[-1] and "3 ended" in lines[-1]
 
 
+def test_epochs_within_a_second_share_a_line(capsys, monkeypatch):
+    monkeypatch.setattr(_progress, "monotonic", lambda: 100.0)
+    stacked_cross_validate(NETWORK, X, Y, cv=3, verbose=1)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "stack" in line]
+    assert [int(re.search(r"epoch (\d+)", line)[1]) for line in lines] == [6]
+
+
 ENSEMBLES = [
     StackedEnsembleClassifier(NETWORK, n_members=4, random_state=0),
     StackedEnsembleClassifier(make_pipeline(StandardScaler(), NETWORK), 4, random_state=0),

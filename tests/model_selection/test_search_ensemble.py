@@ -232,6 +232,15 @@ def test_rows_of_splits_may_be_listed_or_marked():
         assert_array_equal(found.splits_[0][1], folds[0][1])
 
 
+def test_splits_of_an_iterator_are_kept_for_another_fit():
+    folds = list(StratifiedKFold(3).split(X, Y))
+    ensemble = search(cv=iter(folds)).fit(X, Y).best_estimator_
+    again = clone(ensemble).fit(X, Y)
+    for found in (ensemble, again):
+        assert len(found.splits_) == 3
+        assert_array_equal(found.splits_[0][1], folds[0][1])
+
+
 def test_a_scaler_that_changes_its_rows_changes_no_prediction():
     kept, changed = (
         search(make_pipeline(StandardScaler(copy=copy), SOFTMAX), SCALED_GRID).fit(X.copy(), Y)
