@@ -265,6 +265,61 @@ def test_globals_count_as_they_are_now(monkeypatch):
     assert described(of_import) == before[2]
 
 
+def test_a_module_that_is_imported_later_is_read(tmp_path, monkeypatch):
+    (tmp_path / "later_of_mine.py").write_text("base = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def of_later(time):
+        import later_of_mine
+
+        return later_of_mine.base
+
+    try:
+        before = described(of_later)
+        assert described(of_later) == before
+        sys.modules["later_of_mine"].base = 2
+        assert described(of_later) != before
+    finally:
+        sys.modules.pop("later_of_mine", None)
+
+
+def test_modules_may_hold_each_other():
+    one, other = ModuleType("one_of_mine"), ModuleType("other_of_mine")
+    one.other, other.one, one.base = other, one, 1
+
+    def of_both(time):
+        return one.other.one.base
+
+    before = described(of_both)
+    one.base = 2
+    assert described(of_both) != before
+
+
+def test_classes_of_another_class_differ():
+    class Kind(type):
+        pass
+
+    assert described(Kind("Rate", (), {})) != described(type("Rate", (), {}))
+
+
+def test_names_of_fields_count():
+    rows = np.zeros(1, [("a", int), ("b", int)]), np.zeros(1, [("a", int), ("c", int)])
+    texts = [described(row[0]) for row in rows]
+    assert texts[0] != texts[1]
+    assert texts[0] == described(rows[0].copy()[0])
+
+
+def test_what_a_component_holds_counts_if_its_clones_keep_it():
+    class Kept(ELU):
+        def __sklearn_clone__(self):
+            return self
+
+    for cls, counts in ((ELU, False), (Kept, True)):
+        one, other = cls(), cls()
+        one.extra, other.extra = 1, 2
+        assert (described(one) != described(other)) == counts
+
+
 @pytest.mark.parametrize("is_installed", [False, True])
 def test_package_that_pip_has_put_into_any_folder_is_known_by_name(
     tmp_path, monkeypatch, is_installed

@@ -456,6 +456,8 @@ def test_blocks_are_cut_evenly_into_runs():
             assert (cut[0].start, cut[-1].stop) == (0, len(counts))
             assert all(one.stop == next_one.start for one, next_one in pairwise(cut))
             assert all(one.stop > one.start for one in cut)
+            largest = max(sum(counts[one]) for one in cut)
+            assert largest <= sum(counts) / n_shares + max(counts)
     assert Blocks([], [], [5, 5, 5, 5]).cut(2) == [slice(0, 2), slice(2, 4)]
 
 
