@@ -182,6 +182,8 @@ def test_folds_may_be_a_list_of_splits(cls):
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
+        (np.arange(19), "inconsistent numbers of samples"),
+        (np.arange(21), "inconsistent numbers of samples"),
         (np.arange(20)[:, np.newaxis], r"one value for each row, got shape \(20, 1\)"),
         ([np.nan, *([1.0] * 19)], "groups contains NaN"),
         (np.array(["NaT", *(["2024-01-01"] * 19)], dtype="M8[D]"), "groups contains NaN"),

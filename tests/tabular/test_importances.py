@@ -26,6 +26,9 @@ def test_importances_need_the_rows_of_the_fit():
     model = small().fit(X, y)
     with pytest.raises(ValueError, match="X has 100 rows, but fit has seen 120"):
         model.permutation_importances(X[:100], y[:100])
+    for other in (y[:100], np.append(y, y)):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            model.permutation_importances(X, other)
     with pytest.raises(ValueError, match="fit has seen"):
         model.permutation_importances(X, np.where(y == "yes", "maybe", "no"))
     with pytest.raises(ValueError, match="'n_repeats' parameter"):
