@@ -92,9 +92,9 @@ def _of_array(estimator: Any, method: str, X: Any) -> Any:
     X, predicted = of_whole_rows(X), getattr(estimator, method)
     like = _like(predicted, partial(np.zeros, (1, *X.shape[1:]), X.dtype), X)
     chunks = (X.chunks[0], *((width,) for width in like.shape[1:]))
-    options: dict[str, Any] = {"drop_axis": 1} if like.ndim == 1 else {}
+    axes = {"drop_axis": [*range(1, X.ndim)], "new_axis": [*range(1, like.ndim)]}
     return X.map_blocks(
-        _of_rows, predicted, like, dtype=like.dtype, chunks=chunks, meta=like, **options
+        _of_rows, predicted, like, dtype=like.dtype, chunks=chunks, meta=like, **axes
     )
 
 
@@ -122,8 +122,9 @@ def _of_frame(rows: Any, estimator: Any, method: str, names: Any) -> Any:
     found = np.asarray(getattr(estimator, method)(rows))
     if found.ndim == 1:
         return pd.Series(found, index=rows.index, name=names)
-    columns = names if np.ndim(names) else [f"{names}_{i}" for i in range(found.shape[1])]
-    return pd.DataFrame(found, index=rows.index, columns=columns)
+    if not np.ndim(names):
+        names = ["_".join(map(str, (names, *place))) for place in np.ndindex(found.shape[1:])]
+    return pd.DataFrame(found.reshape(len(found), -1), index=rows.index, columns=names)
 
 
 def _one_row(part: Any) -> Any:

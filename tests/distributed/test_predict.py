@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
+from skperceptron.losses import Pinball
 from skperceptron.tabular import TabularMLPClassifier
 
 pytest.importorskip("distributed")
@@ -37,9 +38,10 @@ def test_classes_and_probabilities_of_an_array_are_those_of_the_estimator(client
     assert_allclose(probabilities.compute(), model.predict_proba(X), rtol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["squared_error", Pinball([0.1, 0.5, 0.9])])
 @pytest.mark.parametrize("n_targets", [1, 2])
-def test_numbers_of_an_array_are_those_of_the_estimator(client, n_targets):
-    model = MLPRegressor(**OPTIONS).fit(X, X[:, :n_targets].squeeze())
+def test_numbers_of_an_array_are_those_of_the_estimator(client, n_targets, loss):
+    model = MLPRegressor(loss, **OPTIONS).fit(X, X[:, :n_targets].squeeze())
     found = predict(model, BLOCKS)
     assert found.shape == model.predict(X).shape
     assert_allclose(found.compute(), model.predict(X), rtol=1e-4)
@@ -87,6 +89,15 @@ def test_several_targets_of_a_frame_are_numbered_columns(client):
     assert list(found.columns) == ["prediction_0", "prediction_1"]
     assert_array_equal(found.index, frame.index)
     assert_allclose(found, model.predict(frame), rtol=1e-4)
+
+
+def test_quantiles_of_several_targets_of_a_frame_are_numbered_columns(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = MLPRegressor(Pinball([0.1, 0.5, 0.9]), **OPTIONS).fit(frame, X[:, :2])
+    found = predict(model, frames.from_pandas(frame, npartitions=2)).compute()
+    assert list(found.columns) == [f"prediction_{t}_{q}" for t in range(2) for q in range(3)]
+    assert_allclose(found, model.predict(frame).reshape(90, 6), rtol=1e-4)
 
 
 def test_an_empty_partition_is_predicted_as_nothing(client):
