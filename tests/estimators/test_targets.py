@@ -200,6 +200,26 @@ def test_many_classes_have_a_column_each_and_the_largest_tells_the_class():
     assert_allclose(target.probabilities(rows.copy()), softmax(rows, axis=1))
 
 
+@pytest.mark.parametrize("kind", [TwoClasses, Indicators])
+def test_an_output_between_two_answers_is_the_first_one(kind):
+    X = np.random.RandomState(0).normal(size=(9, 2))
+    first_column = X[:, 0] > 0
+    y = first_column.astype(int) if kind is TwoClasses else np.column_stack([first_column] * 2) * 1
+    model = MLPBinaryClassifier((), max_iter=1, tol=1).fit(X, y)
+    model.coefs_ = [np.zeros_like(model.coefs_[0])]
+    model.intercepts_ = [np.zeros_like(model.intercepts_[0])]
+    assert isinstance(fitted_network(model).target, kind)
+    assert (model.predict_proba(X) == 0.5).all()
+    assert not model.predict(X).any()
+
+
+def test_whole_numbers_may_be_large_as_long_as_their_range_is_short():
+    X, y = np.eye(3), 10**9 + np.arange(3.0)
+    model = MLPRegressor(output="categorical", hidden_layer_sizes=(), solver="lbfgs", alpha=0)
+    assert_allclose(model.fit(X, y).predict(X), y, rtol=0, atol=0.1)
+    assert_array_equal(model.values_, y)
+
+
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
 def test_indicators_come_back_in_the_form_of_y(form):
     y = np.array([[0, 1, 1], [1, 0, 0]])
@@ -265,6 +285,20 @@ def test_scores_refuse_another_number_of_columns(loss, given, fitted):
     model = MLPRegressor(loss, hidden_layer_sizes=(), max_iter=2, tol=1).fit(X, y[:, :fitted])
     with pytest.raises(ValueError, match=rf"different number of output \({given}!={fitted}\)"):
         model.score(X, y[:, :given])
+
+
+@pytest.mark.parametrize("columns", [(1, 2), (2, 1), (2, 3)])
+def test_another_number_of_targets_is_told_before_the_fit_goes_on(columns):
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    y, other = (X[:, :n] for n in columns)
+    message = "{} has {} columns, but {} are expected"
+    model = MLPRegressor(hidden_layer_sizes=(), max_iter=2, tol=1, warm_start=True).fit(X, y)
+    for go_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=message.format("y", *columns[::-1])):
+            go_on(X, other)
+    model.set_params(warm_start=False, early_stopping=True)
+    with pytest.raises(ValueError, match=message.format("y_val", *columns[::-1])):
+        model.fit(X, y, X_val=X, y_val=other)
 
 
 def test_several_numbers_for_a_target_that_are_no_moments_have_no_score():
