@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -56,6 +57,15 @@ def test_distributions_of_whole_numbers_are_those_of_the_estimator(client):
     found = predict_proba(model, frames.from_pandas(frame, npartitions=2)).compute()
     assert list(found.columns) == [5, 6, 7]
     assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("call", [predict, predict_proba])
+def test_an_array_of_texts_is_predicted(client, call):
+    texts, labels = np.array(["red car", "blue sky", "red rose"] * 5, dtype=object), [0, 1, 0] * 5
+    model = make_pipeline(CountVectorizer(), MLPClassifier(**OPTIONS)).fit(texts, labels)
+    found, expected = call(model, da.from_array(texts, chunks=7)), getattr(model, call.__name__)
+    assert found.shape == expected(texts).shape
+    assert_allclose(found.compute(), expected(texts))
 
 
 def test_rows_whose_number_is_not_known_are_predicted(client):
