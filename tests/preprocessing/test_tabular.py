@@ -901,6 +901,23 @@ def test_a_series_is_no_table():
         TabularPreprocessor().fit(pd.Series(NUMBERS[:, 0]))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("odd", [np.nan, 1e30], ids=["missing", "far away"])
+def test_columns_beside_one_that_is_not_written_as_it_is_are_written_as_without_it(odd, dtype):
+    given = NUMBERS.copy()
+    given[:, 1] = odd * (1 + NUMBERS[:, 1] * 1e-9)
+    found = TabularPreprocessor(dtype=dtype).fit_transform(given)
+    expected = TabularPreprocessor(dtype=dtype).fit_transform(NUMBERS[:, [0, 2]])
+    assert_array_equal(found[:, [0, -1]], expected)
+
+
+def test_truth_values_of_python_and_numpy_are_of_one_kind():
+    mixed = np.array([[True], [np.bool_(False)], [False]], dtype=object)
+    preprocessor = TabularPreprocessor().fit(mixed)
+    assert preprocessor.kinds_ == ["category"]
+    assert_array_equal(preprocessor.transform(mixed)[:, 0] > 0, [True, False, False])
+
+
 @pytest.mark.parametrize(
     "asked",
     [
