@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import Any, Self
 
@@ -114,5 +114,7 @@ def callback_management_context(estimator: Any) -> Iterator[None]:
     finally:
         context = estimator.__dict__.pop("_callback_fit_ctx", None)
         if context is not None:
-            for callback in context._callbacks:
-                callback.teardown(estimator=estimator, context=context)
+            # An error of one does not keep the others from being torn down.
+            with ExitStack() as stack:
+                for callback in context._callbacks[::-1]:
+                    stack.callback(callback.teardown, estimator=estimator, context=context)

@@ -76,7 +76,6 @@ class Checkpoint(Callback):
                 f"The 'path' parameter of Checkpoint must lie in a folder that exists. Got"
                 f" {shown(self.path)} instead: make {shown(str(folder))} first."
             )
-        running_fits(self).pop(id(estimator), None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         saving: _Saving | None = running_fits(self).pop(id(estimator), None)

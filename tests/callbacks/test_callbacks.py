@@ -649,6 +649,31 @@ def test_older_versions_tell_the_same(estimator, monkeypatch):
     assert_array_equal(stand_in.predictions[-1], with_framework.predictions[-1])
 
 
+@every_estimator
+@pytest.mark.parametrize("is_older", [False, True])
+def test_all_callbacks_are_torn_down_even_if_one_fails_to(estimator, is_older, monkeypatch):
+    class Breaks(Callback):
+        def teardown(self, estimator, context):
+            raise RuntimeError("on purpose")
+
+    cls = type(estimator)
+    if is_older:
+
+        class Older(callback_contexts.CallbackSupportMixin, cls):
+            pass
+
+        cls = Older
+        monkeypatch.setattr(
+            "skperceptron.callbacks.listening.callback_management_context",
+            callback_contexts.callback_management_context,
+        )
+    first, last = Witness(), Witness()
+    model = cls(**estimator.get_params()).set_params(callbacks=[first, Breaks(), last])
+    with pytest.raises(RuntimeError, match="on purpose"):
+        model.fit(X, target_of(estimator))
+    assert first.events[-1] == last.events[-1] == "teardown"
+
+
 def test_clones_share_what_was_set_in_older_versions_too(monkeypatch):
     class Older(callback_contexts.CallbackSupportMixin, BaseEstimator):
         pass
