@@ -108,13 +108,12 @@ class CallbackSupportMixin:
 
 @contextmanager
 def callback_management_context(estimator: Any) -> Iterator[None]:
-    """Tear callbacks down, whether or not the body fails."""
+    """Tear all callbacks down, whether or not the body or one of them fails."""
     try:
         yield
     finally:
         context = estimator.__dict__.pop("_callback_fit_ctx", None)
         if context is not None:
-            # An error of one does not keep the others from being torn down.
             with ExitStack() as stack:
                 for callback in context._callbacks[::-1]:
                     stack.callback(callback.teardown, estimator=estimator, context=context)

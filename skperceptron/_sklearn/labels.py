@@ -306,14 +306,11 @@ class LabelMixin(LogProbabilityMixin, ClassifierMixin):
         """Multiply the weights of rows by those of their classes."""
         of_class = self._class_weights(codes, sample_weight)
         weights = of_class[codes]
+        if not (weights if sample_weight is None else weights[sample_weight > 0]).any():
+            raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
         if sample_weight is not None:
             with np.errstate(over="ignore", under="ignore"):
                 weights *= sample_weight
-            relevant = sample_weight > 0
-        else:
-            relevant = np.ones(len(weights), dtype=bool)
-        if not of_class[codes[relevant]].any():
-            raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
         factors = [] if self.class_weight is None else [f"class_weight={self.class_weight!r}"]
         factors += [] if sample_weight is None else ["sample_weight"]
         check_sum_of_weights(weights, f"{' times '.join(factors)}:", self._sums_of_weights)
