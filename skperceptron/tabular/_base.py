@@ -70,28 +70,33 @@ from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
 #: and a network needs five times as much while it is trained: 300 MB for twelve networks.
 MOST_INPUTS = 10_000
 
-#: Epochs of the second fit that is timed, if the first one, of a single epoch, seems slow. Their
-#: difference is the time of epochs alone: on small tables all else takes as long as ten epochs.
-PILOT_EPOCHS = 3
-
-#: The second fit takes at most this part of the time that is left, if epochs take all of it.
+#: A longer fit is timed only if it takes at most this part of the time that is left.
 PILOT_SHARE = 1 / 3
+
+#: Epochs take at least this part of a fit that is timed: a difference of two times may be chance.
+LEAST_OF_EPOCHS = 1 / 3
 
 
 def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> float:
     """Return how many epochs are over at `end`, by the time that `train` takes for a few.
 
-    It may be more than `n_wanted`, for which less is timed, and less than 1, also below 0: so it is
-    if the user interrupts the training.
+    Each fit that is timed has twice the epochs of the one before, and their difference is the time
+    of epochs alone: on small tables, all else takes as long as many epochs.
+
+    The number may be more than `n_wanted`, for which less is timed, and less than 1, also below 0:
+    so it is if the user interrupts the training.
     """
-    first, left = _timed(train, 1, end)
-    n_epochs = left / first
-    if n_epochs >= n_wanted or n_epochs * PILOT_SHARE < PILOT_EPOCHS:
-        return n_epochs
-    second, left = _timed(train, PILOT_EPOCHS, end)
-    # At least a tenth: the difference of two times may be chance.
-    of_epochs = max(second / 10, (second - first) * PILOT_EPOCHS / (PILOT_EPOCHS - 1))
-    return (left - max(0.0, second - of_epochs)) / of_epochs * PILOT_EPOCHS
+    n_pilot, seconds = 1, 0.0
+    while True:
+        before, (seconds, left) = seconds, _timed(train, n_pilot, end)
+        # The first fit of a process takes longer, so that its time is in no difference.
+        of_epochs = seconds if n_pilot <= 2 else min(2 * (seconds - before), seconds)
+        least = LEAST_OF_EPOCHS * seconds
+        n_epochs = (left - seconds) / max(of_epochs, least) * n_pilot + n_pilot
+        is_known = n_pilot > 2 and of_epochs > least
+        if is_known or n_epochs >= n_wanted or 2 * seconds > PILOT_SHARE * left:
+            return n_epochs
+        n_pilot *= 2
 
 
 def _timed(train: Callable[[int], None], n_epochs: int, end: float) -> tuple[float, float]:

@@ -280,10 +280,10 @@ def test_several_numbers_per_row_are_predicted():
 @pytest.mark.parametrize(
     ("max_time", "n_epochs"),
     [
-        # One epoch takes 3.5 s, and 28.5 s are left: too few epochs to look more closely.
-        (32, 8),
-        # Three epochs take 4.5 s, and 52 s are left: each takes 0.5 s, and all else 3 s.
-        (60, 98),
+        # One epoch takes 3.5 s, and 20.5 s are left: too few epochs to look more closely.
+        (24, 5),
+        # After 1, 2 and 4 epochs, 47.5 s are left: each takes 0.5 s, and all else 3 s.
+        (60, 89),
         (1e6, 200),
         (1, 1),
     ],
@@ -311,6 +311,45 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
         logger = EpochLogger()
         small(max_epochs=200, max_time=max_time, callbacks=[logger]).fit(X, y)
         assert len(logger.rows_) == 2
+
+
+@pytest.mark.parametrize("max_time", [2, 10, 100])
+@pytest.mark.parametrize("of_epoch", [0.01, 0.1, 1])
+@pytest.mark.parametrize("all_else", [0.15, 3])
+@pytest.mark.parametrize("of_first", [0, 0.2])
+def test_epochs_are_found_that_end_in_time(monkeypatch, max_time, of_epoch, all_else, of_first):
+    n_wanted, now, taken = 150, of_first, []
+
+    def train(n_epochs):
+        nonlocal now
+        now += all_else + of_epoch * n_epochs
+        taken.append(n_epochs)
+
+    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
+    n_epochs = int(min(base.epochs_in_time(max_time, n_wanted, train), n_wanted))
+    if taken == [1] and n_epochs < n_wanted:
+        # A second fit might take more than a third of the time that is left.
+        assert 7 * (all_else + of_epoch) + of_first > max_time
+        return
+    assert n_epochs > taken[-1]
+    train(n_epochs)
+    assert now <= max_time * (1 + 1e-9)
+    # Networks train for most of the time, or for as many epochs as are wanted.
+    assert n_epochs == n_wanted or now > max_time / 2
+
+
+def test_epochs_of_a_small_table_are_not_taken_for_slow(monkeypatch):
+    """Timings of Iris: all but epochs takes as long as 16 of them."""
+    now, taken = 0.1, []
+
+    def train(n_epochs):
+        nonlocal now
+        now += 0.16 + 0.01 * n_epochs
+        taken.append(n_epochs)
+
+    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
+    assert 60 < base.epochs_in_time(2, 150, train) < 150
+    assert taken == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(7, 7), (1000, 60)])
