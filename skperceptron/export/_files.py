@@ -110,6 +110,12 @@ def save(estimator: Any, path: Any) -> None:
     try:
         mode = unfinished.stat().st_mode
         save_file(writer.arrays, unfinished, metadata)
+        # safetensors writes metadata in random order: give the same model the same bytes.
+        with unfinished.open("r+b") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) | {"__metadata__": metadata}
+            file.seek(8)
+            file.write(json.dumps(header, separators=(",", ":")).encode().ljust(length))
         # The file of safetensors can be read by its owner only.
         unfinished.chmod(mode)
         os.replace(unfinished, path)

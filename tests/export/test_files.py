@@ -52,6 +52,17 @@ def test_a_model_comes_back_as_it_was(name, path):
     assert repr(clone(again)) == repr(clone(model))
 
 
+@STORABLE
+def test_the_same_model_makes_the_same_bytes(name, path):
+    model, _ = MODELS[name]
+    save(model, path)
+    written = path.read_bytes()
+    # Metadata in random order would pass once in six times.
+    for one in (model, load(path), load(path), model):
+        save(one, path)
+        assert path.read_bytes() == written
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_logger_comes_back_with_its_rows(path):
     logger = EpochLogger()
