@@ -61,7 +61,8 @@ def facts_of(
     if _may_read_max_iter(choices):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     elif choices.stopping is not None and choices.max_iter % choices.stopping.every:
-        settings["last epoch (max_iter), validated out of turn,"] = limits.pop("max_iter")
+        reason = "no multiple of early_stopping's `every` (the last epoch is always validated)"
+        settings[f"max_iter, {reason},"] = limits.pop("max_iter")
     if choices.schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
     if start is not None:

@@ -56,7 +56,11 @@ class Job:
         before, now = state.numbers["identity"], self.identity
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if names:
-            return "; ".join(f"{n} was {before.get(n)}, is {now.get(n)}" for n in names)
+            fits = {"was": before, "is": now}
+            return "; ".join(
+                f"{name} " + ", ".join(f"{v} {fit[name]}" for v, fit in fits.items() if name in fit)
+                for name in names
+            )
         n_iter, limits = state.numbers["n_iter"], state.numbers["limits"]
         if self.limits.get("max_iter", n_iter) < n_iter:
             return f"it has seen {n_iter} epochs, max_iter is {self.limits['max_iter']}"

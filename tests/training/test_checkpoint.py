@@ -593,7 +593,16 @@ class OfItsOwn(TimeSchedule):
         ({"learning_rate": "cosine"}, {"max_iter": 20}, "max_iter, on which .* depends"),
         ({"learning_rate": OfItsOwn()}, {"max_iter": 20}, "max_iter, on which .* depends"),
         ({"averaging": "swa"}, {"max_iter": 20}, "max_iter, on which .* depends"),
-        ({"early_stopping": EarlyStopping(every=5)}, {"max_iter": 20}, "last epoch .* out of turn"),
+        (
+            {"early_stopping": EarlyStopping(every=5)},
+            {"max_iter": 20},
+            r"fit: max_iter, no multiple of .* \(the last epoch .*\), was 12\. Delete it",
+        ),
+        (
+            {"early_stopping": EarlyStopping(every=6)},
+            {"max_iter": 20},
+            r"fit: max_iter, no multiple of .* \(the last epoch .*\), is 20\. Delete it",
+        ),
         (
             {"solver": "sgd", "learning_rate": "adaptive"},
             {"n_iter_no_change": 20},
