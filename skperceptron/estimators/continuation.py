@@ -249,12 +249,13 @@ def plain_options(estimator: Any) -> tuple[Any, ...] | None:
     values = [
         getattr(estimator, name)
         for name in estimator._get_param_names()
-        if name not in ("callbacks", "random_state", "verbose", "class_weight")
+        if name not in ("callbacks", "random_state", "class_weight")
     ]
     values = [tuple(value) if isinstance(value, list) else value for value in values]
     parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
     if all(part is None or isinstance(part, str | int | float) for part in parts):
-        return tuple(values)
+        # True, 1 and 1.0 are equal, but not allowed alike.
+        return (*values, *map(type, parts))
     return None
 
 

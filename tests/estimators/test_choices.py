@@ -15,6 +15,7 @@ from skperceptron.estimators import choices as module
 from skperceptron.estimators.choices import Choices, Wiring, batch_rows
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.optimizers import LBFGS, SGD, AdamW
+from skperceptron.options import InvalidOption
 from skperceptron.schedules import Constant, InverseScaling
 
 X = np.random.RandomState(0).normal(size=(40, 3))
@@ -86,6 +87,24 @@ def test_later_calls_of_partial_fit_resolve_nothing_but_the_loss():
     assert counts == {"loss": 1}
     network.set_params(activation="tanh").partial_fit(X, Y)
     assert network._fitted.network.nodes[1].block.activation_of(0).names[0] == "tanh"
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({"alpha": 1.0}, {"alpha": True}),
+        ({"max_iter": 1}, {"max_iter": 1.0}),
+        ({"shuffle": True}, {"shuffle": 1}),
+        ({"hidden_layer_sizes": (1,)}, {"hidden_layer_sizes": (True,)}),
+        ({"hidden_layer_sizes": [1]}, {"hidden_layer_sizes": [1.0]}),
+        ({"verbose": 0}, {"verbose": -1}),
+    ],
+)
+def test_later_calls_of_partial_fit_check_values_that_equal_earlier_ones(first, later):
+    network = MLPRegressor(**first).partial_fit(X, Y)
+    (name,) = later
+    with pytest.raises(InvalidOption, match=f"The '{name}' parameter"):
+        network.set_params(**later).partial_fit(X, Y)
 
 
 @pytest.mark.parametrize("given", [(5, 4), [5, 4], np.array([5, 4])])
