@@ -9,6 +9,7 @@ names that the estimator reports, "loss", "validation_score", "validation_loss",
 from __future__ import annotations
 
 import os
+import re
 from copy import copy
 from importlib import import_module
 from math import isnan, nan
@@ -16,7 +17,7 @@ from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
 from .callbacks.base import EpochCallback, check_monitor, figures_of, running_fits
-from .options import HasMethods, Instance
+from .options import HasMethods, Instance, Rule
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
 
@@ -57,6 +58,16 @@ class _Logger(EpochCallback):
         return False
 
 
+class _Prefix(Rule):
+    """How names in MLflow may begin, which are paths to some of its stores."""
+
+    text = "a str of letters, digits and '_-.: /', no part of which is empty or begins with '.'"
+
+    def allows(self, value: Any) -> bool:
+        part = r"[\w\-: ][\w\-.: ]*"
+        return isinstance(value, str) and bool(re.fullmatch(f"({part}/)*({part})?", value))
+
+
 class MLflowLogger(_Logger):
     """Log parameters and the metrics of each epoch to MLflow's active run.
 
@@ -74,7 +85,7 @@ class MLflowLogger(_Logger):
     >>> network = MLPRegressor(callbacks=[MLflowLogger()])
     """
 
-    rules = {"prefix": [Instance(str)]}
+    rules = {"prefix": [_Prefix()]}
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix

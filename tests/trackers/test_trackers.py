@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron.callbacks import CSVLogger, loggers
+from skperceptron.exceptions import InvalidOption
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
@@ -208,6 +209,21 @@ def test_mlflow_gets_parameters_and_figures(mlflow, in_pipeline):
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [one.value for one in history] == pytest.approx(fitted.loss_curve_)
     assert [one.step for one in history] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("prefix", ["", "first ", "a.b: c-1_", "a/b", "a/b/", "größe/"])
+def test_mlflow_takes_prefixes_that_are_allowed(mlflow, prefix):
+    with mlflow.start_run() as run:
+        network(MLflowLogger(prefix)).fit(X, Y)
+    assert f"{prefix}loss" in mlflow.get_run(run.info.run_id).data.metrics
+
+
+@pytest.mark.parametrize("prefix", ["a?b", "a\n", "/a", "a//", "../", "a/./b", "a/../", ".", 3])
+def test_a_prefix_that_mlflow_refuses_is_refused_before_training(prefix, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace())
+    monkeypatch.setattr(MLPSoftmaxClassifier, "_train", None)
+    with pytest.raises(InvalidOption, match="The 'prefix' parameter of MLflowLogger must be a str"):
+        network(MLflowLogger(prefix)).fit(X, Y)
 
 
 def test_mlflow_keeps_parameters_that_a_run_has_and_gets_the_others(mlflow):
