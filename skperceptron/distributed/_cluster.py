@@ -190,7 +190,9 @@ class Cluster:
         If all workers die at once, Dask gives tasks that were meant for them to no one that comes
         later: shares are then made again, and the tasks submitted again.
         """
-        for _ in range(RETRIES + 1):
+        for n_failures in range(RETRIES + 1):
+            if n_failures:
+                self._make_shares()
             futures = submit()
             try:
                 if self._have_ended(futures):
@@ -201,7 +203,6 @@ class Cluster:
             # Unlike ``release``, this is done before the next tasks are submitted: Dask would keep
             # the old places of tasks that it knows, such as those of blocks.
             self._client.cancel([*futures, *self._shares])
-            self._make_shares()
         raise RuntimeError(
             f"All workers of the cluster have died {RETRIES + 1} times in one round."
         )

@@ -33,6 +33,7 @@ da = pytest.importorskip("dask.array")
 
 from skperceptron.distributed import fit  # noqa: E402
 from skperceptron.distributed._blocks import Blocks  # noqa: E402
+from skperceptron.distributed._cluster import Cluster  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -185,6 +186,20 @@ def test_killed_workers_change_nothing(mode, n_workers, n_killed):
     assert_array_equal(predict(disturbed), predict(undisturbed))
     assert disturbed.loss_curve_ == undisturbed.loss_curve_
     assert disturbed.cluster_report_["rounds"] == undisturbed.cluster_report_["rounds"]
+
+
+def test_shares_are_not_made_for_a_round_that_is_given_up(client, monkeypatch):
+    made, make = [], Cluster._make_shares
+
+    def counted(cluster):
+        made.append(cluster)
+        make(cluster)
+
+    monkeypatch.setattr(Cluster, "_make_shares", counted)
+    monkeypatch.setattr(Cluster, "_have_ended", lambda cluster, futures: False)
+    with pytest.raises(RuntimeError, match="have died 4 times in one round"):
+        fit(MLPClassifier(**SETTINGS), blocks(X), blocks(LABELS))
+    assert len(made) == 4
 
 
 def test_frames_keep_their_names(client):
