@@ -317,6 +317,21 @@ def test_a_row_of_weight_two_is_a_repeated_row(weights, n_associative):
     assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("scale", [0.1, 3.0, 7.3])
+def test_only_ratios_of_weights_matter(weights, scale):
+    """Although sums of other rows, which are equal, differ by rounding at another scale."""
+    for seed in range(20):
+        rng = np.random.RandomState(seed)
+        X = rng.normal(size=(60, 3))
+        y = (X[:, 0] + rng.normal(size=60) > 0).astype(int)
+        counts = rng.randint(1, 4, size=60)
+        model = RosenblattPerceptron(0, weights=weights, max_iter=20, random_state=0)
+        expected = model.fit(X, y, sample_weight=counts).response_weights_
+        found = model.fit(X, y, sample_weight=scale * counts).response_weights_
+        assert_allclose(found / scale, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_class_weight_multiplies_sample_weight():
     X, y = iris()
     factors = {0: 1.0, 1: 3.0, 2: 0.5}

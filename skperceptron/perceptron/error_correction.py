@@ -20,6 +20,9 @@ from ..engine.arrays import Booleans, Floats, Integers
 from ..kept import kept_as
 from .inputs import Answers, Features, Inputs, RowsInPlace
 
+#: Differences of sums of weights, relative to the sums, that may be due to rounding.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -150,8 +153,9 @@ class PocketWeights(LastWeights):
         if self._is_going_on[c]:
             self._longest_run[c] = max(self._longest_run[c], runs[0])
             self._is_going_on[c] = not len(mistakes)
-        for r in np.flatnonzero(runs > self._longest_run[c]):
-            if runs[r] > self._longest_run[c]:
+        slack = ROUNDING * times[-1]
+        for r in np.flatnonzero(runs > self._longest_run[c] + slack):
+            if runs[r] > self._longest_run[c] + slack:
                 made = mistakes[:r]
                 correction = visit.corrections[made, c : c + 1]
                 weight = _plus_rows(visit.before[c : c + 1], visit.features[made], correction)
@@ -162,7 +166,7 @@ class PocketWeights(LastWeights):
         """Put weights into the pocket if they answer more rows rightly; tell whether they do."""
         assert self._count_right is not None
         right = self._count_right(weight, c)
-        is_better = right > self._right[c]
+        is_better = right > self._right[c] * (1 + ROUNDING)
         if is_better:
             self._pocket[c], self._right[c], self._longest_run[c] = weight, right, run
         return is_better
