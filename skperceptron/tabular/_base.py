@@ -86,9 +86,13 @@ def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> f
     The number may be more than `n_wanted`, for which less is timed, and less than 1, also below 0:
     so it is if the user interrupts the training.
     """
-    n_pilot, seconds = 1, 0.0
+    was_interrupted, n_pilot, seconds = has_happened("interrupted"), 1, 0.0
     while True:
-        before, (seconds, left) = seconds, _timed(train, n_pilot, end)
+        before, began = seconds, time.monotonic()
+        train(n_pilot)
+        now = time.monotonic()
+        interrupts = has_happened("interrupted") and not was_interrupted
+        seconds, left = now - began, 0.0 if interrupts else end - now
         # The first fit of a process takes longer, so that its time is in no difference.
         of_epochs = seconds if n_pilot <= 2 else min(2 * (seconds - before), seconds)
         least = LEAST_OF_EPOCHS * seconds
@@ -97,18 +101,6 @@ def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> f
         if is_known or n_epochs >= n_wanted or 2 * seconds > PILOT_SHARE * left:
             return n_epochs
         n_pilot *= 2
-
-
-def _timed(train: Callable[[int], None], n_epochs: int, end: float) -> tuple[float, float]:
-    """Return the seconds of a training, and those that are left until `end`.
-
-    No time is left if the user interrupts the training.
-    """
-    was_interrupted, began = has_happened("interrupted"), time.monotonic()
-    train(n_epochs)
-    now = time.monotonic()
-    interrupts = has_happened("interrupted") and not was_interrupted
-    return now - began, 0.0 if interrupts else end - now
 
 
 def of_ensemble(attribute: str, documentation: str) -> Any:
