@@ -95,9 +95,8 @@ def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> f
         seconds, left = now - began, 0.0 if interrupts else end - now
         # The first fit of a process takes longer, so that its time is in no difference.
         of_epochs = seconds if n_pilot <= 2 else min(2 * (seconds - before), seconds)
-        least = LEAST_OF_EPOCHS * seconds
-        n_epochs = (left - seconds) / max(of_epochs, least) * n_pilot + n_pilot
-        is_known = n_pilot > 2 and of_epochs > least
+        n_epochs = n_pilot + n_pilot * (left - seconds) / max(of_epochs, LEAST_OF_EPOCHS * seconds)
+        is_known = n_pilot > 2 and of_epochs > seconds / 2
         if is_known or n_epochs >= n_wanted or 2 * seconds > PILOT_SHARE * left:
             return n_epochs
         n_pilot *= 2
