@@ -71,7 +71,7 @@ from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
 MOST_INPUTS = 10_000
 
 #: A longer fit is timed only if it takes at most this part of the time that is left.
-PILOT_SHARE = 1 / 3
+PILOT_SHARE = 0.4
 
 #: Epochs take at least this part of a fit that is timed: a difference of two times may be chance.
 LEAST_OF_EPOCHS = 1 / 3
