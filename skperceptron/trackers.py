@@ -17,7 +17,7 @@ from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
 from .callbacks.base import EpochCallback, check_monitor, figures_of, running_fits
-from .options import HasMethods, Instance, Rule
+from .options import HasMethods, Instance, InvalidOption, Rule, shown
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
 
@@ -152,6 +152,11 @@ class TensorBoardLogger(_Logger):
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
         _imported("tensorboard.summary", "TensorBoardLogger")
+        if os.path.isfile(self.folder):
+            raise InvalidOption(
+                "The 'folder' parameter of TensorBoardLogger must be a folder. Got"
+                f" {shown(self.folder)}, a file, instead."
+            )
 
     def _begin(self, estimator: Any) -> Any:
         return import_module("tensorboard.summary").Writer(str(self.folder))

@@ -157,6 +157,15 @@ def test_tensorboard_follows_fits_at_the_same_time(tmp_path, monkeypatch):
     assert not any(writer.is_open for writer in writers)
 
 
+def test_tensorboard_refuses_a_file_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", SimpleNamespace())
+    monkeypatch.setattr(MLPSoftmaxClassifier, "_train", None)
+    path = tmp_path / "runs"
+    path.touch()
+    with pytest.raises(InvalidOption, match=r"'folder' parameter .* Got .*runs.*, a file"):
+        network(TensorBoardLogger(path)).fit(X, Y)
+
+
 @pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
 def test_a_wrapped_fit_of_scikit_learns_searches_sees_ours(kind, monkeypatch):
     base = next(one for one in kind.__mro__ if one.__module__.startswith("sklearn."))
