@@ -170,7 +170,8 @@ class KillsWorkers(Callback):
 
 @pytest.mark.parametrize("mode", ["summed", "averaged"])
 @pytest.mark.parametrize(("n_workers", "n_killed"), [(2, 1), (1, 1), (2, 2)])
-def test_killed_workers_change_nothing(mode, n_workers, n_killed):
+def test_killed_workers_change_nothing(mode, n_workers, n_killed, monkeypatch):
+    monkeypatch.setattr("skperceptron.distributed._cluster.PATIENCE", 0.5)
     options = SETTINGS | {"max_iter": 4, "dropout": 0.2}
     with (
         distributed.LocalCluster(
