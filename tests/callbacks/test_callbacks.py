@@ -657,7 +657,8 @@ def test_all_callbacks_are_torn_down_even_if_one_fails_to(estimator, is_older, m
             raise RuntimeError("on purpose")
 
     cls = type(estimator)
-    if is_older:
+    # With an older version of scikit-learn, the class itself has this base.
+    if is_older and not issubclass(cls, callback_contexts.CallbackSupportMixin):
 
         class Older(callback_contexts.CallbackSupportMixin, cls):
             pass
