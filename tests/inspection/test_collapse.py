@@ -203,5 +203,5 @@ def test_perceptron_comes_back_as_a_copy():
 def test_unfitted_estimators_and_others_are_refused():
     with pytest.raises(NotFittedError):
         collapse_linear(MLPBinaryClassifier())
-    with pytest.raises(TypeError, match="got <class .str.>"):
+    with pytest.raises(TypeError, match=r"got <class 'str'>"):
         collapse_linear("network")
