@@ -62,11 +62,12 @@ class Normalize(Block):
         yield partial(np.add.reduce, room, self.axis, None, variance, True)
         yield partial(np.multiply, variance, share, variance)
 
-    def _inverted(self, variance: Floats) -> Iterator[Call]:
-        """Turn variances into factors, in place: ``1 / sqrt(variance + epsilon)``."""
+    def _divide(self, z: Floats, variance: Floats) -> Iterator[Call]:
+        """Divide z by ``sqrt(variance + epsilon)``, whose reciprocals replace the variances."""
         yield partial(np.add, variance, in_range(self.epsilon, variance.dtype), variance)
         yield partial(np.sqrt, variance, variance)
         yield partial(np.reciprocal, variance, variance)
+        yield partial(np.multiply, z, variance, z)
 
     def _scaled(self, z: Floats, gamma: Floats, beta: Floats, out: Floats) -> Iterator[Call]:
         yield partial(np.multiply, z, gamma, out)
@@ -167,8 +168,7 @@ class BatchNormalize(Normalize):
             if follows:
                 running = running_mean, running_variance
                 yield partial(self._follow_weighted, running, (mean, factor), work.total_weights)
-        yield from self._inverted(factor)
-        yield partial(np.multiply, z, factor, z)
+        yield from self._divide(z, factor)
         yield from self._scaled(z, gamma, beta, out)
 
     def _standardize_weighted(
@@ -252,8 +252,7 @@ class LayerNormalize(Normalize):
         gamma, beta = self.vectors(work.parameters_of(node)[0])
         mean, factor = self._statistics(work, node)
         yield from self._standardize(z, out, mean, factor)
-        yield from self._inverted(factor)
-        yield partial(np.multiply, z, factor, z)
+        yield from self._divide(z, factor)
         yield from self._scaled(z, gamma, beta, out)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
