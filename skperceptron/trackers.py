@@ -64,8 +64,7 @@ class _Prefix(Rule):
     text = "a str of letters, digits and '_-.: /', no part of which is empty or begins with '.'"
 
     def allows(self, value: Any) -> bool:
-        part = r"[\w\-: ][\w\-.: ]*"
-        return isinstance(value, str) and bool(re.fullmatch(f"({part}/)*({part})?", value))
+        return isinstance(value, str) and not re.search(r"[^\w\-.: /]|(^|/)[./]", value)
 
 
 class MLflowLogger(_Logger):
