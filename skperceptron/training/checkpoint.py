@@ -56,11 +56,7 @@ class Job:
         before, now = state.numbers["identity"], self.identity
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if names:
-            fits = {"was": before, "is": now}
-            return "; ".join(
-                f"{name} " + ", ".join(f"{v} {fit[name]}" for v, fit in fits.items() if name in fit)
-                for name in names
-            )
+            return "; ".join(f"{name} {_change(name, before, now)}" for name in names)
         n_iter, limits = state.numbers["n_iter"], state.numbers["limits"]
         if self.limits.get("max_iter", n_iter) < n_iter:
             return f"it has seen {n_iter} epochs, max_iter is {self.limits['max_iter']}"
@@ -162,3 +158,9 @@ def recall_random_state(rng: np.random.RandomState, described: dict[str, Any]) -
     if "pos" in inner:
         inner = {**inner, "key": np.array(inner["key"], dtype=np.uint32)}
     rng.set_state({**described, "state": inner})
+
+
+def _change(name: str, before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return what a fact was in one fit and is in another, for those that have it."""
+    fits = ("was", before), ("is", now)
+    return ", ".join(f"{verb} {facts[name]}" for verb, facts in fits if name in facts)
