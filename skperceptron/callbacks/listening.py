@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
+from .._sklearn.tasks import NetworkTask
 from ..options import HasMethods, Listing, check_option
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
@@ -44,8 +45,8 @@ class Listener:
     #: Whether there are callbacks, which may look at the results of each epoch.
     listens = False
 
-    def subtask(self, task_name: str) -> Any:
-        """Return the context of a part of the fit; None without callbacks."""
+    def network_task(self, name: str) -> NetworkTask | None:
+        """Return the task of the next network of the fit; None without callbacks."""
         return None
 
     def begin(self, task_name: str) -> None:
@@ -100,8 +101,9 @@ class CallbackListener(Listener):
         self._origin: dict[str, Any] = {"callbacks": list(map(_settings_of, others))}
         self._epoch: Any = None
 
-    def subtask(self, task_name: str) -> Any:
-        return self._context.subcontext(task_name=task_name, max_subtasks=None)
+    def network_task(self, name: str) -> NetworkTask | None:
+        context = self._context.subcontext(task_name=name, max_subtasks=None)
+        return NetworkTask(self._estimator, context, is_propagated=False)
 
     def begin(self, task_name: str) -> None:
         self._epoch = self._context.subcontext(task_name=task_name)

@@ -17,8 +17,7 @@ from sklearn.model_selection import (
 )
 
 from .._sklearn.compat import CallbackSupportMixin, seeing, validated_like
-from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import CALLBACKS, Listener, listening
+from ..callbacks.listening import CALLBACKS, listening
 from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
@@ -457,12 +456,6 @@ class ValidationCurve(ManyFits):
     function = "stacked_validation_curve"
 
 
-def _new_task(fits: ManyFits, listener: Listener) -> NetworkTask | None:
-    """Return the callback task of the next fit; None if nobody listens."""
-    context = listener.subtask("split")
-    return None if context is None else NetworkTask(fits, context, is_propagated=False)
-
-
 def _run_reported(
     given: dict[str, Any],
     kind: type[ManyFits],
@@ -483,5 +476,5 @@ def _run_reported(
     refuse_misplaced(fits, fits.function)
     refuse_single_fits(fits, fits.function)
     with listening(fits, None, given["X"], given["y"], None) as listener:
-        parallel = partial(StackedParallel, new_task=partial(_new_task, fits, listener))
+        parallel = partial(StackedParallel, new_task=partial(listener.network_task, "split"))
         return with_parallel(parallel)(**given)

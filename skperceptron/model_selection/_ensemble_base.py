@@ -22,7 +22,6 @@ from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.estimators import PackageEstimator
 from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step, path_of
-from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import CALLBACKS, listening
 from ..callbacks.placing import refuse_single_fits
 from ..engine.arrays import Floats
@@ -94,8 +93,8 @@ class BaseEnsemble(
         """Let the jobs report their fits to callbacks."""
         refuse_single_fits(self)
         with listening(self, len(jobs), X, y, params.get("sample_weight")) as listener:
-            for job in jobs if listener.listens else ():
-                job.task = NetworkTask(self, listener.subtask("member"), is_propagated=False)
+            for job in jobs:
+                job.task = listener.network_task("member")
             yield
 
     def _drawn(self) -> tuple[Any, str]:
