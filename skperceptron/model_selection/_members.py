@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ from ._held_out import Split
 from ._pieces import MANY_UNITS, labels_of, pieces_for
 from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import RunOptions, train
+from ._stacking import RunOptions, trained
 
 
 @dataclass(frozen=True)
@@ -293,26 +294,18 @@ def _fit_together(
         fit.fold, fit.task = part.fold, job.task
         fit.name = job.name or f"member {job.number}"
         fit.cross_fits = part.method if job.is_validated else None
-    place_of = {id(fit): i for i, fit in fits.items()}
     members: dict[int, FittedMember] = {}
-
-    def finish(places: Iterable[int]) -> None:
-        for i in places:
-            job, part = jobs[i], parts[jobs[i].part]
-            try:
-                honest = _finish(job, fits.get(i), part, sources)
-            except Exception as error:
-                if job.name:
-                    error.add_note(f"This was {job.name}.")
-                raise
-            members[i] = part.judged(job.estimator, honest)
-
-    def done(ended: Sequence[Fit]) -> None:
-        # After each stack, so that an error is raised early.
-        finish(place_of[id(fit)] for fit in ended)
-
-    train([*fits.values()], replace(options, done=done), common)
-    finish(i for i in range(len(jobs)) if i not in fits)
+    fitted_alone = [i for i in range(len(jobs)) if i not in fits]
+    # Those of a stack as soon as it has ended, so that an error is raised early.
+    for i in chain(trained(fits, options, common), fitted_alone):
+        job, part = jobs[i], parts[jobs[i].part]
+        try:
+            honest = _finish(job, fits.get(i), part, sources)
+        except Exception as error:
+            if job.name:
+                error.add_note(f"This was {job.name}.")
+            raise
+        members[i] = part.judged(job.estimator, honest)
     return [members[i] for i in range(len(jobs))], sum(fit.was_cut_short for fit in fits.values())
 
 

@@ -43,7 +43,7 @@ from ._fits import Common, Fit, token
 from ._pieces import labels_of, pieces_for
 from ._sending import ProcessCache, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import ENDED, InterruptedFit, RunOptions, train
+from ._stacking import ENDED, InterruptedFit, RunOptions, trained
 
 
 @dataclass
@@ -369,7 +369,6 @@ def _fit_and_score(
         for i, call in enumerate(calls)
         if call.network is not None
     }
-    place_of = {id(fit): i for i, fit in fits.items()}
     for i, fit in fits.items():
         fit.name = calls[i].name
         fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
@@ -377,17 +376,13 @@ def _fit_and_score(
     results: dict[int, dict[str, Any]] = {}
     # Members that are kept need predictors of their own.
     tools = _Tools(shared.rows, shared.predictors if conditions.method is None else None)
-
-    def score(ended: Sequence[Fit]) -> None:
-        # After each stack, so that results are printed early, and networks are freed one by one.
-        for i in sorted(place_of[id(fit)] for fit in ended):
-            call, fit = calls[i], fits[i]
-            if fit.was_cut_short and fit.error is None:
-                cut_short.append(f"{call.name} ({fit.estimator.n_iter_} epochs)")
-            run = partial(_scored, call, fit, sources[call.source], tools)
-            results[i] = _result(call, run, fit, conditions)
-
-    train([*fits.values()], replace(conditions.options, done=score), shared.common)
+    # Each stack as soon as it has ended: results are printed early, and networks freed one by one.
+    for i in trained(fits, conditions.options, shared.common):
+        call, fit = calls[i], fits[i]
+        if fit.was_cut_short and fit.error is None:
+            cut_short.append(f"{call.name} ({fit.estimator.n_iter_} epochs)")
+        run = partial(_scored, call, fit, sources[call.source], tools)
+        results[i] = _result(call, run, fit, conditions)
     for i, call in enumerate(calls):
         if i not in fits:
             results[i] = _result(call, call.run, None, conditions)

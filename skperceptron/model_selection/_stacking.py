@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -95,32 +95,34 @@ class RunOptions:
     keeps_finished : bool
         Whether, on the second interruption, fits that have not ended receive an
         ``InterruptedFit`` as their error, and all others are kept.
-    done : callable, default=None
-        Called with the fits that have failed before training, then with those of each stack as soon
-        as they have ended.
     """
 
     verbose: int = 0
     label: str = "stack"
     keeps_finished: bool = False
-    done: Callable[[Sequence[Fit]], None] | None = None
 
 
 class InterruptedFit(Exception):
     """The error of a fit that had not ended when the user ended the search."""
 
 
-def train(fits: Sequence[Fit], options: RunOptions, common: Common) -> None:
+def trained(fits: Mapping[int, Fit], options: RunOptions, common: Common) -> Iterator[int]:
     """Fit all estimators, as few stacks.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : mapping of int to Fit
         Each receives its time, and its exception if it fails. Those that have failed before are
         left alone.
     options : RunOptions
     common : Common
         Shared with fits before and after these.
+
+    Yields
+    ------
+    int
+        The keys of the fits: first of those that have failed before training, then of those of each
+        stack as soon as it has ended.
 
     Raises
     ------
@@ -128,20 +130,19 @@ def train(fits: Sequence[Fit], options: RunOptions, common: Common) -> None:
         On the second interruption, unless ``options.keeps_finished``. The first one ends only the
         current stack.
     """
-    stacks = _stacks_of(fits, common)
-    if options.done is not None:
-        options.done([fit for fit in fits if fit.error is not None])
+    key_of = {id(fit): key for key, fit in fits.items()}
+    stacks = _stacks_of(fits.values(), common)
+    yield from [key for key, fit in fits.items() if fit.error is not None]
     # Stacks are removed from this list, so that finished ones can be freed.
     n_stacks, stacks = len(stacks), stacks[::-1]
     while stacks:
         stacked = stacks.pop()
         numbered = replace(options, label=f"{options.label} {n_stacks - len(stacks)} of {n_stacks}")
         _train_stack(stacked, common, numbered)
-        if options.done is not None:
-            options.done([prepared.fit for prepared in stacked])
+        yield from [key_of[id(prepared.fit)] for prepared in stacked]
 
 
-def _stacks_of(fits: Sequence[Fit], common: Common) -> list[list[_Prepared]]:
+def _stacks_of(fits: Iterable[Fit], common: Common) -> list[list[_Prepared]]:
     """Prepare all fits that have not failed, and return those of each stack."""
     kinds: dict[Hashable, list[_Prepared]] = {}
     for fit in (fit for fit in fits if fit.error is None):
