@@ -195,7 +195,7 @@ def _fit_blocks(
             estimator, sample, y, sample_weight, mode, find_categories, fetch
         )
         run = make_ready(estimator, checked, mode, extras, listener)
-        train(run, listener, incremental=False, make_stack=make_stack)
+        train(run, listener, make_stack)
 
 
 def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:

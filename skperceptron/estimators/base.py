@@ -196,12 +196,12 @@ class BaseMultilayerPerceptron(
                 raise ValueError("partial_fit does not support early_stopping=True")
             checked = check_data(self, X, y, sample_weight, mode)
             run = make_ready(self, checked, mode, extras, listener)
-            self._train(run, listener, incremental=incremental)
+            self._train(run, listener)
         return self
 
-    def _train(self, run: Run, listener: Listener, *, incremental: bool) -> None:
+    def _train(self, run: Run, listener: Listener) -> None:
         # A method, because cross ensembles replace it in networks that they fit one by one.
-        train(run, listener, incremental=incremental)
+        train(run, listener)
 
     def _store_description(self, model: Model) -> None:
         """Store what is known of a network before it has been trained."""

@@ -162,7 +162,7 @@ def make_ready(
         restore(member, saved)
         if isinstance(judge := member.recipe.validate, Validation):
             judge.has_scored = bool(np.isfinite(member.progress.validation_scores).any())
-    return Run(estimator, model, member, data)
+    return Run(estimator, model, member, data, mode.incremental)
 
 
 def _member(request: _Request, model: Model, start: Start) -> Member:

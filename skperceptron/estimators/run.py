@@ -48,12 +48,14 @@ class Run:
     """A network that is to be trained, and everything that its training needs.
 
     The results are stored on the estimator. The member has its recipe and its initial parameters.
+    If it is incremental, it is one epoch of ``partial_fit``, which others may follow.
     """
 
     estimator: Any
     model: Model
     member: Member
     data: TrainingSet
+    is_incremental: bool
 
     @property
     def batch_rows(self) -> int:

@@ -27,31 +27,26 @@ from .verbose_output import DETAILED, VerboseOutput, described, table_of_iterati
 MakeStack = Callable[[Run], Stack]
 
 
-def train(
-    run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None = None
-) -> None:
+def train(run: Run, listener: Listener, make_stack: MakeStack | None = None) -> None:
     """Train a network, notify a listener of every epoch, and store the results on the estimator.
 
-    With ``incremental``, this is one epoch of ``partial_fit``, which others may follow.
     ``make_stack`` makes the stack of a stochastic fit; None means one in this process.
     """
     if run.model.choices.is_lbfgs:
         _Minimization(run, listener).train()
     else:
-        _train_stochastic(run, listener, incremental=incremental, make_stack=make_stack)
+        _train_stochastic(run, listener, make_stack)
 
 
-def _train_stochastic(
-    run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None
-) -> None:
+def _train_stochastic(run: Run, listener: Listener, make_stack: MakeStack | None) -> None:
     member = run.member
     warn_of_small_batch(run.model.choices, run.model.network, member.recipe.n_samples)
     # A saved fit that had already ended is not continued.
     if not member.is_over:
-        with _stack_of(run, incremental=incremental, make_stack=make_stack) as stack:
+        with _stack_of(run, make_stack) as stack:
             try:
                 with suited_threads(stack.largest_product):
-                    _run_epochs(run, stack, listener, incremental=incremental)
+                    _run_epochs(run, stack, listener)
             except KeyboardInterrupt:
                 warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
             stack.retire(range(len(stack.members)))
@@ -59,7 +54,7 @@ def _train_stochastic(
 
 
 @contextmanager
-def _stack_of(run: Run, *, incremental: bool, make_stack: MakeStack | None) -> Iterator[Stack]:
+def _stack_of(run: Run, make_stack: MakeStack | None) -> Iterator[Stack]:
     """Yield a stack of the member; steps of ``partial_fit`` reuse theirs, unless one has failed."""
     if make_stack is not None:
         yield make_stack(run)
@@ -68,9 +63,10 @@ def _stack_of(run: Run, *, incremental: bool, make_stack: MakeStack | None) -> I
 
     def make(own: TrainingSet) -> Stack:
         team = suited_team(size * model.network.largest_product)
-        return Stack(model.network, [member], own, size, model.dtype, incremental, team)
+        return Stack(model.network, [member], own, size, model.dtype, run.is_incremental, team)
 
-    shortcut = shortcut_of(run.estimator) if incremental and is_small(member, data) else None
+    may_reuse = run.is_incremental and is_small(member, data)
+    shortcut = shortcut_of(run.estimator) if may_reuse else None
     if shortcut is None or shortcut.options is None:
         yield make(data)
         return
@@ -87,11 +83,11 @@ def _stack_of(run: Run, *, incremental: bool, make_stack: MakeStack | None) -> I
     shortcut.stack.put_back(key, stack)
 
 
-def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
+def _run_epochs(run: Run, stack: Stack, listener: Listener) -> None:
     member = run.member
-    speaker = VerboseOutput(run, incremental=incremental) if run.estimator.verbose else None
+    speaker = VerboseOutput(run) if run.estimator.verbose else None
     # An incremental step is a single epoch, which is reported.
-    is_heard = incremental or listener.listens or speaker is not None
+    is_heard = run.is_incremental or listener.listens or speaker is not None
     reports = epochs(stack, tells_all=is_heard or stack.reads_members)
 
     def fitted() -> dict[str, Any]:
@@ -114,7 +110,7 @@ def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool
         if listener.end(figures(report), fitted, state) and not member.diverged:
             # A stop that a callback asks for is not a failure to converge.
             member.verdict = Verdict.STOP
-        if incremental:
+        if run.is_incremental:
             break
 
 

@@ -15,14 +15,11 @@ DETAILED = 2
 
 
 class VerboseOutput:
-    """Prints the progress of the training of one network.
+    """Prints the progress of the training of one network."""
 
-    ``incremental`` says that this is one epoch of ``partial_fit``, one of many calls.
-    """
-
-    def __init__(self, run: Run, *, incremental: bool) -> None:
+    def __init__(self, run: Run) -> None:
         self._member, self._is_detailed = run.member, run.estimator.verbose >= DETAILED
-        self._is_incremental = incremental
+        self._is_incremental = run.is_incremental
         validate: Any = run.member.recipe.validate
         self._score = None if validate is None else validate.score_name
         is_first = not run.member.progress.loss_curve
@@ -34,9 +31,9 @@ class VerboseOutput:
                 Column("rate", ".3g", 8),
                 *([Column("patience", width=8)] if self._is_detailed else []),
             ],
-            None if incremental else run.member.recipe.max_iter,
+            None if run.is_incremental else run.member.recipe.max_iter,
             marks_best=validate is not None,
-            has_heading=is_first or not incremental,
+            has_heading=is_first or not run.is_incremental,
         )
         self._best: tuple[int, float] = (0, -float("inf"))
         if self._is_detailed and is_first:

@@ -360,11 +360,11 @@ def _cross_fitted(network: Any, arguments: Transformed, method: str) -> list[tup
     """Fit a network by itself; return what ``_finish`` does."""
     found: list[tuple[Integers, Any]] = []
 
-    def cross_fit(run: Run, listener: Listener, *, incremental: bool) -> None:
+    def cross_fit(run: Run, listener: Listener) -> None:
         # Removed first, so that callbacks can pickle the network: a local function cannot be.
         del vars(network)["_train"]
         run.cross_fit()
-        train_alone(run, listener, incremental=incremental)
+        train_alone(run, listener)
         found.extend(run.cross_fitted(method))
 
     with called_instead(network, "_train", cross_fit):
