@@ -218,12 +218,11 @@ class Choices:
     validation_fraction: Any
 
     @classmethod
-    def of(cls, estimator: Any, *, n_rows: int = 1, incremental: bool = False) -> Choices:
+    def of(cls, estimator: Any, *, n_rows: int = 1) -> Choices:
         """Resolve the parameters of an estimator, which have been checked one by one.
 
-        ``n_rows`` is the number of rows of X, for a `max_iter` that depends on it; ``incremental``
-        says whether this is for ``partial_fit``. Raises ValueError if the parameters are not
-        compatible.
+        ``n_rows`` is the number of rows of X, for a `max_iter` that depends on it. Raises
+        ValueError if the parameters are not compatible.
         """
         wiring = Wiring.of(estimator)
         optimizer = _optimizer(estimator)
@@ -238,10 +237,10 @@ class Choices:
             wiring=wiring,
             initializer=_checked_copy(get_initializer, estimator.initializer),
             optimizer=optimizer,
-            schedule=_schedule(estimator, optimizer, incremental=incremental),
-            decay_schedule=_time_schedule(estimator, "decay_schedule", incremental=incremental),
-            dropout_schedule=_time_schedule(estimator, "dropout_schedule", incremental=incremental),
-            averaging=_averaging(estimator.averaging, estimator.solver, incremental=incremental),
+            schedule=_schedule(estimator, optimizer),
+            decay_schedule=_time_schedule(estimator.decay_schedule),
+            dropout_schedule=_time_schedule(estimator.dropout_schedule),
+            averaging=_averaging(estimator.averaging, estimator.solver),
             groups=groups,
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
@@ -259,6 +258,17 @@ class Choices:
             max_seconds=np.inf if given_time is None else plain(given_time),
             validation_fraction=plain(estimator.validation_fraction),
         )
+
+    @property
+    def over_time(self) -> dict[str, Schedule | TimeSchedule | Averaging]:
+        """What changes in the course of training, by the name of the parameter."""
+        parts = {
+            "learning_rate": self.schedule,
+            "decay_schedule": self.decay_schedule,
+            "dropout_schedule": self.dropout_schedule,
+            "averaging": self.averaging,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     @cached_property
     def is_lbfgs(self) -> bool:
@@ -471,7 +481,7 @@ def _check_lbfgs(estimator: Any) -> None:
         )
 
 
-def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Schedule:
+def _schedule(estimator: Any, optimizer: Optimizer) -> Schedule:
     given = estimator.learning_rate
     own: Mapping[str, Schedule] = {
         "constant": Constant(),
@@ -483,32 +493,16 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
         return own[given] if isinstance(optimizer, SGD) else Constant()
     schedule = _checked_copy(get_schedule, given)
     _warn_of_unused_settings(estimator, "learning_rate", schedule)
-    _refuse_if_endless("learning_rate", given, schedule, incremental)
     return schedule
 
 
-def _time_schedule(estimator: Any, name: str, *, incremental: bool) -> TimeSchedule | None:
-    given = getattr(estimator, name)
-    if given is None:
-        return None
-    schedule = _checked_copy(get_time_schedule, given)
-    _refuse_if_endless(name, given, schedule, incremental)
-    return schedule
+def _time_schedule(given: Any) -> TimeSchedule | None:
+    return None if given is None else _checked_copy(get_time_schedule, given)
 
 
 def _refuse_lbfgs(option: str, solver: Any) -> None:
     if is_lbfgs(solver):
         raise ValueError(f"{option} needs a stochastic solver, got solver={solver!r}.")
-
-
-def _refuse_if_endless(
-    name: str, given: Any, component: Schedule | TimeSchedule | Averaging, incremental: bool
-) -> None:
-    if incremental and component.needs_max_iter:
-        raise ValueError(
-            f"partial_fit does not support {name}={given!r}, which must know how many epochs"
-            " there will be."
-        )
 
 
 def _layer_rate(
@@ -528,12 +522,11 @@ def _layer_rate(
     return lambda n_inputs: float(n_inputs) ** power
 
 
-def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | None:
+def _averaging(given: Any, solver: Any) -> Averaging | None:
     if given is None:
         return None
     averaging = _checked_copy(get_averaging, given)
     _refuse_lbfgs(f"averaging={given!r}", solver)
-    _refuse_if_endless("averaging", given, averaging, incremental)
     return averaging
 
 

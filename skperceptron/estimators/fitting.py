@@ -208,9 +208,20 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
         return Choices.of(estimator, n_rows=n_rows)
     shortcut = shortcut_of(estimator)
     if shortcut.choices is None or not has_known_options(estimator):
-        choices = Choices.of(estimator, incremental=True)
+        choices = Choices.of(estimator)
+        _refuse_if_endless(estimator, choices)
         shortcut.options, shortcut.choices = plain_options(estimator), choices
     return shortcut.choices
+
+
+def _refuse_if_endless(estimator: Any, choices: Choices) -> None:
+    """Refuse what must know the number of epochs, for ``partial_fit``, which does not know it."""
+    for name, part in choices.over_time.items():
+        if part.needs_max_iter:
+            raise ValueError(
+                f"partial_fit does not support {name}={getattr(estimator, name)!r}, which must know"
+                " how many epochs there will be."
+            )
 
 
 def _common_start(

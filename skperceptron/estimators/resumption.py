@@ -114,9 +114,7 @@ def _may_read_max_iter(choices: Choices) -> bool:
 
     A class of the user's own receives that number, whatever its ``needs_max_iter`` is.
     """
-    parts = choices.schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
     return any(
         part.needs_max_iter or not is_library(type(part).__module__)
-        for part in parts
-        if part is not None
+        for part in choices.over_time.values()
     )
