@@ -25,6 +25,7 @@ from ..estimators.categories import with_codes
 from ..estimators.fitted import fitted_network
 from ..estimators.for_inspection import prepare_step
 from ..estimators.run import Run
+from ..perceptron.estimator import RosenblattPerceptron
 from ..training import Member, Targets, TrainingSet
 from ._networks import Estimator, check_estimator_type, node_parameters
 
@@ -89,9 +90,11 @@ class Evaluation:
     input_gradient: Floats | None = None
 
 
-def prepare(estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any) -> Run:
+def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Run:
     """Prepare one step on all rows as a single batch; the estimator is not changed."""
-    check_estimator_type(estimator, gradients=True)
+    check_estimator_type(estimator)
+    if isinstance(estimator, RosenblattPerceptron):
+        raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")
     fitted_network(estimator)
     if estimator.ensemble_size is not None:
         raise ValueError(

@@ -80,21 +80,20 @@ def _path(estimator: Any) -> list[Any]:
     return path
 
 
-def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
-    """Raise TypeError unless it is an estimator of this package and, if asked, has gradients."""
-    if not isinstance(estimator, Estimator):
-        if isinstance(unwrapped(estimator), Estimator):
-            # It ends in one, but the caller needs the network itself.
-            raise TypeError(
-                f"estimator must be a network of skperceptron, got {type(estimator).__name__}. Pass"
-                " the one at its end, and X as the steps before it transform it."
-            )
+def check_estimator_type(estimator: Any) -> None:
+    """Raise TypeError unless it is an estimator of this package."""
+    if isinstance(estimator, Estimator):
+        return
+    if isinstance(unwrapped(estimator), Estimator):
+        # It ends in one, but the caller needs the network itself.
         raise TypeError(
-            "estimator must be a single network or perceptron of skperceptron, or a pipeline or"
-            f" search that ends in one, got {type(estimator)}."
+            f"estimator must be a network of skperceptron, got {type(estimator).__name__}. Pass the"
+            " one at its end, and X as the steps before it transform it."
         )
-    if gradients and isinstance(estimator, RosenblattPerceptron):
-        raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")
+    raise TypeError(
+        "estimator must be a single network or perceptron of skperceptron, or a pipeline or search"
+        f" that ends in one, got {type(estimator)}."
+    )
 
 
 def wiring_of(
