@@ -13,7 +13,10 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from typing import Any, Self
 
-_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
+from ..options import HasMethods
+
+#: What a callback is.
+CALLBACK = HasMethods("a callback", ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown"))
 
 
 class CallbackContext:
@@ -82,9 +85,8 @@ class CallbackSupportMixin:
         -------
         self : object
         """
-        for callback in callbacks:
-            if isinstance(callback, type) or not all(hasattr(callback, hook) for hook in _HOOKS):
-                raise TypeError("callbacks must be instances following the FitCallback protocol.")
+        if not all(map(CALLBACK.allows, callbacks)):
+            raise TypeError("callbacks must be instances following the FitCallback protocol.")
         if callbacks:
             self._skl_callbacks = list(callbacks)
         else:

@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._sklearn.callback_contexts import CALLBACK
 from .._sklearn.compat import callback_management_context
 from .._sklearn.tasks import NetworkTask
-from ..options import HasMethods, Listing, check_option
+from ..options import Listing, check_option
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from .identity import IndescribableError, described, fingerprint
 from .placing import callbacks_of, saves_fits, well_placed
 
-_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
-
 #: What an estimator's ``callbacks`` must be, if not None.
-CALLBACKS = Listing(
-    [HasMethods("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
-)
+CALLBACKS = Listing([CALLBACK], "callbacks (instances following the FitCallback protocol)")
 
 
 @dataclass(frozen=True)
