@@ -20,7 +20,7 @@ from ..exceptions import TooLargeError
 from ..options import is_number
 from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
-from ..training.checkpoint import restore
+from ..training.checkpoint import State, restore
 from ..training.groups import factors_of
 from ..training.member import Progress
 from ..usercall import first_in_call, warn
@@ -126,43 +126,55 @@ def make_ready(
     fits with the same parameters share. The generator of the member may then be one of them: the
     caller copies it before anything is drawn from it.
     """
-    target, data = checked.target, checked.data
-    refuse_sparse_embedding(estimator, data.X)
+    refuse_sparse_embedding(estimator, checked.data.X)
     request = _Request(estimator, checked, mode, extras, cached)
     choices = _choices_for(request)
     if choices.wiring.n_networks is not None or choices.wiring.categories is not None:
         # The network then depends on the data, too, not on the parameters alone.
         request = replace(request, cached=uncached)
-    _check_penalty(choices.alpha, checked.weight)
-    _check_room(choices, target, data.n_rows)
-    # What an earlier ``partial_fit`` has tried need not be tried again.
-    tried = shortcut_of(estimator).tried if mode.incremental else set()
-    refuse_faulty_parts(choices.wiring.activations, target.loss, data.targets.n_outputs, tried)
+    _check_choices(request, choices)
     network = _network_for(request, choices)
-    draw = partial(initial_parameters, network, choices, checked, extras)
-    # None if it is drawn below: after the listener, which may restore the generator.
-    start = None
-    if mode.continuing:
-        start = _start_from_earlier(request, network)
-    elif not extras.gives_start:
-        start = _common_start(request, choices, network, draw)
-    rng = generator_of(estimator.random_state) if start is None else start.rng
-    given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
-    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
-    if start is None:
-        start = Start(draw(rng), Progress(), estimator._later, rng)
+    model = Model(choices, checked.target, network, choices.dtype_for(network))
+    start, saved = _start(request, model, listener)
     if mode.continuing and not mode.incremental:
         forget_history(estimator)
     if mode.incremental:
         shortcut_of(estimator).wired = network, choices
-    model = Model(choices, target, network, choices.dtype_for(network))
     estimator._store_description(model)
     member = _member(request, model, start)
     if saved is not None:
         restore(member, saved)
         if isinstance(judge := member.recipe.validate, Validation):
             judge.has_scored = bool(np.isfinite(member.progress.validation_scores).any())
-    return Run(estimator, model, member, data, mode.incremental)
+    return Run(estimator, model, member, checked.data, mode.incremental)
+
+
+def _check_choices(request: _Request, choices: Choices) -> None:
+    """Raise ValueError for parameters that do not go with the data, or for faulty parts."""
+    target, data = request.checked.target, request.checked.data
+    _check_penalty(choices.alpha, request.checked.weight)
+    _check_room(choices, target, data.n_rows)
+    # What an earlier ``partial_fit`` has tried need not be tried again.
+    tried = shortcut_of(request.estimator).tried if request.mode.incremental else set()
+    refuse_faulty_parts(choices.wiring.activations, target.loss, data.targets.n_outputs, tried)
+
+
+def _start(request: _Request, model: Model, listener: Listener) -> tuple[Start, State | None]:
+    """Return where training begins, and the saved state of an interrupted fit, if there is one."""
+    estimator, checked, extras = request.estimator, request.checked, request.extras
+    network, choices = model.network, model.choices
+    draw = partial(initial_parameters, network, choices, checked, extras)
+    # None if it is drawn below: after the listener, which may restore the generator.
+    start = None
+    if request.mode.continuing:
+        start = _start_from_earlier(request, network)
+    elif not extras.gives_start:
+        start = _common_start(request, choices, network, draw)
+    rng = generator_of(estimator.random_state) if start is None else start.rng
+    given = {"X": checked.data.X, "y": checked.y, "sample_weight": checked.sample_weight}
+    given |= vars(extras)
+    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
+    return start or Start(draw(rng), Progress(), estimator._later, rng), saved
 
 
 def _member(request: _Request, model: Model, start: Start) -> Member:
