@@ -26,7 +26,7 @@ from ..estimators.fitted import fitted_network
 from ..estimators.for_inspection import prepare_step
 from ..estimators.run import Run
 from ..perceptron.estimator import RosenblattPerceptron
-from ..training import Member, Targets, TrainingSet
+from ..training import Targets, TrainingSet
 from ._networks import Estimator, check_estimator_type, node_parameters
 
 
@@ -139,7 +139,8 @@ def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluat
     gradient = np.zeros((1, network.n_parameters))
     work = _training_workspace(run, tapped, gradient, with_input_gradient)
     _fill(work, data)
-    shares = _shares(member, data.n_rows)[:, np.newaxis]
+    weight = weights_of_rows(run)
+    shares = (weight / weight.sum())[:, np.newaxis]
     if work.row_shares is not None and work.total_weights is not None:
         work.row_shares[0] = shares
         work.total_weights.fill(1)
@@ -182,10 +183,10 @@ def _training_workspace(
     )
 
 
-def _shares(member: Member, n_rows: int) -> Floats:
-    """Return the share of each row in the mean loss."""
-    weight = np.ones(n_rows) if member.recipe.sample_weight is None else member.recipe.sample_weight
-    return weight / weight.sum()
+def weights_of_rows(run: Run) -> Floats:
+    """Return what each row counts in the mean loss, (B,)."""
+    weight = run.member.recipe.sample_weight
+    return np.ones(run.data.n_rows) if weight is None else weight
 
 
 def _tapped(network: Network) -> tuple[Network, list[int | None]]:

@@ -16,7 +16,7 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.parameters import is_lbfgs
 from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
-from ._evaluate import Evaluation, evaluate_training, prepare
+from ._evaluate import Evaluation, evaluate_training, prepare, weights_of_rows
 from ._networks import unwrapped_with_rows
 from ._table import make_table
 
@@ -128,8 +128,7 @@ def gradient_rows(
     run = prepare(estimator, X, y, sample_weight)
     network, member, data = run.model.network, run.member, run.data
     found = evaluate_training(run)
-    weights = member.recipe.sample_weight
-    weights = np.ones(data.n_rows) if weights is None else weights
+    weights = weights_of_rows(run)
     learned = network.views(member.parameters.astype(np.float64)[np.newaxis])
     changes = None if is_lbfgs(estimator.solver) else _next_step(network, member, data)
     nodes, _ = describe(network, "")
