@@ -172,12 +172,13 @@ class _CombiningSearch(StackedSearch):
 
     def _find_best(self) -> None:
         """Find the best candidate by the only metric, or by the first of several."""
-        metric = self._first_metric() if self.multimetric_ else "score"
+        metric = self._first_metric()
         self.best_index_ = self.cv_results_[f"rank_test_{metric}"].argmin()
         self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
         self.best_params_ = self.cv_results_["params"][self.best_index_]
 
     def _first_metric(self) -> str:
+        # A single metric is called "score".
         start = "mean_test_"
         return next(name for name in self.cv_results_ if name.startswith(start))[len(start) :]
 
