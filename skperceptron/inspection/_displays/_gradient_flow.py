@@ -23,6 +23,9 @@ QUANTITIES = {
     "dead": ("share of dead units", False),
 }
 
+#: Positions on the x axis, and values there, of each layer.
+Curves = Sequence[tuple[Sequence[float], Sequence[float]]]
+
 
 @dataclass(eq=False, repr=False)
 class GradientFlowDisplay(Display):
@@ -168,24 +171,8 @@ class GradientFlowDisplay(Display):
         self.bars_, self.lines_ = None, []
         # Layers without this quantity, such as the output layer for "dead", are left out.
         drawn = {name: v for name, v in self.values.items() if not np.isnan(v).all()}
-        if len(self.epochs) == 1:
-            heights = [values[0] for values in drawn.values()]
-            style = styled("patches.Rectangle", kwargs, color=CATEGORIES[0])
-            self.bars_ = ax.bar(list(drawn), heights, **style)
-            curves: list[Any] = [([i], [height]) for i, height in enumerate(heights)]
-            if len(drawn) > 7:
-                ax.tick_params(axis="x", rotation=60)
-            ax.set_xlabel("layer")
-        else:
-            colors = colors_by_depth(len(drawn))
-            for color, (name, values) in zip(colors, drawn.items(), strict=True):
-                style = styled("lines.Line2D", kwargs, color=color, label=name)
-                self.lines_ += ax.plot(self.epochs, values, **style)
-            curves = [(self.epochs, values) for values in drawn.values()]
-            ax.set_xlabel("epoch")
-            tick_integers(ax.xaxis)
-            if drawn:
-                ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
+        draw = self._draw_bars if len(self.epochs) == 1 else self._draw_lines
+        curves = draw(drawn, kwargs)
         is_logarithmic &= any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic else "linear")
         self.zeros_ = _mark_zeros(ax, curves) if is_logarithmic else None
@@ -193,8 +180,30 @@ class GradientFlowDisplay(Display):
             ax.set_ylim(-0.02, 1.02)
         return self
 
+    def _draw_bars(self, drawn: Mapping[str, Sequence[float]], given: dict[str, Any]) -> Curves:
+        """Draw a bar for each layer; return places and heights."""
+        heights = [values[0] for values in drawn.values()]
+        style = styled("patches.Rectangle", given, color=CATEGORIES[0])
+        self.bars_ = self.ax_.bar(list(drawn), heights, **style)
+        if len(drawn) > 7:
+            self.ax_.tick_params(axis="x", rotation=60)
+        self.ax_.set_xlabel("layer")
+        return [([i], [height]) for i, height in enumerate(heights)]
 
-def _mark_zeros(ax: Any, curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Any:
+    def _draw_lines(self, drawn: Mapping[str, Sequence[float]], given: dict[str, Any]) -> Curves:
+        """Draw a line for each layer; return epochs and values."""
+        colors = colors_by_depth(len(drawn))
+        for color, (name, values) in zip(colors, drawn.items(), strict=True):
+            style = styled("lines.Line2D", given, color=color, label=name)
+            self.lines_ += self.ax_.plot(self.epochs, values, **style)
+        self.ax_.set_xlabel("epoch")
+        tick_integers(self.ax_.xaxis)
+        if drawn:
+            self.ax_.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
+        return [(self.epochs, values) for values in drawn.values()]
+
+
+def _mark_zeros(ax: Any, curves: Curves) -> Any:
     """Mark zeros at the bottom of a logarithmic axis; return the line, if any."""
     places = [x for xs, values in curves for x, value in zip(xs, values, strict=True) if value == 0]
     if not places:
