@@ -19,7 +19,6 @@ import cloudpickle
 import numpy as np
 from scipy import sparse
 
-from ._candidates import Transformed
 from ._sending import ProcessCache, Sender
 
 #: An array of at least this many bytes gets a task of its own, which takes a millisecond.
@@ -136,8 +135,8 @@ def _kept(cache: ProcessCache, key: Hashable, function: Callable[..., Any], *arg
     return cache.get(key, partial(function, *arguments))
 
 
-def _cost(found: Transformed) -> tuple[float, int]:
-    """Return the seconds that transformed rows have taken, and their bytes."""
+def _cost(found: Any) -> tuple[float, int]:
+    """Return the seconds that a ``Transformed`` has taken, and the bytes of its rows."""
     from dask.sizeof import sizeof
 
     return found.seconds, sizeof(found.arguments)

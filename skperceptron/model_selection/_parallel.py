@@ -41,8 +41,8 @@ from ._candidates import (
 )
 from ._fits import Common, Fit, token
 from ._pieces import labels_of, pieces_for
-from ._sending import ProcessCache, sender
-from ._spreading import Workers, least_seconds, n_hidden_units
+from ._sending import ProcessCache
+from ._spreading import Workers, least_seconds, n_hidden_units, sender
 from ._stacking import ENDED, InterruptedFit, RunOptions, trained
 
 

@@ -10,7 +10,6 @@ from traceback import format_exception
 from typing import Any, TypeVar
 
 from joblib import wrap_non_picklable_objects
-from joblib.parallel import get_active_backend
 
 Item = TypeVar("Item")
 
@@ -112,16 +111,3 @@ class Sender:
     def released_on_failure(self) -> Iterator[None]:
         """Let remote workers forget all that they have been sent if a ``with`` block fails."""
         yield
-
-
-def sender(n_jobs: int | None) -> Sender:
-    """Return the sender of tasks for joblib's active backend."""
-    backend, _ = get_active_backend()
-    client = getattr(backend, "client", None)
-    # For a single worker, joblib runs the tasks in this process.
-    is_dask = type(client).__module__.startswith("distributed.")
-    if not is_dask or backend.effective_n_jobs(n_jobs) == 1:
-        return Sender()
-    from ._dask import DaskSender
-
-    return DaskSender(client, backend.retrieval_context)

@@ -25,7 +25,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..estimators.blas_threads import blas_limited_to, n_blas_threads
 from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
-from ._sending import as_raised
+from ._sending import Sender, as_raised
 
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
 #: share a part of the work in this process.
@@ -155,6 +155,19 @@ class Workers:
     def _uses_threads(self) -> bool:
         backend, _ = get_active_backend(**self._preference)
         return self.count > 1 and bool(getattr(backend, "uses_threads", False))
+
+
+def sender(n_jobs: int | None) -> Sender:
+    """Return the sender of tasks for joblib's active backend."""
+    backend, _ = get_active_backend()
+    client = getattr(backend, "client", None)
+    # For a single worker, joblib runs the tasks in this process.
+    is_dask = type(client).__module__.startswith("distributed.")
+    if not is_dask or backend.effective_n_jobs(n_jobs) == 1:
+        return Sender()
+    from ._dask import DaskSender
+
+    return DaskSender(client, backend.retrieval_context)
 
 
 class _Abandoned(BaseException):
