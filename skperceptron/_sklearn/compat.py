@@ -51,7 +51,7 @@ __all__ = [
     "fit_context",
     "has_callbacks",
     "holding",
-    "let_go_on",
+    "let_continue",
     "let_predict",
     "num_samples",
     "safe_indexing",
@@ -164,6 +164,6 @@ def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
     theirs.classes_ = classes
 
 
-def let_go_on(theirs: Any) -> None:
-    """Set what scikit-learn's ``partial_fit`` and warm start need to go on from the weights."""
+def let_continue(theirs: Any) -> None:
+    """Set what scikit-learn's ``partial_fit`` and warm start need to continue from the weights."""
     theirs._no_improvement_count = 0

@@ -78,7 +78,7 @@ def _begin(estimator: Any, stack: ExitStack) -> Any:
     if outer is not None and outer.should_log() and last_step(outer.estimator) is estimator:
         return session
     run = mlflow.active_run()
-    if not session.should_log() or (run is not None and _asked("exclusive")):
+    if not session.should_log() or (run is not None and _option("exclusive")):
         return None
     if run is None:
         run = mlflow.start_run(tags={"mlflow.autologging": "sklearn"})
@@ -94,9 +94,10 @@ def _end_run(mlflow: Any, estimator: Any, failure: Any, *_: Any) -> None:
         mlflow.end_run("FAILED" if failure else "FINISHED")
 
 
-def _asked(option: str) -> Any:
+def _option(name: str) -> Any:
+    """Return an option of ``mlflow.sklearn.autolog``."""
     state = import_module("mlflow.utils.autologging_utils")
-    return state.get_autologging_config("sklearn", option)
+    return state.get_autologging_config("sklearn", name)
 
 
 def _log_fitted(session: Any, X: Any, curves: Mapping[str, Floats]) -> None:
@@ -110,15 +111,15 @@ def _log_fitted(session: Any, X: Any, curves: Mapping[str, Floats]) -> None:
         if run.data.metrics.get(name) not in curve[~np.isnan(curve)][-1:]
     }
     log_curves(mlflow, run, new)
-    if session.should_log() and _asked("log_models"):
+    if session.should_log() and _option("log_models"):
         rows = safe_indexing(X, slice(0, 5))
         signature = mlflow.models.infer_signature(rows, estimator.predict(rows))
         mlflow.sklearn.log_model(
             estimator,
             name="model",
             signature=signature,
-            serialization_format=_asked("serialization_format"),
-            registered_model_name=_asked("registered_model_name"),
+            serialization_format=_option("serialization_format"),
+            registered_model_name=_option("registered_model_name"),
         )
 
 

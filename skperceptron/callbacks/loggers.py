@@ -154,7 +154,7 @@ class CSVLogger(EpochCallback):
 def _columns_of(file: IO[bytes]) -> tuple[list[str] | None, bool]:
     """Return the columns in the first line of a file, and whether its last line has an end.
 
-    An empty file has no columns, but None. Those of a file that holds no text make no sense.
+    The columns are None if the file is empty, and anything if it holds no text.
     """
     file.seek(0)
     first = file.readline(LONGEST)

@@ -1,6 +1,7 @@
 """Whether the callbacks of an estimator are where they belong.
 
-Some mind a single fit: they end, save or resume it. Others follow the whole of the outermost fit.
+Some are for a single fit, which they end, save or resume. Others are for the outermost fit, with
+all fits inside it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from sklearn import neural_network
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import FLOAT64, take_over_features
-from .._sklearn.compat import let_go_on, let_predict
+from .._sklearn.compat import let_continue, let_predict
 from .._sklearn.fit_calls import FROM_SCRATCH
 from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
@@ -200,7 +200,7 @@ def to_sklearn(
     if is_classifier:
         let_predict(theirs, target.classes, is_multilabel=isinstance(target, Indicators))
     _copy_history(network, theirs)
-    let_go_on(theirs)
+    let_continue(theirs)
     return theirs
 
 

@@ -42,7 +42,7 @@ def initial_parameters(
     with suited_threads(n_rows * network.largest_product):
         vector = _drawn_vector(network, choices, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
-    _start_where_told(
+    _take_given(
         network.by_attribute(network.views(vector)),
         checked.target,
         initializer.coefs_init if coefs is None else coefs,
@@ -133,7 +133,7 @@ def _inputs_of(network: Network, position: int, learned: Learned, rows: Any) -> 
     return np.hstack(found)
 
 
-def _start_where_told(
+def _take_given(
     drawn: dict[str, list[Floats]], target: Outputs, coefs: Any, intercepts: Any
 ) -> None:
     """Replace drawn arrays by those that the user has given."""

@@ -81,14 +81,14 @@ class NotebookMixin:
 
     def _drawing(self) -> str:
         """Return the fitted network as HTML, "" if there is none."""
-        shown, word = self._drawn()
+        shown, remark = self._drawn()
         if shown is None:
             return ""
         fitted = shown._fitted_network()
         link = fitted.target.link_name
         nodes, edges = describe(fitted.network, link, layer_names=shown._layer_names)
         svg = draw(nodes, edges, type(shown).__name__)
-        return framed(svg, "; ".join(filter(None, [word, *_facts(nodes, shown)])))
+        return framed(svg, "; ".join(filter(None, [remark, *_facts(nodes, shown)])))
 
 
 #: The estimator of this package that is being shown; those inside it add no drawings.

@@ -85,10 +85,10 @@ def _stack_of(run: Run, make_stack: MakeStack | None) -> Iterator[Stack]:
 
 def _run_epochs(run: Run, stack: Stack, listener: Listener) -> None:
     member = run.member
-    speaker = VerboseOutput(run) if run.estimator.verbose else None
+    output = VerboseOutput(run) if run.estimator.verbose else None
     # An incremental step is a single epoch, which is reported.
-    is_heard = run.is_incremental or listener.listens or speaker is not None
-    reports = epochs(stack, tells_all=is_heard or stack.reads_members)
+    reports_all = run.is_incremental or listener.listens or output is not None
+    reports = epochs(stack, tells_all=reports_all or stack.reads_members)
 
     def fitted() -> dict[str, Any]:
         _publish(stack)
@@ -105,8 +105,8 @@ def _run_epochs(run: Run, stack: Stack, listener: Listener) -> None:
         (report,) = next(reports)
         if member.failure is not None:
             raise member.failure
-        if speaker is not None:
-            speaker.tell(report)
+        if output is not None:
+            output.tell(report)
         if listener.end(figures(report), fitted, state) and not member.diverged:
             # A stop that a callback asks for is not a failure to converge.
             member.verdict = Verdict.STOP

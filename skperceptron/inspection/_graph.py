@@ -103,14 +103,14 @@ class ComputationalGraph:
         if y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight weighs rows of the loss: it needs y.")
-            return replace(self, nodes=self._laid_on(evaluate(self._estimator, X)), loss=None)
+            return replace(self, nodes=self._nodes_with(evaluate(self._estimator, X)), loss=None)
         run = prepare(self._estimator, X, y, sample_weight)
         found = evaluate_training(run, with_input_gradient=True)
-        first, *rest = self._laid_on(found)
+        first, *rest = self._nodes_with(found)
         first = replace(first, gradient=found.input_gradient)
         return replace(self, nodes=(first, *rest), loss=found.loss)
 
-    def _laid_on(self, found: Evaluation) -> tuple[GraphNode, ...]:
+    def _nodes_with(self, found: Evaluation) -> tuple[GraphNode, ...]:
         first, *blocks, link = self.nodes
         rows = found.x.shape[0]
 

@@ -108,12 +108,12 @@ class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
 
     def _drawn(self) -> tuple[Any, str]:
         best = getattr(self, "best_estimator_", None)
-        word = "the best candidate"
+        remark = "the best candidate"
         if isinstance(best, BaseEnsemble):
             (best, *_), *_ = best.estimators_
-            word = "the first member of the best combination"
+            remark = "the first member of the best combination"
         network = None if best is None else last_step(best)
-        return network if isinstance(network, NotebookMixin) else None, word
+        return network if isinstance(network, NotebookMixin) else None, remark
 
     def _validate_params(self) -> None:
         """Check where callbacks are set, our own rules, and what scikit-learn checks."""

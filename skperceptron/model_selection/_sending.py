@@ -31,7 +31,7 @@ def sendable(error: Exception) -> Exception:
     return copy
 
 
-class _OnItsWay(Exception):
+class _ErrorToSend(Exception):
     """Stands for an error that a worker raises. Any pickler turns it into that error."""
 
     def __init__(self, error: Exception) -> None:
@@ -50,7 +50,7 @@ def as_raised(error: Exception) -> Exception:
     try:
         loads(dumps(error))
     except Exception:
-        return _OnItsWay(sendable(error))
+        return _ErrorToSend(sendable(error))
     return error
 
 

@@ -11,7 +11,7 @@ from ._common import CATEGORIES, Display, styled
 
 #: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
 SIGNS = {"input": "", "weights": "·", "biases": "+", "output": "="}
-COLOURS = {
+COLORS = {
     "input": CATEGORIES[0],
     "weights": CATEGORIES[1],
     "biases": CATEGORIES[5],
@@ -143,7 +143,7 @@ class MatrixShapesDisplay(Display):
         from matplotlib.patches import Rectangle
 
         rows, columns = size
-        style = styled("patches.Rectangle", given, facecolor=COLOURS[name], alpha=0.35)
+        style = styled("patches.Rectangle", given, facecolor=COLORS[name], alpha=0.35)
         frame = Rectangle(corner, columns, rows, **{"edgecolor": "black", **style})
         self.ax_.add_patch(frame)
         x, y = corner

@@ -37,7 +37,7 @@ class Shown:
 
 def network_as_json(shown: Shown) -> dict[str, Any]:
     """Return what the page computes and draws."""
-    _refuse_what_is_no_page(shown.network)
+    _refuse_unsupported(shown.network)
     constants = Constants()
     columns, edges = _picture(shown)
     found = {
@@ -51,7 +51,7 @@ def network_as_json(shown: Shown) -> dict[str, Any]:
     return {**found, "constants": constants.entries}
 
 
-def _refuse_what_is_no_page(network: Network) -> None:
+def _refuse_unsupported(network: Network) -> None:
     if len(network.inputs) > 1:
         raise ValueError("to_html shows networks of numbers; this one reads codes of categories.")
     if any(network.multiplicity(i, trains=False) != 1 for i in range(len(network.nodes))):
