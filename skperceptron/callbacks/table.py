@@ -62,26 +62,23 @@ class EpochTable:
         A figure that is None or NaN leaves its cell empty.
         """
         if self._has_heading and self._n_rows % SCREEN == 0:
-            say(self._heading())
+            headings = {column.name: column.name for column in self._columns}
+            say(self._line(headings, " ", "left, max"))
         self._n_rows += 1
         if self._first is None:
             self._first = number - 1
         seconds = monotonic() - self._began
         told = {**figures, self._unit: number, "seconds": f"{seconds:.2f}"}
-        cells = [_cell(column, told.get(column.name)) for column in self._columns]
-        line = "  ".join(cells)
-        if self._marks_best:
-            line += "  *" if is_best else "   "
+        left = ""
         if self._n_epochs is not None:
-            done = number - self._first
-            line += f"  {duration(seconds / done * (self._n_epochs - number)):>9}"
-        say(line)
+            left = duration(seconds / (number - self._first) * (self._n_epochs - number))
+        say(self._line(told, "*" if is_best else " ", left))
 
-    def _heading(self) -> str:
-        heading = "  ".join(f"{c.name:>{max(c.width, len(c.name))}}" for c in self._columns)
+    def _line(self, figures: Mapping[str, Any], mark: str, left: str) -> str:
+        line = "  ".join(_cell(column, figures.get(column.name)) for column in self._columns)
         if self._marks_best:
-            heading += "   "
-        return heading if self._n_epochs is None else f"{heading}  {'left, max':>9}"
+            line += f"  {mark}"
+        return line if self._n_epochs is None else f"{line}  {left:>9}"
 
 
 def say(text: str) -> None:
