@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_array, check_consistent_length
 
 from ..._sklearn.fit_calls import FitMode
 from ..._sklearn.labels import encoded_labels
 from ...engine.arrays import Floats
 from ...engine.network import Learned
-from ...estimators.fitted import fitted_network
+from ...estimators.fitted import FittedNetwork, fitted_network
 from ...options import Instance, check_option
 from .._evaluate import checked_rows
 from .._graph import ComputationalGraph, computational_graph
@@ -130,16 +130,15 @@ def to_html(
     names = feature_names_of(estimator)
     estimator, X = unwrapped_with_rows(estimator, X)
     check_estimator_type(estimator)
-    check_is_fitted(estimator)
+    fitted = fitted_network(estimator)
     graph = computational_graph(estimator)
     _check_size(estimator, graph)
     X, y = _checked(estimator, X, y)
-    epochs = _epochs(estimator, graph, recorder)
-    target = fitted_network(estimator).target
+    epochs = _epochs(fitted, graph, recorder)
+    target = fitted.target
     if hasattr(target, "predicting"):
         target = target.predicting(estimator.categorical_prediction)
-    network = fitted_network(estimator).network
-    shown = Shown(graph, network, target, [learned for _, learned in epochs], X)
+    shown = Shown(graph, fitted.network, target, [learned for _, learned in epochs], X)
     data = {
         "features": names or [f"x{i + 1}" for i in range(X.shape[1])],
         "epochs": [name for name, _ in epochs],
@@ -212,13 +211,13 @@ def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    estimator: Any, graph: ComputationalGraph, recorder: WeightsRecorder | None
+    fitted: FittedNetwork, graph: ComputationalGraph, recorder: WeightsRecorder | None
 ) -> list[tuple[str, Learned]]:
     """Return names and weights of the epochs that the page shows, the fitted network last.
 
     Weights are in the network's units.
     """
-    final = fitted_network(estimator).views(np.float64, folded=False)
+    final = fitted.views(np.float64, folded=False)
     if recorder is None or not recorder.epochs_:
         return [("fitted", final)]
     n = len(recorder.epochs_)
@@ -226,10 +225,9 @@ def _epochs(
     # Most changes happen in the first epochs, so more of these are shown.
     spread = np.geomspace(1, n, most) if n > most else np.arange(1, n + 1)
     chosen = np.unique(spread.round().astype(int)) - 1
-    network = fitted_network(estimator).network
     epochs = []
     for i in chosen:
-        learned = learned_arrays(network, recorder.parameters_[i])
+        learned = learned_arrays(fitted.network, recorder.parameters_[i])
         if learned is None:
             raise ValueError("The recorder has followed the fit of another network.")
         epochs.append((str(recorder.epochs_[i]), learned))
