@@ -183,10 +183,10 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
     no_improvement = estimator._later.no_improvement
     # L-BFGS counts iterations, which are not epochs that could be continued.
     had_epochs = no_improvement is not None
-    earlier = {
-        name: list(((had_epochs and getattr(estimator, attribute, None)) or ())[-KEPT_EPOCHS:])
-        for name, attribute in _CURVES.items()
-    }
+    earlier: dict[str, list[float]] = {}
+    for name, attribute in _CURVES.items():
+        curve = getattr(estimator, attribute, None) if had_epochs else None
+        earlier[name] = list((curve or [])[-KEPT_EPOCHS:])
     if not mode.incremental:
         return Progress(rows_seen=estimator.t_, earlier=earlier)
     best: float | None = estimator.best_loss_ if had_epochs else None
