@@ -187,13 +187,15 @@ class BaseMultilayerPerceptron(
             restored_on_failure(self),
             listening(self, n_epochs, X, y, sample_weight) as listener,
         ):
-            if incremental or is_lbfgs(self.solver):
-                listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
-            if incremental and not has_known_options(self):
-                # scikit-learn checks parameters in the first call only.
-                check_parameters(self)
-            if self.early_stopping and incremental:
-                raise ValueError("partial_fit does not support early_stopping=True")
+            if incremental:
+                listener.refuse_to_save("partial_fit")
+                if not has_known_options(self):
+                    # scikit-learn checks parameters in the first call only.
+                    check_parameters(self)
+                if self.early_stopping:
+                    raise ValueError("partial_fit does not support early_stopping=True")
+            elif is_lbfgs(self.solver):
+                listener.refuse_to_save(f"solver={self.solver!r}")
             checked = check_data(self, X, y, sample_weight, mode)
             run = make_ready(self, checked, mode, extras, listener)
             self._train(run, listener)

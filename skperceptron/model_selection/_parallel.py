@@ -270,15 +270,12 @@ def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str,
 
 def _without_scores(result: dict[str, Any]) -> dict[str, Any]:
     """Return a result of the same form as another, whose scores and times are NaN."""
-    missing = {}
-    for name, value in result.items():
-        if name in ("test_scores", "train_scores"):
-            is_dict = isinstance(value, dict)
-            missing[name] = dict.fromkeys(value, np.nan) if is_dict else np.nan
-        else:
-            missing[name] = np.nan if name in ("fit_time", "score_time") else value
-    nothing: dict[str, Any] = {"fit_error": None, "member": None, "estimator": None, "curves": {}}
-    return missing | {name: nothing[name] for name in result.keys() & nothing.keys()}
+    missing: dict[str, Any] = {"fit_time": np.nan, "score_time": np.nan, "curves": {}}
+    missing |= {"fit_error": None, "member": None, "estimator": None}
+    for name in {"test_scores", "train_scores"} & result.keys():
+        scores = result[name]
+        missing[name] = dict.fromkeys(scores, np.nan) if isinstance(scores, dict) else np.nan
+    return {name: missing.get(name, value) for name, value in result.items()}
 
 
 def _planned(
