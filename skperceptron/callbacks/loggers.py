@@ -69,7 +69,11 @@ class EpochLogger(EpochCallback):
         return False
 
     def to_frame(self) -> Any:
-        """Return the rows as a pandas DataFrame.
+        """Return the rows as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
 
         Raises
         ------

@@ -1,6 +1,6 @@
-"""Trials of a user's parts on a few numbers: faults that would train on wrong numbers are refused.
+"""Trials of a user's parts on a few numbers: those that would train on wrong numbers are refused.
 
-A derivative that is not that of the function may be meant as it is: it gives a warning.
+A derivative that is not that of the function may be intended: it gives a warning.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ COLUMNS = ("block", "parameter", "checked", "gradient", "finite_difference", "di
 #: The step that makes central differences in float64 most precise, relative to the parameter.
 STEP = np.finfo(np.float64).eps ** (1 / 3)
 
-#: Smaller gradients than this, relative to the loss, drown in the rounding of the loss.
+#: Smaller gradients than this, relative to the loss, are lost in the rounding of the loss.
 LEAST = 1e-6
 
 

@@ -91,6 +91,10 @@ class ComputationalGraph:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; needs y.
 
+        Returns
+        -------
+        ComputationalGraph
+
         Raises
         ------
         NotFittedError
@@ -204,6 +208,10 @@ def computational_graph(
         Number of network outputs of an estimator that is not fitted. None means one output,
         or one for each number that the loss estimates or each integer of `output_range`; for
         an MLPSoftmaxClassifier it must be given.
+
+    Returns
+    -------
+    ComputationalGraph
 
     Raises
     ------

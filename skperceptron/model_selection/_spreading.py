@@ -271,14 +271,14 @@ def _is_worker(process: Any) -> bool:
 
 
 def n_hidden_units(network: Any) -> int:
-    """Return the number of hidden units; 0 without a network or with odd parameters."""
+    """Return the number of hidden units; 0 without a network or with invalid parameters."""
     with suppress(*UNREADABLE):
         return sum(hidden_sizes(network))
     return 0
 
 
 def least_seconds(network: Any, X: Any) -> float:
-    """Return a low estimate of a fit's seconds; 0 without a network or with odd parameters."""
+    """Return a low estimate of a fit's seconds; 0 without a network or with invalid parameters."""
     with suppress(*UNREADABLE):
         n_rows, n_inputs = X.shape
         n_weights = sum(a * b for a, b in pairwise([n_inputs, *hidden_sizes(network), 1]))

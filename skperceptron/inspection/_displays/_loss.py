@@ -37,7 +37,6 @@ class LossCurveDisplay(Display):
         Drawn dashed, in the colour of the same name.
     validation_scores : dict of str to sequence of float, default=None
         Drawn dotted, on an axis of their own at the right.
-
     kept_epochs : dict of str to int, default=None
         The epoch, counted from 1, whose weights early stopping has restored: marked by a star.
 
