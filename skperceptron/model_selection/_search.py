@@ -153,12 +153,11 @@ class _CombiningSearch(StackedSearch):
         super(_CombiningSearch, search).fit(X, y, **params)
         search._find_best()
         search.best_estimator_ = ensemble = ensemble_of(search, record, X, y, params)
+        vars(self).update(vars(search), refit=self.refit)
         # Names of an earlier fit must not survive one without names.
         vars(self).pop("feature_names_in_", None)
-        vars(search).pop("feature_names_in_", None)
         if hasattr(ensemble, "feature_names_in_"):
-            search.feature_names_in_ = ensemble.feature_names_in_
-        vars(self).update(vars(search), refit=self.refit)
+            self.feature_names_in_ = ensemble.feature_names_in_
         return self
 
     def _makes_ensemble(self) -> bool:
