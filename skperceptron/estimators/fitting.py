@@ -162,18 +162,17 @@ def _check_choices(request: _Request, choices: Choices) -> None:
 def _start(request: _Request, model: Model, listener: Listener) -> tuple[Start, State | None]:
     """Return where training begins, and the saved state of an interrupted fit, if there is one."""
     estimator, checked, extras = request.estimator, request.checked, request.extras
-    network, choices = model.network, model.choices
-    draw = partial(initial_parameters, network, choices, checked, extras)
+    draw = partial(initial_parameters, model.network, model.choices, checked, extras)
     # None if it is drawn below: after the listener, which may restore the generator.
     start = None
     if request.mode.continuing:
-        start = _start_from_earlier(request, network)
+        start = _start_from_earlier(request, model.network)
     elif not extras.gives_start:
-        start = _common_start(request, choices, network, draw)
+        start = _common_start(request, model, draw)
     rng = generator_of(estimator.random_state) if start is None else start.rng
     given = {"X": checked.data.X, "y": checked.y, "sample_weight": checked.sample_weight}
     given |= vars(extras)
-    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
+    saved = listener.resume(rng, lambda: facts_of(estimator, given, model, rng, start))
     return start or Start(draw(rng), Progress(), estimator._later, rng), saved
 
 
@@ -237,10 +236,7 @@ def _refuse_if_endless(estimator: Any, choices: Choices) -> None:
 
 
 def _common_start(
-    request: _Request,
-    choices: Choices,
-    network: Network,
-    draw: Callable[[np.random.RandomState], Floats],
+    request: _Request, model: Model, draw: Callable[[np.random.RandomState], Floats]
 ) -> Start | None:
     """Return a start that is drawn once for all fits with the same parameters, if there is one.
 
@@ -248,7 +244,7 @@ def _common_start(
     is drawn from it before training, the generator is shared, too: making one takes as long as
     several steps of a small network.
     """
-    estimator = request.estimator
+    estimator, choices, network = request.estimator, model.choices, model.network
     depends_on_rows = choices.initializer.n_rows > 0 or network.looks_at_rows
     if request.cached is uncached or depends_on_rows or not isinstance(estimator.random_state, int):
         return None

@@ -10,13 +10,13 @@ import numpy as np
 
 from ..callbacks.identity import is_library
 from ..callbacks.listening import FitDescription
-from ..engine import Network
 from ..engine.arrays import Floats
 from ..training.checkpoint import describe_random_state
 from ..training.member import Progress
 from ..training.state_checks import Form
 from .choices import Choices
 from .continuation import Continuation
+from .run import Model
 
 #: Parameters that change nothing in what a fit computes, except how long it goes on.
 _NO_SETTINGS = {
@@ -42,8 +42,7 @@ class Start:
 def facts_of(
     estimator: Any,
     data: dict[str, Any],
-    choices: Choices,
-    network: Network,
+    model: Model,
     rng: np.random.RandomState,
     start: Start | None,
 ) -> FitDescription:
@@ -51,7 +50,7 @@ def facts_of(
 
     ``data`` is what was given to ``fit``, by name, with X checked.
     """
-    settings = _settings_of(estimator)
+    settings, choices = _settings_of(estimator), model.choices
     limits: dict[str, float] = {
         "max_iter": choices.max_iter,
         "patience": choices.n_iter_no_change,
@@ -76,17 +75,17 @@ def facts_of(
         if later.noise is not None:
             seed, noise = later.noise
             settings["noise to go on from"] = [seed, repr(noise.bit_generator.state)]
-    form = _form_of(choices, network, data["X"].shape[0], rng)
-    return FitDescription(settings, data, limits, form)
+    return FitDescription(settings, data, limits, _form_of(model, data["X"].shape[0], rng))
 
 
-def _form_of(choices: Choices, network: Network, n_rows: int, rng: np.random.RandomState) -> Form:
+def _form_of(model: Model, n_rows: int, rng: np.random.RandomState) -> Form:
     """Return which arrays and numbers a saved fit has."""
+    choices = model.choices
     has_noise = choices.wiring.is_noisy
     return Form(
-        n_parameters=network.n_parameters,
+        n_parameters=model.network.n_parameters,
         n_rows=n_rows,
-        dtype=choices.dtype_for(network),
+        dtype=model.dtype,
         state_names=tuple(choices.optimizer.state_names),
         averages=choices.averaging is not None,
         generator=describe_random_state(rng),
