@@ -160,17 +160,15 @@ class _Collapse:
             dropout=0.0,
             input_dropout=0.0,
         )
-        dtype = [np.result_type(w) for w in (estimator.coefs_[0], estimator.coefs_[-1])]
+        inner, outer = estimator.coefs_[0].dtype, estimator.coefs_[-1].dtype
         coefs, intercepts = [], []
         for i, line in enumerate(lines):
             sources = bases[i : i + 1] if is_chain else bases[: i + 1]
-            own = dtype[i == len(lines) - 1]
+            dtype = outer if line is self.output else inner
             rows = [self._matrix(line, base) for base in sources]
-            coefs.append(np.concatenate(rows).astype(own))
-            intercepts.append(line.shift.astype(own))
-        slopes = [
-            self._learned[p][0][0, 0].astype(dtype[0]) for p in self.bases if self._learned[p]
-        ]
+            coefs.append(np.concatenate(rows).astype(dtype))
+            intercepts.append(line.shift.astype(dtype))
+        slopes = [self._learned[p][0][0, 0].astype(inner) for p in self.bases if self._learned[p]]
         learned = {"coefs_": coefs, "intercepts_": intercepts, "activation_parameters_": slopes}
         return with_network(estimator, parameters, learned)
 

@@ -40,10 +40,8 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     It is the estimator itself or the last step of a pipeline. Networks with L-BFGS, whose steps
     cannot be shared, ``warm_start``, ``max_time``, ``verbose`` or callbacks are fitted one by one.
     """
-    for level in (*levels_of(estimator), network := last_step(estimator)):
-        if has_callbacks(level):
-            return None
-    if type(network) not in STACKABLE:
+    network = last_step(estimator)
+    if type(network) not in STACKABLE or any(map(has_callbacks, (*levels_of(estimator), network))):
         return None
     # Options of another type, such as arrays, are refused by the estimator's own ``fit``.
     is_plain = all(

@@ -181,7 +181,8 @@ class StackedParallel:
             del calls
             for n, (of_piece, names) in self._outcomes(pending, len(pieces), expected):
                 found.update(zip(pieces[n], of_piece, strict=True))
-                cut_short += [names] if names else []
+                if names:
+                    cut_short.append(names)
         results = _completed(found, n_calls)
         self._record.members += [result.pop("member", None) for result in results]
         self._record.curves += [result.pop("curves") for result in results]
