@@ -300,6 +300,11 @@ def network_summary(
     return make_table(COLUMNS, records)
 
 
+def affine_nodes(graph: ComputationalGraph) -> list[GraphNode]:
+    """Return the nodes with the weights of the layers, one for each, in order."""
+    return [node for node in graph.nodes if node.kind == "affine"]
+
+
 def label_lines(node: GraphNode) -> Sequence[str]:
     """Return the lines of text in the box of a node."""
     lines = [node.name, node.function]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...engine.description import GraphNode, Shape
-from .._graph import ComputationalGraph, computational_graph, shape_text
+from .._graph import ComputationalGraph, affine_nodes, computational_graph, shape_text
 from ._common import CATEGORIES, Display, styled
 
 #: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
@@ -105,7 +105,7 @@ class MatrixShapesDisplay(Display):
         MatrixShapesDisplay
             Itself.
         """
-        layers = [node for node in self.graph.nodes if node.kind == "affine"]
+        layers = affine_nodes(self.graph)
         heights = [max(_drawn(shape)[0] for shape in _shapes(node).values()) for node in layers]
         ax = self._open(ax, height=0.6 + sum(0.19 * height + 0.75 for height in heights))
         self.rectangles_: list[dict[str, Any]] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.description import GraphNode
 from ...options import Instance, Name, check_option
-from .._graph import ComputationalGraph, computational_graph
+from .._graph import ComputationalGraph, affine_nodes, computational_graph
 from .._networks import feature_names_of, unwrapped
 from ._blocks import draw_blocks
 from ._common import Display
@@ -195,10 +195,6 @@ def _checked_names(parameter: str, names: Any, node: GraphNode, what: str) -> li
     return None if names is None else list(map(str, names))
 
 
-def _affine(graph: ComputationalGraph) -> list[GraphNode]:
-    return [node for node in graph.nodes if node.kind == "affine"]
-
-
 def _embeds(graph: ComputationalGraph) -> bool:
     """Tell whether the first layer reads anything other than the features, one by one."""
     first, *others = next(iter(graph.layers.values()))
@@ -207,13 +203,13 @@ def _embeds(graph: ComputationalGraph) -> bool:
 
 
 def _is_single(graph: ComputationalGraph) -> bool:
-    layers = _affine(graph)
+    layers = affine_nodes(graph)
     return len(layers) == 1 and layers[0].output_shape[1] == 1
 
 
 def _usual_kind(graph: ComputationalGraph) -> str:
     """Return the kind of drawing that "auto" stands for."""
-    widest = max(node.output_shape[1] for node in _affine(graph))
+    widest = max(node.output_shape[1] for node in affine_nodes(graph))
     if _embeds(graph) or widest > SMALL or len(graph.layers) > SHALLOW:
         return "blocks"
     return "neuron" if _is_single(graph) else "neurons"

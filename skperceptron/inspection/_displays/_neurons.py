@@ -11,7 +11,7 @@ from scipy.special import expit
 from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
 from ...estimators.notebook import shortened
-from .._graph import ComputationalGraph
+from .._graph import ComputationalGraph, affine_nodes
 from ._common import WIDTH, arrow, style_of_weights, styled
 
 #: Connections, neurons or boxes, texts, colour bar.
@@ -276,7 +276,7 @@ def _write_values(
 def draw_single_neuron(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph whose only layer has one unit; return the artists by kind."""
     graph = display.graph
-    affine = next(node for node in graph.nodes if node.kind == "affine")
+    affine, *_ = affine_nodes(graph)
     if affine.value is not None:
         # In units of y, as weights and bias are; values are in those of the network.
         x = next(graph[edge.source].value for edge in graph.edges if edge.target == affine.name)

@@ -25,7 +25,7 @@ from ...engine.network import Learned
 from ...estimators.fitted import FittedNetwork, fitted_network
 from ...options import Instance, check_option
 from .._evaluate import checked_rows
-from .._graph import ComputationalGraph, computational_graph
+from .._graph import ComputationalGraph, affine_nodes, computational_graph
 from .._networks import check_estimator_type, feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
 from ._network import Shown, network_as_json
@@ -181,10 +181,9 @@ def _page(data: dict[str, Any], title: str) -> str:
 
 def _check_size(estimator: Any, graph: ComputationalGraph) -> None:
     """Raise ValueError if the network is too large for a page."""
-    layers = [node for node in graph.nodes if node.kind == "affine"]
     for what, size, most in (
         ("features", graph.nodes[0].output_shape[1], MOST_FEATURES),
-        ("layers", len(layers), MOST_LAYERS),
+        ("layers", len(affine_nodes(graph)), MOST_LAYERS),
         ("weights and biases", graph.n_parameters, MOST_WEIGHTS),
     ):
         if size > most:
