@@ -37,7 +37,7 @@ class Shown:
 
 def network_as_json(shown: Shown) -> dict[str, Any]:
     """Return what the page computes and draws."""
-    _refuse_unsupported(shown.network)
+    _refuse_shared_weights(shown.network)
     constants = Constants()
     columns, edges = _picture(shown)
     found = {
@@ -51,9 +51,7 @@ def network_as_json(shown: Shown) -> dict[str, Any]:
     return {**found, "constants": constants.entries}
 
 
-def _refuse_unsupported(network: Network) -> None:
-    if len(network.inputs) > 1:
-        raise ValueError("to_html shows networks of numbers; this one reads codes of categories.")
+def _refuse_shared_weights(network: Network) -> None:
     if any(network.multiplicity(i, trains=False) != 1 for i in range(len(network.nodes))):
         raise ValueError(
             "to_html shows one network; these are several that share weights (ensemble_size)."
