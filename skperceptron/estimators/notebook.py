@@ -110,9 +110,6 @@ class _WithDrawing:
     def __init__(self, table: Any, below: str) -> None:
         self._table, self._below = table, below
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._table, name)
-
     def _repr_html_inner(self) -> str:
         return f"{self._table._repr_html_inner()}{self._below}"
 
