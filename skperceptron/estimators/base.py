@@ -32,10 +32,11 @@ from .data import check_data, n_rows_of, refuse_sparse_embedding
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import make_ready
+from .model import Model
 from .notebook import NotebookMixin
 from .old_pickles import upgrade
 from .parameters import NetworkParameters, check_parameters, is_lbfgs
-from .run import Model, Run
+from .run import Run
 from .running import train
 from .targets import Target
 

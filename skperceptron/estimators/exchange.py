@@ -21,8 +21,8 @@ from .choices import Choices
 from .classifiers import BaseMLPClassifier, MLPClassifier
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
+from .model import Model
 from .regressor import MLPRegressor
-from .run import Model
 from .targets import Indicators, ManyClasses, Numbers
 
 #: Whether the installed scikit-learn's regressor knows the Poisson loss (1.7 and newer).

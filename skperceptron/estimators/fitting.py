@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -42,10 +41,11 @@ from .data import (
     refuse_sparse_embedding,
 )
 from .fitted import fitted_network
-from .held_out import HeldOut, Scoring, Validation
+from .held_out import HeldOut, Validation
 from .initial_parameters import initial_parameters
+from .model import Model
 from .resumption import Start, facts_of
-from .run import Model, Run
+from .run import Run
 from .splits import SplitRules
 from .targets import Target
 from .trials import refuse_faulty_parts
@@ -184,7 +184,7 @@ def _member(request: _Request, model: Model, start: Start) -> Member:
     noise = _noise(choices, rng)
     if mode.continuing and noise is not None:
         noise, rng = start.later.generators(noise, rng, estimator.random_state, estimator.t_)
-    validate = None if held_out is None else _validation(estimator, model, held_out)
+    validate = None if held_out is None else Validation(model, held_out, estimator)
     n_samples, weight = len(rows), request.checked.weight
     if data.is_at_hand and not mode.incremental:
         # Comparing rows takes longer than a single epoch.
@@ -352,20 +352,6 @@ def _hold_out(
     rules = SplitRules(fraction, data.X, checked.y, labels, groups, weight)
     rows, held_out_rows = checked.splits.draw(rules, rng)
     return rows, HeldOut(data, checked.y, weight, checked.given, held_out_rows)
-
-
-def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:
-    """Return what scores the validation rows; scorers that need an estimator get a fitted copy."""
-
-    def fitted_with(parameters: Floats) -> Any:
-        fitted = copy(estimator)
-        fitted._store_fitted(model.fitted(parameters))
-        return fitted
-
-    rules = model.choices.stopping or EarlyStopping()
-    scoring = Scoring(rules.monitor, estimator, fitted_with)
-    learning_rate = model.choices.learning_rate
-    return Validation(model.network, model.target, held_out, scoring, learning_rate)
 
 
 def _noise(choices: Choices, rng: np.random.RandomState) -> np.random.Generator | None:

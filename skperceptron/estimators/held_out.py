@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -17,19 +18,18 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import indexable
 
 from .._sklearn.compat import safe_indexing, takes_sample_weight
-from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.memory_mapped import pages_of
 from ..engine.prediction import predict_raw
 from ..exceptions import DivergedError
 from ..options import is_number, shown
+from ..stopping import EarlyStopping
 from ..training import TrainingSet
 from ..training.validating import Figures
 from ..usercall import warn
 from .comparison import Comparison, JudgedRows, parts_of
 from .fitted import FEW_OUTPUTS, blocks_of_rows
-from .reporting import refuse_diverged
-from .targets import Target
+from .model import Model
 
 #: Parts of the validation rows. With more parts, more rows choose the epoch of each, but every
 #: evaluation takes longer.
@@ -56,19 +56,6 @@ class HeldOut:
         rows = slice(None) if self.rows is None else self.rows
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return JudgedRows(self.data.targets.part(rows), self.y[rows], weight)
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How the score of validation rows is computed.
-
-    ``monitor`` is that of :class:`~skperceptron.stopping.EarlyStopping`, the estimator is being
-    fitted, and ``fitted_with`` returns a fitted copy of it, for a vector of parameters.
-    """
-
-    monitor: str | Callable[..., float]
-    estimator: Any
-    fitted_with: Callable[[Floats], Any]
 
 
 class CrossFitting:
@@ -119,19 +106,12 @@ class CrossFitting:
 class Validation:
     """Computes score and loss of one network on validation rows, for parameters given later.
 
-    The learning rate is for error messages.
+    The estimator is being fitted: scorers get a fitted copy of it.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        target: Target,
-        held_out: HeldOut,
-        scoring: Scoring,
-        learning_rate: float,
-    ) -> None:
-        self._network, self._target = network, target
-        self._scoring, self._monitor = scoring, scoring.monitor
+    def __init__(self, model: Model, held_out: HeldOut, estimator: Any) -> None:
+        self._model, self._estimator = model, estimator
+        self._monitor = (model.choices.stopping or EarlyStopping()).monitor
         data, rows = held_out.data, held_out.rows
         self._given, self._given_rows = held_out.given, rows
         if rows is None:
@@ -143,12 +123,11 @@ class Validation:
         self._judged = held_out.judged
         self._targets, self._weight = self._judged.targets, self._judged.weight
         #: Compares raw predictions of the rows with the truth.
-        self.comparison = Comparison(target, scoring.monitor, [self._judged])
+        self.comparison = Comparison(model.target, self._monitor, [self._judged])
         self._cross_fitting: CrossFitting | None = None
         self._scorer: Callable[..., Any] | None = None
         if not self.comparison.gives_scores:
-            self._scorer = check_scoring(scoring.estimator, scoring.monitor)
-        self._learning_rate = learning_rate
+            self._scorer = check_scoring(estimator, self._monitor)
         #: Whether a score was finite; until then, any other is an error.
         self.has_scored = False
         self._has_warned = False
@@ -159,7 +138,7 @@ class Validation:
         Raises DivergedError if training has diverged, ValueError if the first score is no finite
         number.
         """
-        network = self._network
+        network = self._model.network
         learned = network.views(parameters[np.newaxis])
         blocks = blocks_of_rows(len(self._rows), network.n_outputs)
         if self._cross_fitting is not None:
@@ -179,7 +158,7 @@ class Validation:
             counted = np.flatnonzero(self._weight)
         if self._scorer is None and len(np.unique(counted % N_PARTS)) > 1:
             # Whichever part is left out, others have rows that count.
-            self.comparison = Comparison(self._target, self._monitor, [self._judged], N_PARTS)
+            self.comparison = Comparison(self._model.target, self._monitor, [self._judged], N_PARTS)
 
     def cross_fitted(self, method: str) -> Iterator[tuple[Integers, Any]]:
         """Yield places among the rows, and what a method of the estimator predicts there.
@@ -191,7 +170,13 @@ class Validation:
             return
         for places, parameters in self._cross_fitting.chosen():
             X = _rows_of(self._given[0], self._rows[places])
-            yield places, getattr(self._scoring.fitted_with(parameters), method)(X)
+            yield places, getattr(self._fitted_with(parameters), method)(X)
+
+    def _fitted_with(self, parameters: Floats) -> Any:
+        """Return a fitted copy of the estimator."""
+        fitted = copy(self._estimator)
+        fitted._store_fitted(self._model.fitted(parameters))
+        return fitted
 
     @property
     def score_name(self) -> str | None:
@@ -199,7 +184,7 @@ class Validation:
         if self._monitor == "loss":
             return None
         if self._monitor == "score":
-            return self._target.score_name
+            return self._model.target.score_name
         name = self._monitor if isinstance(self._monitor, str) else ""
         return name or getattr(self._monitor, "__name__", type(self._monitor).__name__)
 
@@ -210,7 +195,7 @@ class Validation:
         They cannot if they are sparse, memory-mapped or of several inputs, or have many outputs.
         """
         is_plain = isinstance(self._X, np.ndarray) and pages_of(self._X) is None
-        has_few_outputs = self._network.n_outputs <= FEW_OUTPUTS
+        has_few_outputs = self._model.network.n_outputs <= FEW_OUTPUTS
         return len(self._rows) if is_plain and has_few_outputs else 0
 
     def dense_rows(self) -> Floats:
@@ -222,7 +207,7 @@ class Validation:
         loss, score, without_parts = figures
         if not isfinite(loss):
             self._refuse_diverged()
-        fitted = None if self._scorer is None else self._scoring.fitted_with(parameters)
+        fitted = None if self._scorer is None else self._fitted_with(parameters)
         score = self._score(fitted, self._given_rows) if score is None else float(score)
         if self._cross_fitting is not None:
             if fitted is not None:
@@ -232,11 +217,11 @@ class Validation:
 
     def _refuse_diverged(self) -> NoReturn:
         if self._given_rows is not None:
-            refuse_diverged(self._learning_rate)
+            self._model.refuse_diverged()
         raise DivergedError(
             "Predictions of X_val, or their loss, are non-finite: the training diverged, or X_val"
             " contains far larger values than X. Preprocess both (for example with StandardScaler),"
-            f" or lower learning_rate_init={self._learning_rate!r}."
+            f" or lower learning_rate_init={self._model.choices.learning_rate!r}."
         )
 
     def _scores_without_parts(self, fitted: Any) -> Floats:

@@ -16,7 +16,7 @@ from ..training.member import Progress
 from ..training.state_checks import Form
 from .choices import Choices
 from .continuation import Continuation
-from .run import Model
+from .model import Model
 
 #: Parameters that change nothing in what a fit computes, except how long it goes on.
 _NO_SETTINGS = {

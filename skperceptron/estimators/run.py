@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from ..engine import Network
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Integers
 from ..training import Member, TrainingSet
 from .advice import NamedRows
-from .choices import Choices
 from .continuation import Continuation
-from .fitted import FittedNetwork
 from .held_out import Validation
-from .reporting import refuse_diverged, warn_unconverged, was_planned
-from .targets import Target
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A wired network with its target, its resolved parameters, and its dtype in training."""
-
-    choices: Choices
-    target: Target
-    network: Network
-    dtype: np.dtype
-
-    def fitted(self, parameters: Floats) -> FittedNetwork:
-        """Return the network with the given parameters, (P,), in units of y.
-
-        Raises DivergedError if the output layer is not finite in these units.
-        """
-        found = FittedNetwork.of_vector(self.network, self.target, parameters, self.dtype)
-        if not found.is_finite:
-            self.refuse_diverged()
-        return found
-
-    def refuse_diverged(self) -> NoReturn:
-        """Raise DivergedError."""
-        refuse_diverged(None if self.choices.is_lbfgs else self.choices.learning_rate)
+from .model import Model
+from .reporting import warn_unconverged, was_planned
 
 
 @dataclass(frozen=True, eq=False)
