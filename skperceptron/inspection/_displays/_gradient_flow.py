@@ -168,7 +168,8 @@ class GradientFlowDisplay(Display):
         """
         label, is_logarithmic = QUANTITIES[self.quantity]
         ax = self._open(ax)
-        self.bars_, self.lines_ = None, []
+        self.bars_: Any = None
+        self.lines_: list[Any] = []
         # Layers without this quantity, such as the output layer for "dead", are left out.
         drawn = {name: v for name, v in self.values.items() if not np.isnan(v).all()}
         draw = self._draw_bars if len(self.epochs) == 1 else self._draw_lines

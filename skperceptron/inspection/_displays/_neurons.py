@@ -276,7 +276,7 @@ def _write_values(
 def draw_single_neuron(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph whose only layer has one unit; return the artists by kind."""
     graph = display.graph
-    affine, *_ = affine_nodes(graph)
+    affine: Any = affine_nodes(graph)[0]
     if affine.value is not None:
         # In units of y, as weights and bias are; values are in those of the network.
         x = next(graph[edge.source].value for edge in graph.edges if edge.target == affine.name)
