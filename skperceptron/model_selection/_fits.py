@@ -81,7 +81,7 @@ class Fit:
         Reports it to callbacks.
     settings : Settings, default=None
         None if the parameters cannot be compared by value.
-    cross_fits : str, default=None
+    cross_fit_method : str, default=None
         The method whose predictions of validation rows are wanted.
     cross_fitted : list
         Places among these rows, and the predictions there; see :class:`~.CrossFitting`.
@@ -99,7 +99,7 @@ class Fit:
     name: str = ""
     task: NetworkTask | None = None
     settings: Settings | None = None
-    cross_fits: str | None = None
+    cross_fit_method: str | None = None
     cross_fitted: list[tuple[Integers, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

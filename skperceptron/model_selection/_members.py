@@ -293,7 +293,7 @@ def _fit_together(
         job, part = jobs[i], parts[jobs[i].part]
         fit.fold, fit.task = part.fold, job.task
         fit.name = job.name or f"member {job.number}"
-        fit.cross_fits = part.method if job.is_validated else None
+        fit.cross_fit_method = part.method if job.is_validated else None
     members: dict[int, FittedMember] = {}
     fitted_alone = [i for i in range(len(jobs)) if i not in fits]
     # Those of a stack as soon as it has ended, so that an error is raised early.

@@ -166,7 +166,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     checked = common.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, Listener(), common.cached(fit))
     recipe = run.member.recipe
-    if fit.cross_fits is not None:
+    if fit.cross_fit_method is not None:
         run.cross_fit()
     warn_of_small_batch(run.model.choices, run.model.network, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
@@ -209,7 +209,7 @@ def _train_together(alike: list[_Prepared], common: Common, options: RunOptions)
             continue
         with prepared.fit.attempt():
             prepared.run.finish()
-            if (method := prepared.fit.cross_fits) is not None:
+            if (method := prepared.fit.cross_fit_method) is not None:
                 prepared.fit.cross_fitted = prepared.run.cross_fitted(method)
 
 
