@@ -9,9 +9,9 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Floats
+from ..exceptions import DivergedError
 from .choices import Choices
 from .fitted import FittedNetwork
-from .reporting import refuse_diverged
 from .targets import Target
 
 
@@ -36,4 +36,11 @@ class Model:
 
     def refuse_diverged(self) -> NoReturn:
         """Raise DivergedError."""
-        refuse_diverged(None if self.choices.is_lbfgs else self.choices.learning_rate)
+        rate = ""
+        if not self.choices.is_lbfgs:
+            rate = f", or learning_rate_init={self.choices.learning_rate!r} is too large"
+        raise DivergedError(
+            "Training diverged. Solver produced non-finite parameter weights. The input data may"
+            " contain large values and need to be preprocessed (for example with StandardScaler)"
+            f"{rate}."
+        )

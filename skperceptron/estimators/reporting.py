@@ -1,16 +1,15 @@
-"""Messages of a fit: warnings, the error if it diverges, and the figures for callbacks."""
+"""Messages of a fit: warnings, and the figures for callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 
 from ..engine import Network
-from ..exceptions import DivergedError
 from ..training import EpochReport, Member, Verdict
 from ..usercall import first_in_call, warn
 from .advice import NamedRows, about_scale, advice
@@ -18,19 +17,6 @@ from .choices import Choices
 
 #: SciPy's status if a limit of iterations or function calls has ended the search.
 LIMIT_REACHED = 1
-
-_DIVERGED = (
-    "Training diverged. Solver produced non-finite parameter weights. The input data may contain"
-    " large values and need to be preprocessed (for example with StandardScaler)"
-)
-
-
-def refuse_diverged(learning_rate: float | None) -> NoReturn:
-    """Raise the error of a fit that has diverged; L-BFGS has no learning rate."""
-    rate = ""
-    if learning_rate is not None:
-        rate = f", or learning_rate_init={learning_rate!r} is too large"
-    raise DivergedError(f"{_DIVERGED}{rate}.")
 
 
 def warn_unconverged(
