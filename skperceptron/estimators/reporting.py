@@ -9,11 +9,11 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 
-from ..engine import Network
 from ..training import EpochReport, Member, Verdict
 from ..usercall import first_in_call, warn
 from .advice import NamedRows, about_scale, advice
 from .choices import Choices
+from .model import Model
 
 #: SciPy's status if a limit of iterations or function calls has ended the search.
 LIMIT_REACHED = 1
@@ -68,8 +68,9 @@ def _warn_with_advice(head: str, advise: Callable[[], str]) -> None:
     warn(text.rstrip(), ConvergenceWarning)
 
 
-def warn_of_small_batch(choices: Choices, network: Network, n_samples: int) -> None:
+def warn_of_small_batch(model: Model, n_samples: int) -> None:
     """Warn if batches have fewer rows than they should have, or than the network needs."""
+    choices, network = model.choices, model.network
     if isinstance(choices.batch_size, int) and choices.batch_size > n_samples:
         warn(
             f"Got batch_size={choices.batch_size}, larger than the sample size {n_samples}. It is"

@@ -40,7 +40,7 @@ def train(run: Run, listener: Listener, make_stack: MakeStack | None = None) -> 
 
 def _train_stochastic(run: Run, listener: Listener, make_stack: MakeStack | None) -> None:
     member = run.member
-    warn_of_small_batch(run.model.choices, run.model.network, member.recipe.n_samples)
+    warn_of_small_batch(run.model, member.recipe.n_samples)
     # A saved fit that had already ended is not continued.
     if not member.is_over:
         with _stack_of(run, make_stack) as stack:

@@ -168,7 +168,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     recipe = run.member.recipe
     if fit.cross_fit_method is not None:
         run.cross_fit()
-    warn_of_small_batch(run.model.choices, run.model.network, recipe.n_samples)
+    warn_of_small_batch(run.model, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
     run.member.recipe = replace(recipe, **components)
     return _Prepared(fit, run, state)
