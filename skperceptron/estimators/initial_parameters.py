@@ -12,12 +12,11 @@ from sklearn.utils import check_array
 from .._sklearn.checks import FLOAT64, checking
 from .._sklearn.fit_calls import Extras
 from ..engine import Network, Node, Scale
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats
 from ..engine.network import Learned
 from ..engine.prediction import Predictor
 from ..initializers import ARRAYS, Layer
 from ..options import check_option
-from ..training import TrainingSet
 from .blas_threads import suited_threads
 from .choices import Choices
 from .data import CheckedData
@@ -36,11 +35,10 @@ def initial_parameters(
     The network starts in units of the target, and the initialiser may look at some rows that are
     trained on.
     """
-    initializer, data = choices.initializer, checked.data
-    seen = None if checked.fold is None else checked.fold.train
-    n_rows = min(data.n_rows, initializer.n_rows)
+    initializer = choices.initializer
+    n_rows = min(checked.data.n_rows, initializer.n_rows)
     with suited_threads(n_rows * network.largest_product):
-        vector = _drawn_vector(network, choices, rng, data, seen)
+        vector = _drawn_vector(network, choices, checked, rng)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _take_given(
         network.by_attribute(network.views(vector)),
@@ -52,21 +50,14 @@ def initial_parameters(
 
 
 def _drawn_vector(
-    network: Network,
-    choices: Choices,
-    rng: np.random.RandomState,
-    data: TrainingSet,
-    seen: Integers | None,
+    network: Network, choices: Choices, checked: CheckedData, rng: np.random.RandomState
 ) -> Floats:
-    """Draw weights, biases and tables, (1, P), in float64; other blocks start as they declare.
-
-    The initialiser may look at the rows ``seen`` of the data; None means all.
-    """
+    """Draw weights, biases and tables, (1, P), in float64; other blocks start as they declare."""
     # There is an activation for each hidden layer, and at least one.
     initializer, activations = choices.initializer, choices.wiring.activations
     vector = np.empty((1, network.n_parameters))
     learned = network.views(vector)
-    rows = _some_rows(data, initializer.n_rows, rng, seen)
+    rows = _some_rows(checked, initializer.n_rows, rng)
     # As in scikit-learn, the output layer follows the rule of the last hidden layer.
     n_hidden = sum(node.block.opens_layer for node in network.nodes) - 1
     factors = [activations[min(k, len(activations) - 1)].init_factor for k in range(n_hidden + 1)]
@@ -85,7 +76,7 @@ def _drawn_vector(
             drawn = [initializer.draw(layer, rng) for _ in range(block.n_layers)]
             starts = [np.concatenate(arrays) for arrays in zip(*drawn, strict=True)]
         else:
-            shown = _some_rows(data, block.n_start_rows, rng, seen)
+            shown = _some_rows(checked, block.n_start_rows, rng)
             if shown is None:
                 declared = block.initial_arrays(rng)
             else:
@@ -97,13 +88,12 @@ def _drawn_vector(
     return vector
 
 
-def _some_rows(
-    data: TrainingSet, n_rows: int, rng: np.random.RandomState, seen: Integers | None
-) -> Any:
-    """Return some random rows of X, (n, D); None if none are needed."""
+def _some_rows(checked: CheckedData, n_rows: int, rng: np.random.RandomState) -> Any:
+    """Return some random rows of X that are trained on, (n, D); None if none are needed."""
     if not n_rows:
         return None
-    chosen = np.arange(data.n_rows) if seen is None else seen
+    data, fold = checked.data, checked.fold
+    chosen = np.arange(data.n_rows) if fold is None else fold.train
     if len(chosen) > n_rows:
         chosen = chosen[np.sort(rng.choice(len(chosen), n_rows, replace=False))]
     return data.rows_at(chosen).astype(FLOAT64)
