@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback
-from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.blocks.activate import value_and_slopes
 from ..engine.description import describe
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.parameters import is_lbfgs
+from ..estimators.run import Run
 from ..options import Interval, check_option
-from ..training import Member, Stack, TrainingSet
+from ..training import Stack
 from ._evaluate import Evaluation, evaluate_training, prepare, weights_of_rows
 from ._networks import unwrapped_with_rows
 from ._table import make_table
@@ -126,11 +126,11 @@ def gradient_rows(
     """Return the rows of :func:`gradient_report`, one dict per layer."""
     estimator, X = unwrapped_with_rows(estimator, X)
     run = prepare(estimator, X, y, sample_weight)
-    network, member, data = run.model.network, run.member, run.data
+    network = run.model.network
     found = evaluate_training(run)
     weights = weights_of_rows(run)
-    learned = network.views(member.parameters.astype(np.float64)[np.newaxis])
-    changes = None if is_lbfgs(estimator.solver) else _next_step(network, member, data)
+    learned = network.views(run.member.parameters.astype(np.float64)[np.newaxis])
+    changes = None if is_lbfgs(estimator.solver) else _next_step(run)
     nodes, _ = describe(network, "")
     rows: list[dict[str, Any]] = []
     for position, node in enumerate(network.nodes):
@@ -180,8 +180,9 @@ def _of_units(
     return shares
 
 
-def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
+def _next_step(run: Run) -> Learned:
     """Return the change that the optimiser's next step would make, with all rows as one batch."""
+    network, member, data = run.model.network, run.member, run.data
     before = member.parameters.astype(np.float64)
     stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)
     stack.run_epoch()
