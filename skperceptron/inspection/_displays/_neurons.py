@@ -73,20 +73,16 @@ def connections_of(graph: ComputationalGraph) -> list[Connections]:
         edges = [edge for edge in graph.edges if edge.target == node.name]
         if node.kind == "affine":
             assert node.weight_shape is not None
-            weight = node.parameters.get("weight")
-            full = np.ones(node.weight_shape) if weight is None else weight
-            kind = "unknown" if weight is None else "trained" if node.trained else "fixed"
-            ends = np.cumsum([edge.shape[1] for edge in edges])[:-1]
-            found += [
-                Connections(column[edge.source], column[node.name], rows, kind)
-                for edge, rows in zip(edges, np.split(full, ends), strict=True)
-            ]
+            learned = node.parameters.get("weight")
+            kind = "unknown" if learned is None else "trained" if node.trained else "fixed"
+            whole = np.ones(node.weight_shape) if learned is None else learned
+            weights = np.split(whole, np.cumsum([edge.shape[1] for edge in edges])[:-1])
+        else:
+            edges = [edge for edge in edges if edge.skips]
+            kind, weights = "unknown", [np.eye(node.output_shape[1])] * len(edges)
         found += [
-            Connections(
-                column[edge.source], column[node.name], np.eye(node.output_shape[1]), "unknown"
-            )
-            for edge in edges
-            if edge.skips and node.kind != "affine"
+            Connections(column[edge.source], column[node.name], weight, kind)
+            for edge, weight in zip(edges, weights, strict=True)
         ]
     return found
 
