@@ -175,7 +175,9 @@ class Wiring:
         chosen = sorted(set(map(int, columns)))
         coded = () if self.categories is None else self.categories.columns
         if not chosen or chosen[-1] >= n_features or not set(chosen).isdisjoint(coded):
-            marked = f", and those of categories, {list(coded)}, are embedded anyway" * bool(coded)
+            marked = ""
+            if coded:
+                marked = f", and those of categories, {list(coded)}, are embedded anyway"
             raise ValueError(
                 f"numeric_embedding has columns={shown(columns)}: at least one column is needed;"
                 f" the positions of those of X are 0 to {n_features - 1}{marked}."
