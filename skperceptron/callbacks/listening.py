@@ -67,11 +67,11 @@ class Listener:
         """End an epoch that has been reported to begin but will not be trained."""
 
     def resume(
-        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
+        self, rng: np.random.RandomState, describe: Callable[[], FitDescription]
     ) -> State | None:
         """Return the saved state of an interrupted fit, if any, and restore its random generator.
 
-        Nothing has been drawn from it yet. ``facts`` returns what identifies the fit.
+        Nothing has been drawn from it yet. ``describe`` returns what identifies the fit.
         """
         return None
 
@@ -130,14 +130,14 @@ class CallbackListener(Listener):
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
     def resume(
-        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
+        self, rng: np.random.RandomState, describe: Callable[[], FitDescription]
     ) -> State | None:
         if not self._savers:
             return None
-        known = facts()
+        description = describe()
         self._origin["start"] = describe_random_state(rng)
         found = [
-            saver.resume(self._estimator, _job_of(known, getattr(saver, "name", None)))
+            saver.resume(self._estimator, _job_of(description, getattr(saver, "name", None)))
             for saver in self._savers
         ]
         states: list[State] = [state for state in found if state is not None]
@@ -200,13 +200,13 @@ def _settings_of(callback: Any) -> str:
         return type(callback).__qualname__
 
 
-def _job_of(facts: FitDescription, name: str | None) -> Job:
+def _job_of(fit: FitDescription, name: str | None) -> Job:
     """Describe what identifies a fit; a name replaces what cannot be described.
 
     Without a name, that raises ValueError.
     """
     identity = {} if name is None else {"name of the checkpoint": repr(name)}
-    for describe, things in ((described, facts.settings), (fingerprint, facts.data)):
+    for describe, things in ((described, fit.settings), (fingerprint, fit.data)):
         for label, value in things.items():
             try:
                 identity[label] = describe(value, name)
@@ -216,4 +216,4 @@ def _job_of(facts: FitDescription, name: str | None) -> Job:
                     " in all fits of a name, pass Checkpoint(..., name=...): the name is compared"
                     " instead."
                 ) from error
-    return Job(identity, facts.limits, facts.form)
+    return Job(identity, fit.limits, fit.form)

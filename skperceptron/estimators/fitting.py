@@ -44,7 +44,7 @@ from .fitted import fitted_network
 from .held_out import HeldOut, Validation
 from .initial_parameters import initial_parameters
 from .model import Model
-from .resumption import Start, facts_of
+from .resumption import Start, description_of
 from .run import Run
 from .splits import SplitRules
 from .targets import Target
@@ -172,7 +172,7 @@ def _start(request: _Request, model: Model, listener: Listener) -> tuple[Start, 
     rng = generator_of(estimator.random_state) if start is None else start.rng
     given = {"X": checked.data.X, "y": checked.y, "sample_weight": checked.sample_weight}
     given |= vars(extras)
-    saved = listener.resume(rng, lambda: facts_of(estimator, given, model, rng, start))
+    saved = listener.resume(rng, lambda: description_of(estimator, given, model, rng, start))
     return start or Start(draw(rng), Progress(), estimator._later, rng), saved
 
 

@@ -39,7 +39,7 @@ class Start:
     rng: np.random.RandomState
 
 
-def facts_of(
+def description_of(
     estimator: Any,
     data: dict[str, Any],
     model: Model,
