@@ -471,6 +471,18 @@ def test_calibrated_pipelines_inside_other_models_are_exported(check_exported):
     assert voting.weights == [1, 2] and voting.flatten_transform
 
 
+def test_weights_of_dropped_estimators_do_not_count(check_exported):
+    def named(kind):
+        members = (kind(max_iter=n, learning_rate_init=0.1, random_state=0) for n in (1, 30))
+        return list(zip("abc", ("drop", *members), strict=True))
+
+    weights = [1, 2, 9]
+    voting = VotingClassifier(named(MLPClassifier), **SOFT, weights=weights)
+    check_exported(voting.fit(X, Y), X)
+    check_exported(VotingRegressor(named(MLPRegressor), weights=weights).fit(X, ONE), X)
+    assert voting.weights == weights
+
+
 def test_models_that_would_be_exported_wrongly_are_refused():
     network = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
     tuned = TunedThresholdClassifierCV(network, cv=2).fit(X, TWO)

@@ -8,12 +8,12 @@ import pytest
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier, VotingRegressor
+from sklearn.ensemble import BaggingClassifier, VotingClassifier, VotingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
-from skperceptron.model_selection import StackedEnsembleClassifier
+from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
@@ -319,6 +319,38 @@ def test_tabular_estimators_inside_other_models_are_exported(exported, dtype):
     assert_close(found.astype(np.float32), calibrated.predict_proba(X))
     found = exported(voting, X)(X)[0]
     assert_close(found.astype(np.float32), voting.predict(X))
+
+
+@pytest.mark.parametrize("columns", [["size", "sex"], ["sex", "size"], ["count", "size", "sex"]])
+@pytest.mark.parametrize("wrap", [lambda one: one, make_pipeline], ids=["alone", "pipeline"])
+def test_votes_on_tables_are_exported_whatever_the_first_column_is(exported, wrap, columns):
+    X = FRAME[columns].fillna({"size": 0.0})
+    table = {"preset": "fast", "hidden_layer_sizes": (4,), "max_epochs": 2, "random_state": 0}
+    network = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+    categories = {**network, "categorical_features": ["sex"]}
+    numbers = TabularPreprocessor()
+    classifiers = [
+        TabularMLPClassifier(**table),
+        MLPClassifier(**categories),
+        StackedEnsembleClassifier(MLPClassifier(**categories), 2),
+        make_pipeline(numbers, MLPClassifier(**network)),
+    ]
+    regressors = [
+        TabularMLPRegressor(**table),
+        MLPRegressor(**categories),
+        StackedEnsembleRegressor(MLPRegressor(**categories), 2),
+        make_pipeline(numbers, MLPRegressor(**network)),
+    ]
+    for members in (classifiers, *([one] for one in classifiers)):
+        named = [(str(i), wrap(one)) for i, one in enumerate(members)]
+        model = VotingClassifier(named, voting="soft").fit(X, FRAME["grade"])
+        found = exported(model, X)(X)[1]
+        assert_close(found.astype(np.float32), model.predict_proba(X))
+    for members in (regressors, *([one] for one in regressors)):
+        named = [(str(i), wrap(one)) for i, one in enumerate(members)]
+        model = VotingRegressor(named).fit(X, FRAME["count"])
+        found = exported(model, X)(X)[0]
+        assert_close(found.astype(np.float32), model.predict(X))
 
 
 @BOTH_OPSETS

@@ -49,7 +49,7 @@ from ...perceptron import RosenblattPerceptron
 from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
-from ._outputs import parse_classifier
+from ._outputs import parse_classifier, parser_of_numbers
 from ._types import all_are_numbers, expected_inputs, fed, input_types
 
 #: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
@@ -119,7 +119,11 @@ def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
     """Return the arguments with which an ensemble is registered with skl2onnx."""
     found = {"alias": f"Skperceptron{name}", "convert_fct": convert}
     if not classifies:
-        return {**found, "shape_fct": _ensembles.ensemble_regressor_shapes}
+        return {
+            **found,
+            "shape_fct": _ensembles.ensemble_regressor_shapes,
+            "parser": parser_of_numbers(_ensembles.predicts_in_float64),
+        }
     return {
         **found,
         "shape_fct": _ensembles.ensemble_classifier_shapes,
@@ -189,6 +193,7 @@ CONVERTERS: dict[type, dict[str, Any]] = {
         "alias": "SkperceptronTable",
         "shape_fct": _tables.preprocessor_shapes,
         "convert_fct": _tables.convert_preprocessor,
+        "parser": parser_of_numbers(_tables.is_prepared_in_float64),
     },
 }
 
@@ -455,8 +460,9 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     What searches and frozen estimators in calibrated classifiers and stacks hold stands in their
     place: skl2onnx does not know the latter, and does not get decisions from the former. It also
     refuses two parameters of voting estimators, of which one has no effect on predictions, and the
-    other may be a list. It merges the columns of a step of a column transformer into integers if
-    the first of them holds integers. It takes unsigned labels of meta-estimators for texts.
+    other may be a list; there, it counts estimators that are dropped. It merges the columns of a
+    step of a column transformer into integers if the first of them holds integers. It takes
+    unsigned labels of meta-estimators for texts.
     """
     changes: list[tuple[Any, str, Any]] = []
     for part in parts:
@@ -469,7 +475,9 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
             changes.append((part, "estimators_", list(map(_inside, part.estimators_))))
         elif isinstance(part, VotingClassifier | VotingRegressor):
             if part.weights is not None:
-                changes.append((part, "weights", np.asarray(part.weights)))
+                pairs = zip(part.estimators, part.weights, strict=True)
+                kept = [weight for (_, one), weight in pairs if one != "drop"]
+                changes.append((part, "weights", np.asarray(kept)))
             if isinstance(part, VotingClassifier):
                 changes.append((part, "flatten_transform", False))
         elif isinstance(part, ColumnTransformer):

@@ -18,9 +18,9 @@ from ._estimators import prediction_shape
 from ._graph import Graph, Value
 from ._outputs import (
     calculates_in_float64,
-    number_type,
     outputs_of,
     selection,
+    set_type_of_numbers,
     set_types_of_classes,
     write_classes,
 )
@@ -37,9 +37,15 @@ def ensemble_classifier_shapes(operator: Any) -> None:
 def ensemble_regressor_shapes(operator: Any) -> None:
     """Set the type of predictions."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    is_float64 = calculates_in_float64(model, operator.inputs)
-    is_float64 |= any(network.predicts_float64 for network in _networks_in(model))
-    operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape_of_row(model)]))
+    is_float64 = predicts_in_float64(model, operator.inputs)
+    set_type_of_numbers(operator.outputs[0], is_float64, [n_rows, *shape_of_row(model)])
+
+
+def predicts_in_float64(model: Any, inputs: Sequence[Any]) -> bool:
+    """Tell whether predictions of a regressor are float64."""
+    return calculates_in_float64(model, inputs) or any(
+        network.predicts_float64 for network in _networks_in(model)
+    )
 
 
 def shape_of_row(model: Any) -> list[int | None]:

@@ -20,6 +20,7 @@ from ._outputs import (
     columns_of,
     number_type,
     numbers_are_float64,
+    set_type_of_numbers,
     set_types_of_classes,
     write_classes,
 )
@@ -90,7 +91,7 @@ def regressor_shapes(operator: Any) -> None:
     for i, output in enumerate(operator.outputs):
         is_distribution = i and isinstance(fitted.target, WholeNumbers)
         width = [fitted.network.n_outputs] if is_distribution else shape
-        output.set_type(number_type(is_float64, [n_rows, *width]))
+        set_type_of_numbers(output, is_float64, [n_rows, *width])
 
 
 def prediction_shape(fitted: FittedNetwork) -> list[int]:

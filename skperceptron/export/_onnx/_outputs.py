@@ -5,11 +5,11 @@ Apart from ``_ensembles``, only this module uses private functions of skl2onnx.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from skl2onnx._parse import _parse_sklearn, _parse_sklearn_classifier
+from skl2onnx._parse import _parse_sklearn, _parse_sklearn_classifier, _parse_sklearn_simple_model
 from skl2onnx.common.data_types import (
     DoubleTensorType,
     FloatTensorType,
@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from ...engine.arrays import Floats
 from ._graph import Graph, Value
+from ._types import OUTPUTS
 
 
 def numbers_are_float64(variables: Sequence[Any]) -> bool:
@@ -34,6 +35,24 @@ def number_type(is_float64: bool, shape: list[int | None]) -> Any:
     return DoubleTensorType(shape) if is_float64 else FloatTensorType(shape)
 
 
+def set_type_of_numbers(variable: Any, is_float64: bool, shape: list[int | None]) -> None:
+    """Set the type of an output; the dtype of one that a model around has declared stays."""
+    if variable.raw_name not in OUTPUTS:
+        is_float64 = numbers_are_float64([variable])
+    variable.set_type(number_type(is_float64, shape))
+
+
+def parser_of_numbers(is_float64: Callable[[Any, Sequence[Any]], bool]) -> Callable[..., Any]:
+    """Return a function that declares the output of a model, with the dtype that it will have."""
+
+    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+        outputs = _parse_sklearn_simple_model(scope, model, inputs, custom_parsers)
+        outputs[0].set_type(number_type(is_float64(model, inputs), []))
+        return outputs
+
+    return parse
+
+
 def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
     """Declare labels and probabilities of a classifier.
 
@@ -42,10 +61,10 @@ def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = 
     zipmap = scope.get_options(model, {"zipmap": True})["zipmap"]
     scope.add_options(id(model), {"zipmap": zipmap})
     outputs = _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
-    if zipmap == "columns":
+    if zipmap is not True:
         # skl2onnx gives them the type of the first input.
-        for column in outputs[1:]:
-            column.set_type(number_type(calculates_in_float64(model, inputs), [None]))
+        for numbers in outputs[1 : None if zipmap else 2]:
+            numbers.set_type(number_type(calculates_in_float64(model, inputs), [None]))
     return outputs
 
 
@@ -70,7 +89,7 @@ def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
     # Dicts of probabilities are float32 in ONNX.
     are_dicts = scope.get_options(model, {"zipmap": False})["zipmap"] is True
     is_float64 = calculates_in_float64(model, operator.inputs) and not are_dicts
-    operator.outputs[1].set_type(number_type(is_float64, [n_rows, n_classes]))
+    set_type_of_numbers(operator.outputs[1], is_float64, [n_rows, n_classes])
 
 
 def label_type(classes: Any, shape: list[int | None]) -> Any:
