@@ -8,7 +8,13 @@ import pytest
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier, VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -351,6 +357,23 @@ def test_votes_on_tables_are_exported_whatever_the_first_column_is(exported, wra
         model = VotingRegressor(named).fit(X, FRAME["count"])
         found = exported(model, X)(X)[0]
         assert_close(found.astype(np.float32), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        CalibratedClassifierCV(MLPClassifier((4,), max_iter=3, random_state=0), cv=2),
+        StackingClassifier([("a", MLPClassifier((4,), max_iter=3, random_state=0))], cv=2),
+        OneVsRestClassifier(MLPClassifier((4,), max_iter=3, random_state=0)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_of_one_input_may_follow_the_steps_that_prepare_a_table(check_exported, model):
+    X = FRAME[["count", "small", "sex"]]
+    columns = ColumnTransformer(
+        [("text", OneHotEncoder(), ["sex"]), ("number", StandardScaler(), ["count", "small"])]
+    )
+    check_exported(make_pipeline(columns, model).fit(X, FRAME["grade"]), X)
 
 
 @BOTH_OPSETS

@@ -49,7 +49,7 @@ from ...perceptron import RosenblattPerceptron
 from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
-from ._outputs import parse_classifier, parser_of_numbers
+from ._outputs import parse_classifier, parse_numbers
 from ._types import all_are_numbers, expected_inputs, fed, input_types
 
 #: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
@@ -87,8 +87,6 @@ OF_REGRESSORS = {option: [True, False] for option in _estimators.EXTRAS}
 def register(kind: type) -> None:
     """Register a subclass of one of this package's estimators with skl2onnx.
 
-    The estimators of this package are registered when ``skperceptron.export`` is imported.
-
     Parameters
     ----------
     kind : type
@@ -119,11 +117,8 @@ def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
     """Return the arguments with which an ensemble is registered with skl2onnx."""
     found = {"alias": f"Skperceptron{name}", "convert_fct": convert}
     if not classifies:
-        return {
-            **found,
-            "shape_fct": _ensembles.ensemble_regressor_shapes,
-            "parser": parser_of_numbers(_ensembles.predicts_in_float64),
-        }
+        found["parser"] = parse_numbers
+        return {**found, "shape_fct": _ensembles.ensemble_regressor_shapes}
     return {
         **found,
         "shape_fct": _ensembles.ensemble_classifier_shapes,
@@ -193,7 +188,7 @@ CONVERTERS: dict[type, dict[str, Any]] = {
         "alias": "SkperceptronTable",
         "shape_fct": _tables.preprocessor_shapes,
         "convert_fct": _tables.convert_preprocessor,
-        "parser": parser_of_numbers(_tables.is_prepared_in_float64),
+        "parser": parse_numbers,
     },
 }
 
@@ -261,10 +256,7 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If skl2onnx would export another model: a network before another step of a pipeline, a
-        ``TunedThresholdClassifierCV``, a ``CalibratedClassifierCV`` with another method than
-        "sigmoid" or around a cross ensemble, an ensemble of scikit-learn whose members predict
-        several targets or no probabilities, or labels of its meta-estimators.
+        If skl2onnx would export another model: see :doc:`/deployment`.
 
     Examples
     --------

@@ -37,15 +37,9 @@ def ensemble_classifier_shapes(operator: Any) -> None:
 def ensemble_regressor_shapes(operator: Any) -> None:
     """Set the type of predictions."""
     model, n_rows = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    is_float64 = predicts_in_float64(model, operator.inputs)
+    is_float64 = calculates_in_float64(model, operator.inputs)
+    is_float64 |= any(network.predicts_float64 for network in _networks_in(model))
     set_type_of_numbers(operator.outputs[0], is_float64, [n_rows, *shape_of_row(model)])
-
-
-def predicts_in_float64(model: Any, inputs: Sequence[Any]) -> bool:
-    """Tell whether predictions of a regressor are float64."""
-    return calculates_in_float64(model, inputs) or any(
-        network.predicts_float64 for network in _networks_in(model)
-    )
 
 
 def shape_of_row(model: Any) -> list[int | None]:

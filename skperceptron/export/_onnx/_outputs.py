@@ -5,7 +5,7 @@ Apart from ``_ensembles``, only this module uses private functions of skl2onnx.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,15 +42,11 @@ def set_type_of_numbers(variable: Any, is_float64: bool, shape: list[int | None]
     variable.set_type(number_type(is_float64, shape))
 
 
-def parser_of_numbers(is_float64: Callable[[Any, Sequence[Any]], bool]) -> Callable[..., Any]:
-    """Return a function that declares the output of a model, with the dtype that it will have."""
-
-    def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-        outputs = _parse_sklearn_simple_model(scope, model, inputs, custom_parsers)
-        outputs[0].set_type(number_type(is_float64(model, inputs), []))
-        return outputs
-
-    return parse
+def parse_numbers(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare the output of a model with its type; skl2onnx gives it that of the first input."""
+    outputs = _parse_sklearn_simple_model(scope, model, inputs, custom_parsers)
+    outputs.parent.infer_types()
+    return outputs
 
 
 def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:

@@ -71,12 +71,7 @@ def preprocessor_shapes(operator: Any) -> None:
     """Set the type of prepared columns."""
     model = operator.raw_operator
     shape = [operator.inputs[0].get_first_dimension(), len(model.get_feature_names_out())]
-    operator.outputs[0].set_type(number_type(is_prepared_in_float64(model), shape))
-
-
-def is_prepared_in_float64(model: Any, inputs: Any = None) -> bool:
-    """Tell whether prepared columns are float64, whatever the inputs are."""
-    return np.dtype(model.dtype) == np.float64
+    operator.outputs[0].set_type(number_type(np.dtype(model.dtype) == np.float64, shape))
 
 
 def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
