@@ -610,6 +610,23 @@ def test_skl2onnx_itself_knows_all_of_it():
     ]
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        piped,
+        lambda network: calibrated(piped(network)),
+        lambda network: OneVsRestClassifier(piped(network)),
+        lambda network: StackingClassifier([("a", network)], cv=2, passthrough=True),
+        lambda network: BaggingClassifier(network, 2, max_features=2, random_state=0),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool])
+def test_models_of_scikit_learn_take_arrays_of_integers(exported, wrap, dtype):
+    whole = np.abs(3 * X).astype(dtype)
+    model = wrap(MLPClassifier((4,), max_iter=20, random_state=0)).fit(whole, Y)
+    assert_close(exported(model, whole)(whole)[1], model.predict_proba(whole))
+
+
 def test_integers_are_predicted_in_float32(exported):
     rows = np.round(5 * X).astype(int)
     network = MLPRegressor(hidden_layer_sizes=(8,), **SHORT).fit(rows, ONE)

@@ -57,9 +57,10 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
 
 
 def all_are_numbers(inputs: list[tuple[str, Any]]) -> bool:
-    """Tell whether inputs are columns of numbers, not one array or texts."""
+    """Tell whether inputs are columns of numbers, or an array of integers; not floats or texts."""
     names, types = zip(*inputs, strict=True)
-    return names != (ONLY,) and not any(isinstance(kind, StringTensorType) for kind in types)
+    floats = (FloatTensorType, DoubleTensorType) if names == (ONLY,) else ()
+    return not any(isinstance(kind, (StringTensorType, *floats)) for kind in types)
 
 
 def expected_inputs(model: Any) -> dict[str, np.dtype]:
