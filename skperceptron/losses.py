@@ -689,9 +689,9 @@ class OrdinalLogLoss(Loss):
     Parameters
     ----------
     order : array-like, default=None
-        All classes, the lowest first. None means the order of ``classes_``: numerical, or
-        alphabetical with a warning. The order of a pandas categorical is not read: state
-        ``order=list(y.cat.categories)``.
+        All classes, the lowest first, and perhaps some without a row. None means the order of
+        ``classes_``: numerical, or alphabetical with a warning. The order of a pandas categorical
+        is not read: state ``order=list(y.cat.categories)``.
     """
 
     names = ("ordinal",)

@@ -87,8 +87,22 @@ def test_order_of_words_is_told():
         make(OrdinalLogLoss(ORDER[:3])).fit(X, WORDS)
     with pytest.raises(ValueError, match="must hold each of the classes"):
         make(OrdinalLogLoss([*ORDER, "best"])).fit(X, WORDS)
+    with pytest.raises(ValueError, match="must hold each of the classes"):
+        make(OrdinalLogLoss([*ORDER[:3], "excellent"])).fit(X, WORDS)
     with pytest.raises(ValueError, match="'order' parameter of OrdinalLogLoss"):
         make(OrdinalLogLoss("poor")).fit(X, WORDS)
+
+
+def test_order_may_hold_classes_without_a_row():
+    is_seen = GRADES != 1
+    every = make(OrdinalLogLoss(["none", *ORDER, "superb"])).fit(X[is_seen], WORDS[is_seen])
+    seen = make(OrdinalLogLoss([ORDER[0], *ORDER[2:]])).fit(X[is_seen], WORDS[is_seen])
+    assert_array_equal(every.predict_proba(X), seen.predict_proba(X))
+    assert_array_equal(every.classes_, sorted({*ORDER} - {ORDER[1]}))
+    # In one fold, a class has all of its rows among those that are held out.
+    splits = [(np.flatnonzero(is_seen), np.flatnonzero(~is_seen))]
+    search = GridSearchCV(make(OrdinalLogLoss(ORDER)), {}, cv=splits, error_score="raise")
+    assert search.fit(X, WORDS).best_score_ == 0
 
 
 def test_alphabetical_order_of_words_gives_one_warning():

@@ -251,12 +251,13 @@ class OrderedClasses(ManyClasses):
             return np.arange(len(self.classes))
         place = {label: rank for rank, label in enumerate(np.asarray(order).tolist())}
         labels = np.asarray(self.classes).tolist()
-        if len(order) != len(labels) or set(place) != set(labels):
+        if len(place) < len(order) or not place.keys() >= set(labels):
             raise ValueError(
                 f"order={order!r} of {type(self.loss).__name__} must hold each of the classes"
                 f" {labels} once."
             )
-        return np.array([place[label] for label in labels])
+        # The order may hold classes that no row has.
+        return np.argsort(np.argsort([place[label] for label in labels]))
 
     def _rows(self, codes: Integers) -> TargetRows:
         n = len(self.classes)
