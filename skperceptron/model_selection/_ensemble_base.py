@@ -114,7 +114,7 @@ class BaseEnsemble(
             See scikit-learn's user guide on metadata routing.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=type(self).__name__)
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def _fitted_members(self) -> Sequence[Any]:

@@ -86,6 +86,19 @@ def test_weights_reach_the_members_with_and_without_routing():
     assert_allclose(ensemble.predict_proba(X), expected)
 
 
+def test_weights_reach_the_score_if_it_requests_them():
+    weights = (Y < 2).astype(float)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = clone(SOFTMAX).set_fit_request(sample_weight=False)
+        ensemble = StackedEnsembleClassifier(network, 2, random_state=0)
+        pipeline = make_pipeline(StandardScaler(), ensemble.set_score_request(sample_weight=True))
+        is_right = pipeline.fit(X, Y).predict(X) == Y
+        assert pipeline.score(X, Y) == is_right.mean()
+        expected = np.average(is_right, weights=weights)
+        assert pipeline.score(X, Y, sample_weight=weights) == pytest.approx(expected)
+        assert expected != is_right.mean()
+
+
 def test_tools_that_look_for_sample_weight_in_the_signature_pass_it_to_the_members():
     # CalibratedClassifierCV ignores the weights of a classifier whose `fit` does not name them.
     weights = (Y < 2).astype(float) + 1e-6
