@@ -50,7 +50,8 @@ n_folds : int, cross-validation splitter or iterable, default=None
     `random_state`, stratified by class. A splitter, such as
     :class:`~sklearn.model_selection.TimeSeriesSplit`, makes its own splits; an iterable holds pairs
     of training and held-out rows. Rows that no split holds out are used for training, but not to
-    combine the arms. Splits whose training or held-out rows all have zero weight are left out.
+    combine the arms. Splits whose training or held-out rows all have zero weight are left out, and
+    so are those that hold out only classes that their training rows lack.
 
 arms : int or list of dict, default=None
     Number of the preset's arms to train, from the first one on; or arms of your own, each a dict

@@ -90,7 +90,9 @@ def counting_splits(
 ) -> list[Split]:
     """Return the splits with positive weights among their training and among their held-out rows.
 
-    Raises ValueError if no split remains, or if the training rows of a split are all of one class.
+    Some of these held-out rows must be of classes that the training rows have: a network is
+    validated on no others. Raises ValueError if no split remains, or if the training rows of a
+    split are all of one class.
     """
     kept = []
     for number, (train, test) in enumerate(splits):
@@ -100,15 +102,19 @@ def counting_splits(
         ]
         if not all(weights.any() for weights in counts):
             continue
-        if codes is not None and len(np.unique(codes[train][counts[0] > 0])) < 2:
-            raise ValueError(
-                f"The training rows of split {number}, of {len(splits)}, are all of one class:"
-                " networks need at least 2. Draw other folds, with shares of all classes."
-            )
+        if codes is not None:
+            known = np.unique(codes[train][counts[0] > 0])
+            if len(known) < 2:
+                raise ValueError(
+                    f"The training rows of split {number}, of {len(splits)}, are all of one class:"
+                    " networks need at least 2. Draw other folds, with shares of all classes."
+                )
+            if not counts[1][np.isin(codes[test], known)].any():
+                continue
         kept.append((train, test))
     if not kept:
         raise ValueError(
             "In each split, the training rows or the held-out rows are empty, or all of their"
-            " sample_weight is zero."
+            " sample_weight is zero, or no held-out row is of a class of the training rows."
         )
     return kept

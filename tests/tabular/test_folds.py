@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    TimeSeriesSplit,
+)
 
 from skperceptron.tabular import TabularMLPRegressor
 from tests.tabular.tables import BOTH, frame, small, target_of
@@ -150,6 +156,20 @@ def test_splits_in_which_nothing_counts_are_left_out(cls, splitter):
     ):
         warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
         model.fit(X, y, sample_weight=(rows < 10) * 1.0, groups=groups)
+
+
+def test_splits_that_hold_out_only_unknown_classes_are_left_out():
+    X, labels = frame(30)
+    y = np.where(np.arange(30) < 25, labels, "new")
+    # No network holds out others of its training rows: these may be too few, or later ones.
+    model = small(n_folds=[(np.arange(15), np.arange(15, 30)), (np.arange(25), np.arange(25, 30))])
+    assert len(model.fit(X, y).ensemble_.splits_) == 1
+    assert np.isfinite(model.oof_predictions_[15:]).all()
+    y = np.where(np.arange(30) == 4, "new", labels)
+    model = small(n_folds=LeaveOneOut()).fit(X, y)
+    assert np.flatnonzero(np.isnan(model.oof_predictions_).any(axis=1)).tolist() == [4]
+    with pytest.raises(ValueError, match="no held-out row is of a class of the training rows"):
+        small(n_folds=3).fit(X, np.arange(30) % 3, groups=np.arange(30) % 3)
 
 
 def test_split_that_trains_on_one_class_is_refused():
