@@ -361,6 +361,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
     ) -> list[Split]:
         """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given, n_rows = self._preset, plain(self.n_folds), num_samples(y)
+        weight = np.ones(n_rows) if sample_weight is None else sample_weight
         found: Iterable[Any]
         if given is not None and not isinstance(given, Integral):
             # A splitter of the user's own may look at columns of the table.
@@ -372,13 +373,13 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             else:
                 n_draws, n_folds = 1, int(given)
             if groups is None:
-                draw = partial(drawn_folds, n_rows, n_folds, codes, rng, sample_weight)
+                draw = partial(drawn_folds, n_folds, codes, rng, weight)
             else:
                 check_consistent_length(y, groups)
                 draw = partial(grouped_folds, n_folds, codes, groups, rng)
             found = chain.from_iterable(draw() for _ in range(n_draws))
         splits = [counted_from_0(split, n_rows) for split in found]
-        splits = counting_splits(splits, codes, sample_weight)
+        splits = counting_splits(splits, codes, weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
     def _batch_and_epochs(self, n_rows: int, splits: Sequence[Split]) -> tuple[int, int]:

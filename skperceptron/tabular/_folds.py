@@ -13,11 +13,7 @@ from ..model_selection._held_out import Split
 
 
 def drawn_folds(
-    n_rows: int,
-    n_folds: int,
-    codes: Integers | None,
-    rng: np.random.RandomState,
-    sample_weight: Floats | None = None,
+    n_folds: int, codes: Integers | None, rng: np.random.RandomState, sample_weight: Floats
 ) -> list[Split]:
     """Draw folds of equal size with equal shares of each class, both up to one row.
 
@@ -26,7 +22,7 @@ def drawn_folds(
     There are at most as many folds as rows. ``codes``, (n_rows,), are the classes, from 0 on.
     Raises ValueError if fewer than two rows can be held out.
     """
-    counts = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
+    n_rows, counts = len(sample_weight), sample_weight > 0
     order = rng.permutation(n_rows)
     may_leave = np.ones(n_rows, dtype=bool)
     if codes is not None:
@@ -86,7 +82,7 @@ def grouped_folds(
 
 
 def counting_splits(
-    splits: list[Split], codes: Integers | None, sample_weight: Floats | None
+    splits: list[Split], codes: Integers | None, sample_weight: Floats
 ) -> list[Split]:
     """Return the splits with positive weights among their training and among their held-out rows.
 
@@ -96,20 +92,16 @@ def counting_splits(
     """
     kept = []
     for number, (train, test) in enumerate(splits):
-        counts = [
-            np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
-            for rows in (train, test)
-        ]
-        if not all(weights.any() for weights in counts):
+        if not all(sample_weight[rows].any() for rows in (train, test)):
             continue
         if codes is not None:
-            known = np.unique(codes[train][counts[0] > 0])
+            known = np.unique(codes[train][sample_weight[train] > 0])
             if len(known) < 2:
                 raise ValueError(
                     f"The training rows of split {number}, of {len(splits)}, are all of one class:"
                     " networks need at least 2. Draw other folds, with shares of all classes."
                 )
-            if not counts[1][np.isin(codes[test], known)].any():
+            if not sample_weight[test][np.isin(codes[test], known)].any():
                 continue
         kept.append((train, test))
     if not kept:
