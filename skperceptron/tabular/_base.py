@@ -520,7 +520,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
 
         Each row is predicted by the networks that have not been trained on it; nothing is fitted
         again. All outputs of a column, such as those of the levels of a category, are shuffled
-        together, within each fold.
+        together, among all rows that are held out.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats
 from ..model_selection._cross_base import BaseCrossEnsemble, loss_of_held_out
 from ..model_selection._held_out import HeldOutRows
 
@@ -26,8 +26,8 @@ def rises_of_loss(
     """Return the increase of the loss on held-out rows when a column is shuffled, (n, n_repeats).
 
     ``numbers``, (N, W), are the rows that the ensemble was fitted to, in the same order. Each of
-    the n slices holds columns that are shuffled together. ``truth`` is as ``described_labels`` and
-    ``described_numbers`` return it.
+    the n slices holds columns that are shuffled together, among all rows that are held out.
+    ``truth`` is as ``described_labels`` and ``described_numbers`` return it.
     """
     # A row of zero weight is as good as absent: others must not get its values, either.
     held = HeldOutRows([test[sample_weight[test] > 0] for _, test in ensemble.splits_])
@@ -38,23 +38,27 @@ def rises_of_loss(
         loss_of_held_out, ensemble, held, truth=truth[held.known], weight=sample_weight[held.known]
     )
     usual = loss_of(parts)
+    starts = np.cumsum([len(test) for test in held.tests])[:-1]
     rises = np.empty((len(columns), n_repeats))
     for j, columns_of_one in enumerate(columns):
+        column = numbers[:, columns_of_one]
         for repeat in range(n_repeats):
-            orders = [rng.permutation(part.shape[0]) for part in parts]
+            # Not fold by fold: a fold may have a single row, or a single value of a column.
+            sources = np.split(rng.permutation(held.rows), starts)
             shuffled = [
-                _with_shuffled(part, columns_of_one, order)
-                for part, order in zip(parts, orders, strict=True)
+                _with_column(part, columns_of_one, column[rows])
+                for part, rows in zip(parts, sources, strict=True)
             ]
             rises[j, repeat] = loss_of(shuffled) - usual
     return rises
 
 
-def _with_shuffled(part: Any, columns: slice, order: Integers) -> Any:
-    """Return a copy of the rows in which some columns are reordered."""
+def _with_column(part: Any, columns: slice, values: Any) -> Any:
+    """Return a copy of the rows in which some columns have other values."""
     if sparse.issparse(part):
-        before, after = part[:, : columns.start], part[:, columns.stop :]
-        return sparse.hstack([before, part[:, columns][order], after], format="csr")
-    shuffled = part.copy()
-    shuffled[:, columns] = part[order, columns]
-    return shuffled
+        return sparse.hstack(
+            [part[:, : columns.start], values, part[:, columns.stop :]], format="csr"
+        )
+    changed = part.copy()
+    changed[:, columns] = values
+    return changed

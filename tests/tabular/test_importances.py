@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut
 
 from skperceptron.tabular import TabularMLPRegressor
 from skperceptron.tabular import _base as base
@@ -37,6 +38,21 @@ def test_importances_need_the_rows_of_the_fit():
     model = small(TabularMLPRegressor).fit(X, numbers)
     with pytest.raises(ValueError, match="y has 2 targets for each row, but fit has seen 1"):
         model.permutation_importances(X, np.column_stack([numbers, numbers]))
+
+
+def test_importances_do_not_depend_on_the_size_of_folds():
+    rng = np.random.RandomState(0)
+    places = np.arange(40) // 4
+    # The first column has one value for each place, so that it is constant in each fold.
+    X = np.column_stack([rng.normal(size=10)[places], rng.normal(size=40)])
+    y = X @ [3.0, 1.0]
+    for splitter, groups in ((LeaveOneOut(), None), (LeaveOneGroupOut(), places)):
+        model = small(TabularMLPRegressor, n_folds=splitter, max_epochs=30)
+        model.fit(X, y, groups=groups)
+        found = model.permutation_importances(X, y, n_repeats=10, random_state=0)
+        # The squared difference of two values that are drawn from a column is twice its variance.
+        expected = 2 * (X * [3.0, 1.0]).var(axis=0)
+        assert (found.importances_mean > expected / 2).all()
 
 
 @BOTH
