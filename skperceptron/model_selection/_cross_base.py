@@ -22,11 +22,10 @@ from .._sklearn.compat import (
     check_method_params,
     fit_context,
     num_samples,
-    safe_indexing,
 )
 from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..callbacks.autologging import autologged
-from ..engine.arrays import Booleans, Floats
+from ..engine.arrays import Floats
 from ..estimators.blas_threads import blas_limited_to
 from ..estimators.splits import counted_from_0
 from ..options import Flag, Interval, Name, Rules, is_allowed, plain, shown
@@ -36,7 +35,7 @@ from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._held_out import Combination, HeldOutRows, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Output, SoftOutput
+from ._outputs import Output
 from ._spreading import n_threads
 
 
@@ -164,7 +163,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         weight = weight_in(of_members, self.estimator, X)
         jobs = self._jobs(arms, len(splits), rng)
         whole = Part(X, y, of_members, estimator=self.estimator, sample_weight=weight)
-        parts = _parts(whole, splits, output, jobs)
+        parts = _parts(whole, splits, truth, output, jobs)
         for job in jobs:
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
@@ -388,10 +387,15 @@ def loss_of_held_out(
     return ensemble._output.judged(blended, truth, weight)[1]
 
 
-def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[Job]) -> list[Part]:
+def _parts(
+    whole: Part, splits: Sequence[Split], truth: Any, output: Output, jobs: Sequence[Job]
+) -> list[Part]:
     """Return one part of all rows per split, with the rows that networks are validated on."""
     X, y = whole.X, whole.y
-    watched = [_watched(split, y, whole.sample_weight, output) for split in splits]
+    watched = [output.knows(truth, split) for split in splits]
+    if whole.sample_weight is not None:
+        for of_split, (_, test) in zip(watched, splits, strict=True):
+            of_split &= whole.sample_weight[test] > 0
     is_array = isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")
     may_share = (
         is_array
@@ -408,16 +412,3 @@ def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[
         replace(whole, split=split, watched=of_split)
         for split, of_split in zip(splits, watched, strict=True)
     ]
-
-
-def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output) -> Booleans:
-    """Return a mask of the held-out rows of a split that networks can be validated on."""
-    train, test = split
-    watched = np.ones(len(test), dtype=bool)
-    if sample_weight is not None:
-        watched &= sample_weight[test] > 0
-    classes = output.classes_of_rows(y)
-    if classes is not None and not isinstance(output, SoftOutput):
-        # The network does not know a class of which all rows are held out.
-        watched &= np.isin(safe_indexing(classes, test), safe_indexing(classes, train))
-    return watched

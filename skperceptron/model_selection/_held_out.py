@@ -12,10 +12,7 @@ import numpy as np
 from ..engine.arrays import Booleans, Floats, Integers
 from ._candidates import FittedMember
 from ._combination import Blend, BlendRules, Lesson, blocks_of
-from ._outputs import Output
-
-#: A split: rows to train on, rows that are held out.
-Split = tuple[Integers, Integers]
+from ._outputs import Output, Split
 
 
 class HeldOutRows:
@@ -159,10 +156,16 @@ def combined(
         )
     # Scaled to the mean 1, so that a pseudo-count equals a row, whatever the scale of weights.
     weight = weight / weight[weight > 0].mean()
+    # A single row of a class that its members do not know would raise all temperatures: on wine,
+    # the log loss of new rows was seven times as high.
+    knows = np.concatenate([output.knows(truth, split) for split in splits])
+    counted = weight * (np.bincount(held.rows, knows)[held.known] > 0)
+    if not counted.any():
+        counted, knows = weight, np.ones_like(knows)
     if len(held.known) < n_rows:
         truth = truth[held.known]
     temperatures, blend, blended, honest = _learned(
-        _Known(output, held, truth, weight, rules), members
+        _Known(output, held, truth, counted, knows, rules), members
     )
     score, loss = output.judged(blended, truth, weight)
 
@@ -181,12 +184,16 @@ def combined(
 
 @dataclass(frozen=True)
 class _Known:
-    """The rows that were held out, with their truth, (N, ...), and weights, (N,), and the rules."""
+    """The rows that were held out, with their truth, (N, ...), and weights, (N,), and the rules.
+
+    ``knows``, (R,), tells which predictions are by a member that knows the class of the row.
+    """
 
     output: Output
     held: HeldOutRows
     truth: Any
     weight: Floats
+    knows: Booleans
     rules: BlendRules
 
 
@@ -233,7 +240,8 @@ def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Float
         # Predictions are freed as soon as they have been read: there may be many.
         of_arm = members[arm] = [replace(member, held_out=None) for member in of_arm]
         if known.rules.calibrate:
-            true, shares = held.of_predictions(known.truth), held.shares(known.weight)
+            true = held.of_predictions(known.truth)
+            shares = held.shares(known.weight) * known.knows
             temperatures[arm] = output.temperature(values, true, shares)
             del true, shares
         keep(values, arm, 0)

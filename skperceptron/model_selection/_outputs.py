@@ -37,6 +37,9 @@ from ._combination import (
     tempered,
 )
 
+#: A split: rows to train on, rows that are held out.
+Split = tuple[Integers, Integers]
+
 
 class Output(Protocol):
     """A kind of output, and how its predictions are blended and evaluated."""
@@ -46,6 +49,10 @@ class Output(Protocol):
 
     def classes_of_rows(self, y: Any) -> Any:
         """Return the class of each row, by which splits are stratified; None if rows have none."""
+
+    def knows(self, truth: Any, split: Split) -> Booleans:
+        """Return which held-out rows of a split a member may be right about."""
+        return np.ones(len(split[1]), dtype=bool)
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return a member's predictions in the shape that all members share.
@@ -87,6 +94,11 @@ class ProbabilityOutput(Output):
 
     def classes_of_rows(self, y: Any) -> Any:
         return None if self.is_multilabel else y
+
+    def knows(self, truth: Integers, split: Split) -> Booleans:
+        """Return which held-out rows are of classes that the training rows have."""
+        train, test = split
+        return np.isin(truth[test, 0], truth[train, 0]) | self.is_multilabel
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return probabilities, (n, L, C): 0 for classes that a member has not seen."""
@@ -130,6 +142,8 @@ class SoftOutput(ProbabilityOutput):
     def classes_of_rows(self, y: Floats) -> Integers:
         """Return the most likely class of each row."""
         return y.argmax(axis=1)
+
+    knows = Output.knows
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
         return fit_temperature(_logs_of(predictions), truth, sample_weight)

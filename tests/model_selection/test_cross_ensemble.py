@@ -474,6 +474,21 @@ def test_a_class_that_a_fold_lacks_is_never_expected_by_its_members():
     assert np.isfinite(ensemble.predict_log_proba(X)).all()
 
 
+def test_a_class_that_members_cannot_know_changes_no_temperature():
+    labels = np.where(np.arange(150) == 7, 3, Y)
+    folds = KFold(4, shuffle=True, random_state=0)
+    usual, odd = (classifier(SCALED, {}, cv=folds).fit(X, y) for y in (Y, labels))
+    assert_allclose(odd.temperatures_, usual.temperatures_, rtol=0.3)
+    assert_allclose(odd.temperature_, usual.temperature_, rtol=0.3)
+    # The score counts the row all the same.
+    assert odd.oof_predictions_[7, 3] < 1e-9
+    truth = odd.oof_predictions_[np.arange(150), labels]
+    assert_allclose(odd.oof_loss_, -np.log(np.maximum(truth, 1e-30)).mean(), rtol=1e-6)
+    # If members know no class that they are tested on, all rows count.
+    splits = [(np.flatnonzero(Y != k), np.flatnonzero(Y == k)) for k in range(3)]
+    assert np.isfinite(classifier(SCALED, {}, cv=splits).fit(X, Y).temperatures_).all()
+
+
 def test_arms_may_be_other_estimators_and_other_solvers():
     arms = [
         {"mlpsoftmaxclassifier": [LogisticRegression()]},
