@@ -138,8 +138,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         Raises
         ------
         ValueError
-            If the data is invalid, if no row is held out, or if the training of a member
-            diverges.
+            If the data is invalid, if no row is held out, if validation rows are given that would
+            not be used, or if the training of a member diverges.
         """
         if y is None:
             raise ValueError(
@@ -166,6 +166,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         parts = _parts(whole, splits, truth, output, jobs)
         for job in jobs:
             job.is_validated &= parts[job.part].can_validate
+            if job.is_validated:
+                _refuse_validation_rows(of_members)
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
         with self._telling(jobs, X, y, params):
@@ -385,6 +387,15 @@ def loss_of_held_out(
         seen, given = blended.shape[1], truth.shape[1]
         raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
     return ensemble._output.judged(blended, truth, weight)[1]
+
+
+def _refuse_validation_rows(params: dict[str, Any]) -> None:
+    for name in params:
+        if name.endswith("X_val"):
+            raise ValueError(
+                f"{name} would not be used: each network is validated on the rows that its split"
+                " holds out. Set restore_best=False to validate all of them on rows of your own."
+            )
 
 
 def _parts(

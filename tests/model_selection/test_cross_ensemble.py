@@ -89,6 +89,16 @@ def test_members_are_those_that_are_fitted_alone_and_watch_their_held_out_rows()
     assert len(ensemble.validation_loss_curves_[0][0]) == 20
 
 
+def test_validation_rows_that_would_not_be_used_are_refused():
+    ensemble = classifier(SCALED, SCALED_ARMS, cv=3)
+    given = {f"mlpsoftmaxclassifier__{name}": rows for name, rows in (("X_val", X), ("y_val", Y))}
+    with pytest.raises(ValueError, match="mlpsoftmaxclassifier__X_val would not be used"):
+        ensemble.fit(X, Y, **given)
+    ensemble.set_params(restore_best=False, estimator__mlpsoftmaxclassifier__early_stopping=True)
+    member = ensemble.fit(X, Y, **given).estimators_[0][0][-1]
+    assert len(member.validation_scores_) == member.n_iter_
+
+
 def test_training_to_the_last_epoch_is_no_lack_of_convergence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
