@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erfc, expit, xlogy
 
-from skperceptron.activations import Activation, ReLU, Tanh
+from skperceptron.activations import Activation, Identity, ReLU, Tanh
 from skperceptron.engine.calls import (
     OfMembers,
     add_to_rows,
@@ -778,6 +778,27 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
     before = z.copy()
     assert recorded(cls().forward, (z, z), {}) is None
     assert_array_equal(z, before)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda z, out: np.multiply(np.asarray(z), 2, out=out),
+        lambda z, out: np.multiply(np.asarray(z), 2, out=np.asarray(out)),
+        lambda z, out: (np.multiply(z, 2, out=out), out.flat.__setitem__(0, 1)),
+        lambda z, out: np.multiply(z[..., [1, 0]], 2, out=out),
+        lambda z, out: np.multiply(z, z[0, 0, 0], out=out),
+        # NumPy adds truth values to a truth value: 1 + 1 = 1.
+        lambda z, out: np.multiply(z, (z > -1) + (z > -2), out=out),
+    ],
+    ids=["plain input", "plain views", "flat", "columns", "number", "truth values"],
+)
+def test_methods_that_get_round_the_recorder_are_not_recorded(method):
+    assert recorded(method, (draw_matrix(1, 3, 2), np.zeros((1, 3, 2))), {}) is None
+
+
+def test_methods_that_do_nothing_have_no_calls():
+    assert recorded(Identity().backward, (A, A, A), {}) == []
 
 
 class Doubled(Tanh):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Call
 from ..calls import number
+from .extension import steps as extension
 
 #: Bytes of the largest array that counts as a constant.
 LARGEST_CONSTANT = 2**16
@@ -37,25 +38,29 @@ class Tape:
     def __init__(self, constants: dict[Any, Array]) -> None:
         self.calls: list[Call] = []
         self._constants = constants
+        # The arrays that own the memory of all that records, by their ids.
+        self._owners: dict[int, Array] = {}
 
     def watch(self, x: Array) -> Recorder:
         """Return a view of an array that records the operations on it."""
+        owner = extension.owner_of(x)
+        self._owners[id(owner)] = owner
         found = x.view(Recorder)
         found.tape = self
         return found
 
     def note(self, function: Callable[..., Any], *operands: Any, out: Any) -> Recorder:
         """Record ``function(*operands, out=out)``."""
-        return self._append(partial(function, *map(self._read, operands), out=_plain(out)), out)
+        return self._append(partial(function, *map(self._read, operands), out=self._read(out)), out)
 
     def note_copy(self, x: Any, out: Any) -> Recorder:
         """Record ``np.copyto(out, x)``."""
-        return self._append(partial(np.copyto, _plain(out), self._read(x)), out)
+        return self._append(partial(np.copyto, self._read(out), self._read(x)), out)
 
     def note_reduction(self, ufunc: np.ufunc, x: Any, axis: int, out: Any, keep: bool) -> Recorder:
         """Record ``ufunc.reduce(x, axis, out=out, keepdims=keep)``."""
         reduce: Any = ufunc.reduce
-        call = partial(reduce, self._read(x), axis, None, _plain(out), keep)
+        call = partial(reduce, self._read(x), axis, None, self._read(out), keep)
         return self._append(call, out)
 
     def _append(self, call: Call, out: Any) -> Recorder:
@@ -66,7 +71,12 @@ class Tape:
         return out
 
     def _read(self, x: Any) -> Any:
-        if not isinstance(x, np.ndarray) or isinstance(x, Recorder):
+        if not isinstance(x, np.ndarray):
+            return x
+        if isinstance(x, Recorder) != (id(extension.owner_of(x)) in self._owners):
+            # A copy would need content that has not been computed; a plain view would not record.
+            raise NotRecordable
+        if isinstance(x, Recorder):
             return _plain(x)
         # An array that records nothing holds no result: it is a constant of the method.
         if x.nbytes > LARGEST_CONSTANT or x.dtype.char not in "df":
@@ -83,9 +93,6 @@ class Recorder(np.ndarray[Any, Any]):
 
     def __array_finalize__(self, source: Any) -> None:
         if isinstance(source, Recorder):
-            if self.base is None:
-                # A copy, not a view: it would need content that has not been computed.
-                raise NotRecordable
             self.tape = source.tape
 
     def __array_ufunc__(
@@ -100,7 +107,9 @@ class Recorder(np.ndarray[Any, Any]):
         if method != "__call__" or options or ufunc.nout != 1:
             raise NotRecordable
         if out is None:
-            if ufunc.signature:
+            # A comparison, for example, would make an array of another dtype.
+            same = self.dtype.char
+            if ufunc.signature or f"{same * ufunc.nin}->{same}" not in ufunc.types:
                 raise NotRecordable
             shape = np.broadcast_shapes(*(np.shape(_plain(x)) for x in inputs))
             out = (tape.watch(np.empty(shape, self.dtype)),)
@@ -122,6 +131,10 @@ class Recorder(np.ndarray[Any, Any]):
         """Record that all elements are set to a number."""
         self.tape.note_copy(value, self)
 
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return found if isinstance(found, Recorder) else self._look()
+
     def _look(self, *args: Any, **options: Any) -> Any:
         raise NotRecordable
 
@@ -131,6 +144,7 @@ class Recorder(np.ndarray[Any, Any]):
     item = tolist = tobytes = sort = argsort = put = partition = take = dot = _look
     argmax = argmin = nonzero = searchsorted = choose = compress = diagonal = _look
     clip = round = trace = repeat = resize = byteswap = tofile = dump = dumps = _look
+    flat = property(_look)
 
 
 def _plain(x: Any) -> Any:
@@ -147,13 +161,16 @@ def recorded(
     """
     tape = Tape(constants)
 
-    def watched(x: Any) -> Any:
+    def seen(x: Any, view: Callable[[Array], Array]) -> Any:
         if isinstance(x, list | tuple):
-            return [watched(one) for one in x]
-        return tape.watch(x) if type(x) is np.ndarray else x
+            return [seen(one, view) for one in x]
+        return view(x) if type(x) is np.ndarray else x
 
     try:
-        method(*map(watched, operands))
+        method(*seen(operands, tape.watch))
+        if not tape.calls:
+            # What writes by other means than NumPy's functions fails with arrays that are read-only.
+            method(*seen(operands, lambda x: np.broadcast_to(x, x.shape)))
     except Exception:
         # If this is an error, the method raises it again when it is called with numbers.
         return None
