@@ -8,7 +8,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -70,30 +70,52 @@ def test_one_thread_does_all_if_no_other_can_be_started(monkeypatch):
     assert_array_equal(x, expected)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
-@pytest.mark.skipif(
-    threading.current_thread() is not threading.main_thread(), reason="signals are the main's"
+needs_signals = pytest.mark.skipif(
+    not hasattr(signal, "setitimer")
+    or threading.current_thread() is not threading.main_thread(),
+    reason="there is no timer, or signals are another thread's",
 )
-@pytest.mark.parametrize("kind", [RowTeam, MemberTeam])
-def test_all_stop_when_a_signal_stops_the_first(kind):
+
+
+@contextmanager
+def interruption(seconds):
+    """Expect KeyboardInterrupt, which a signal raises after so many seconds."""
+
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    x, team, taken = np.ones((3, N)), kind(2, nullcontext()), np.zeros(3, np.intp)
     earlier = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         with pytest.raises(KeyboardInterrupt):
-            # This would take years.
-            stacked_program(x, team).run(taken, 0, 2**40, 0)
+            yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
+
+
+@needs_signals
+@pytest.mark.parametrize("kind", [RowTeam, MemberTeam])
+def test_all_stop_when_a_signal_stops_the_first(kind):
+    x, team, taken = np.ones((3, N)), kind(2, nullcontext()), np.zeros(3, np.intp)
+    with interruption(0.05):
+        # This would take years.
+        stacked_program(x, team).run(taken, 0, 2**40, 0)
     # The same threads work again: none is still waiting.
     again, expected = np.ones((2, 3, N))
     stacked_program(again, team).run(taken, 0, N_STEPS, 0)
     stacked_program(expected, None).run(taken, 0, N_STEPS, 0)
     assert_allclose(again, expected, rtol=1e-12)
+
+
+@needs_signals
+def test_a_signal_stops_another_thread_while_the_first_has_nothing_to_do():
+    x, taken, n_steps = np.zeros((2, N)), np.zeros(2, np.intp), 2_000_000
+    calls = list(of_members([partial(np.add, x[1:], 1.0, x[1:])], slice(1, 2), 2))
+    program = Program([Section(lambda t: calls, n_steps)], n_steps, 2, MemberTeam(2, nullcontext()))
+    with interruption(0.1):
+        program.run(taken, 0, n_steps, 0)
+    assert taken[1] < n_steps
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -228,12 +228,19 @@ static End lead_members(const Run *given, Watch *watch) {
     if (!run.begun) return run_all_members(given, watch);
     WRITE(team + RUN, (Size)&run);
     WRITE(team + LEFT, run.n_members);
-    const End end = run_members_left(team, 0, watch);
+    End end = run_members_left(team, 0, watch);
     WRITE(team + STOPPED, end != DONE);
     /* No thread begins another member; but those inside still read the run. */
     ADD(team + LEFT, -run.n_members);
-    for (Size looks = 0; ADD(team + INSIDE, 0); looks++)
-        if (looks > LOOKS) GIVE_WAY();
+    for (Size looks = 0; ADD(team + INSIDE, 0); looks++) {
+        if (looks <= LOOKS) continue;
+        GIVE_WAY();
+        /* Another thread may have much left to do. */
+        if (end == DONE && is_interrupted(watch)) {
+            end = INTERRUPTED;
+            WRITE(team + STOPPED, 1);
+        }
+    }
     free(run.begun);
     return end;
 }
