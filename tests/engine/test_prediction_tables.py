@@ -87,6 +87,15 @@ def test_bits_stay_when_a_table_takes_over(estimator, options, n_rows):
     assert_array_equal(last, first)
 
 
+@pytest.mark.parametrize("estimator", [MLPBinaryClassifier, MLPRegressor])
+def test_bits_of_rows_in_fortran_order_stay(estimator):
+    rng = np.random.RandomState(0)
+    model = fitted(estimator, hidden_layer_sizes=())
+    for _ in range(5):
+        X = np.asfortranarray(rng.normal(size=(17, 5)))
+        assert_array_equal(*predict_until_there_is_a_table(model, X))
+
+
 @pytest.mark.parametrize("activation", list_activations())
 def test_every_activation_predicts_the_same_bits_by_a_table(activation):
     model = fitted(activation=activation)

@@ -71,8 +71,7 @@ def test_one_thread_does_all_if_no_other_can_be_started(monkeypatch):
 
 
 needs_signals = pytest.mark.skipif(
-    not hasattr(signal, "setitimer")
-    or threading.current_thread() is not threading.main_thread(),
+    not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
     reason="there is no timer, or signals are another thread's",
 )
 

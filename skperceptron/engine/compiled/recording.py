@@ -169,7 +169,7 @@ def recorded(
     try:
         method(*seen(operands, tape.watch))
         if not tape.calls:
-            # What writes by other means than NumPy's functions fails with arrays that are read-only.
+            # What writes by other means than NumPy's functions fails with read-only arrays.
             method(*seen(operands, lambda x: np.broadcast_to(x, x.shape)))
     except Exception:
         # If this is an error, the method raises it again when it is called with numbers.
