@@ -428,18 +428,18 @@ def _loops_of_reduction(x: Array, out: Array, axis: int, n: int) -> list[tuple[i
     others = [a for a, m in enumerate(x.shape) if m > 1 and a != axis]
     # Along the axis with the smallest stride, NumPy sums pairwise; along others, one by one.
     closest = all(strides[axis] < strides[a] for a in others)
+    others.sort(key=lambda a: -strides[a])
     axes = [
         (x.shape[a], of_out[a], strides[a], of_out[a]) for a in others if not (n > 1 and a == 0)
     ]
-    axes.sort(key=lambda one: -one[2])
     along = (x.shape[axis], 0, strides[axis], 0)
     if closest:
         return [*axes, along]
     if not axes:
         # NumPy adds one number of each member after another, in a loop over the members.
         return None
-    lies_between = any(one[2] > strides[axis] for one in axes)
-    if lies_between and any(a[1] < b[1] for a, b in pairwise(axes)):
+    lies_between = strides[others[0]] > strides[axis]
+    if lies_between and any(of_out[a] < of_out[b] for a, b in pairwise(others)):
         # The axes of the result lie in another order: NumPy might sum along the axis first.
         return None
     return [*axes[:-1], along, axes[-1]]
