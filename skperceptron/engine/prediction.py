@@ -136,8 +136,6 @@ class Predictor:
             X = more.pop(self._first)
         n_rows = X.shape[0] if rows is None else len(rows)
         kind = self._kind_of_first(X, rows)
-        # A table copies rows: products with columns in one piece may be rounded differently.
-        by_columns = kind == BorrowedRows.kind and lies_by_columns(X)
         pages = pages_of(X)
         size = max(1, min(n_rows, BLOCK // self._widest[kind in HOLDERS]))
         if pages is not None and rows is not None:
@@ -150,7 +148,7 @@ class Predictor:
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))
             chosen = block if rows is None else rows[block]
-            bound = self._bound(block.stop - start, kind, by_columns)
+            bound = self._bound(X, block.stop - start, kind)
             # Overflow is either intended, as in a sigmoid, or visible in the result.
             with np.errstate(over="ignore", invalid="ignore"):
                 bound.inputs[self._first].put(X[chosen], self._dtype)
@@ -173,8 +171,8 @@ class Predictor:
             return BorrowedRows.kind
         return DenseInput.kind
 
-    def _bound(self, n_rows: int, kind: str, by_columns: bool) -> Workspace | CompiledWorkspace:
-        """Return the workspace or, unless rows lie `by_columns`, the table for `n_rows` rows."""
+    def _bound(self, X: Any, n_rows: int, kind: str) -> Workspace | CompiledWorkspace:
+        """Return the workspace or the table that predicts `n_rows` rows of X."""
         if self._work is None or self._shape != (n_rows, kind):
             inputs = {self._first: HOLDERS[kind]()} if kind in HOLDERS else {}
             self._work = Workspace(self._network, self._parameters, n_rows, inputs=inputs)
@@ -183,9 +181,10 @@ class Predictor:
         if self._n_predicted == PREDICTIONS_BEFORE_TABLES:
             self._table = self._tabled(n_rows, kind)
         self._n_predicted += 1
-        if self._table is not None and not by_columns and warns_as_usual():
-            return self._table
-        return self._work
+        if self._table is None or not warns_as_usual():
+            return self._work
+        # A table copies rows: the product may be rounded differently if their columns are adjacent.
+        return self._work if kind == BorrowedRows.kind and lies_by_columns(X) else self._table
 
     def _tabled(self, n_rows: int, kind: str) -> CompiledWorkspace | None:
         """Return a table that predicts `n_rows` rows, if one is possible and pays."""

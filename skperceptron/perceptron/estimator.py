@@ -103,8 +103,8 @@ class RosenblattPerceptron(
 
     Associative units have fixed random connections; only the response units learn, one
     per class (a single one for two classes), by error correction. With
-    ``n_associative=0`` it is the elementary perceptron, a linear classifier. For dense X in float64,
-    ``shuffle=False`` and no class weights, it then learns the same weights as
+    ``n_associative=0`` it is the elementary perceptron, a linear classifier. For dense X of
+    doubles, ``shuffle=False`` and no class weights, it then learns the same weights as
     :class:`sklearn.linear_model.Perceptron` with ``tol=None``.
 
     Parameters

@@ -14,7 +14,7 @@ from scipy import sparse
 from ..engine.arrays import Floats, Integers
 from ..engine.compiled import Way, way
 from .error_correction import ErrorCorrection, Solver
-from .inputs import Answers, Features, Inputs, RowsInPlace
+from .inputs import Features, Inputs, RowsInPlace
 from .library_pass import LibrarySolver
 
 #: Largest number of elements in a window of dense rows (16 MB).
@@ -45,11 +45,7 @@ class CompiledSolver:
         """Return rows in the form that it takes: see :class:`.Solver`."""
         return inputs.in_place(rows)
 
-    def present(
-        self, features: RowsInPlace, amounts: Floats, weight: Floats, n_epochs: int
-    ) -> Answers:
-        """Present rows to units: see :class:`.Solver`."""
-        return features.corrected(amounts, weight, n_epochs)
+    present = staticmethod(RowsInPlace.corrected)
 
 
 @dataclass(frozen=True)

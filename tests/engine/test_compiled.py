@@ -563,24 +563,6 @@ def test_operands_move_from_step_to_step_and_from_window_to_window():
     assert_array_equal(taken, 12)
 
 
-def test_tables_are_right_after_an_interruption_while_they_moved():
-    numbers, total = np.arange(8.0), np.zeros(1)
-    calls = [[partial(np.add, total, numbers[i : i + 1], total)] for i in range(4)]
-    program = Program([Section(calls.__getitem__, 4, of_epoch=True)], 2, 1)
-    (table,) = program._parts
-
-    class Interrupted(Table):
-        def __setattr__(self, name, value):
-            object.__setattr__(self, "__class__", Table)
-            raise KeyboardInterrupt
-
-    table.__class__ = Interrupted
-    with pytest.raises(KeyboardInterrupt):
-        program.run(np.zeros(1, np.intp), 0, 2, 2)
-    program.run(np.zeros(1, np.intp), 0, 2, 2)
-    assert_array_equal(total, 2 + 3)
-
-
 def test_operands_of_some_members_move_from_step_to_step():
     x, numbers, place = np.zeros((3, 2)), np.arange(5.0), slice(1, 2)
 

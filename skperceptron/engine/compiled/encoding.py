@@ -43,13 +43,8 @@ Rows = list[Row] | None
 #: Limit of the effort (``max_work``) that NumPy makes to find whether two arrays overlap.
 OVERLAP_WORK: Any = 1_000
 
-#: Names of our own loops that compare and write 1 or 0.
-COMPARISONS: dict[Any, str] = {
-    np.greater: "greater",
-    np.greater_equal: "greater_equal",
-    np.less: "less",
-    np.less_equal: "less_equal",
-}
+#: Comparisons for which there are loops of our own, of the same names, which write 1 or 0.
+COMPARISONS = (np.greater, np.greater_equal, np.less, np.less_equal)
 
 #: Names of our own loops that copy from one dtype to another.
 CASTS = {"df": "narrow", "fd": "widen"}
@@ -95,13 +90,7 @@ def are_floats(first: Any, *others: Any) -> bool:
 
 def interfere(x: Array, out: Array) -> bool:
     """Tell whether writing ``out`` may change elements of ``x`` before they are read."""
-    if x is out or extension.owner_of(x) is not extension.owner_of(out):
-        return False
-    if (
-        x.shape == out.shape
-        and x.strides == out.strides
-        and extension.address(x) == extension.address(out)
-    ):
+    if extension.owner_of(x) is not extension.owner_of(out) or extension.distance(x, out) == 0:
         return False
     try:
         return bool(np.shares_memory(x, out, max_work=OVERLAP_WORK))
@@ -167,7 +156,7 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
         return None
     loop: Loop | None
     if function in COMPARISONS:
-        loop = own_loop(f"{COMPARISONS[function]}_{out.dtype.char}")
+        loop = own_loop(f"{function.__name__}_{out.dtype.char}")
     else:
         loop = inner_loop(function, out.dtype)
     if loop is None:
@@ -648,18 +637,17 @@ def _are_of_one_update(vectors: Sequence[Any], coefficients: Sequence[Any], n: i
         return False
     if any(x.shape != first.shape or x.strides[-1:] != (first.itemsize,) for x in vectors):
         return False
-    if first.ndim != (2 if n > 1 else 1) or (n > 1 and len(first) != n):
+    if first.shape[:-1] != ((n,) if n > 1 else ()):
         return False
-    pairs = [(x, y) for i, x in enumerate(vectors) for y in vectors[:i]]
-    if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
+    of_first = [x[:1] if n > 1 else x for x in vectors]
+    if any(np.may_share_memory(x, y) for x, y in combinations(of_first, 2)):
         return False
     # The coefficients must lie side by side: the loop reads them as one operand.
     start, column = extension.address(coefficients[0]), coefficients[0]
-    shapes = {x.shape for x in coefficients}
     beside = [
         extension.address(x) == start + i * first.itemsize for i, x in enumerate(coefficients)
     ]
-    if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
+    if not all(beside) or {x.shape for x in coefficients} != {(n, 1) if n > 1 else ()}:
         return False
     if any(extension.owner_of(x) is not extension.owner_of(column) for x in coefficients):
         return False

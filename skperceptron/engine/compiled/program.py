@@ -46,8 +46,7 @@ class Table:
         # They keep the arrays alive that they use.
         self._rows = rows
         self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
-        self._addresses = self._words[:, ADDRESSES].copy()
-        self._start: int | None = 0
+        self._start = 0
         self._work = sum(row.work * (row.members[1] - row.members[0]) for row in rows)
 
     def admits(self, team: Team) -> bool:
@@ -59,9 +58,7 @@ class Table:
     ) -> None:
         """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Program`."""
         if start != self._start:
-            # After Ctrl-C in between, the next call has to move them again.
-            self._start = None
-            self._words[:, ADDRESSES] = self._addresses + start * self._by_epoch
+            self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
             self._start = start
         work = self._work * (last - first)
         if team is None or work < team.least_work:

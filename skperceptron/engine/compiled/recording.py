@@ -37,6 +37,8 @@ class Tape:
 
     def __init__(self, constants: dict[Any, Array]) -> None:
         self.calls: list[Call] = []
+        #: Shapes, dtypes and contents of the constants used so far.
+        self.used: list[Any] = []
         self._constants = constants
         # The arrays that own the memory of all that records, by their ids.
         self._owners: dict[int, Array] = {}
@@ -50,20 +52,8 @@ class Tape:
         return found
 
     def note(self, function: Callable[..., Any], *operands: Any, out: Any) -> Recorder:
-        """Record ``function(*operands, out=out)``."""
-        return self._append(partial(function, *map(self._read, operands), out=self._read(out)), out)
-
-    def note_copy(self, x: Any, out: Any) -> Recorder:
-        """Record ``np.copyto(out, x)``."""
-        return self._append(partial(np.copyto, self._read(out), self._read(x)), out)
-
-    def note_reduction(self, ufunc: np.ufunc, x: Any, axis: int, out: Any, keep: bool) -> Recorder:
-        """Record ``ufunc.reduce(x, axis, out=out, keepdims=keep)``."""
-        reduce: Any = ufunc.reduce
-        call = partial(reduce, self._read(x), axis, None, self._read(out), keep)
-        return self._append(call, out)
-
-    def _append(self, call: Call, out: Any) -> Recorder:
+        """Record ``function(*operands)``; ``out`` is the operand that it writes into."""
+        call = partial(function, *map(self._read, operands))
         if not isinstance(out, Recorder) or not out.flags.writeable:
             # Later operations on a plain array might not be recorded.
             raise NotRecordable
@@ -77,13 +67,14 @@ class Tape:
             # A copy would need content that has not been computed; a plain view would not record.
             raise NotRecordable
         if isinstance(x, Recorder):
-            return _plain(x)
+            return x.view(np.ndarray)
         # An array that records nothing holds no result: it is a constant of the method.
         if x.nbytes > LARGEST_CONSTANT or x.dtype.char not in "df":
             raise NotRecordable
         if x.ndim == 0:
             return number(x, x.dtype)
-        return self._constants.setdefault((x.shape, x.dtype.char, x.tobytes()), x.copy())
+        self.used.append((x.shape, x.dtype.char, x.tobytes()))
+        return self._constants.setdefault(self.used[-1], x.copy())
 
 
 class Recorder(np.ndarray[Any, Any]):
@@ -101,9 +92,8 @@ class Recorder(np.ndarray[Any, Any]):
         tape = self.tape
         if method == "reduce" and out is not None and set(options) <= {"axis", "keepdims", "dtype"}:
             axis, keep = options.get("axis", 0), options.get("keepdims", False)
-            if not isinstance(axis, int) or options.get("dtype") is not None:
-                raise NotRecordable
-            return tape.note_reduction(ufunc, inputs[0], axis, out[0], keep)
+            dtype = options.get("dtype")
+            return tape.note(ufunc.reduce, inputs[0], axis, dtype, *out, keep, out=out[0])
         if method != "__call__" or options or ufunc.nout != 1:
             raise NotRecordable
         if out is None:
@@ -111,25 +101,25 @@ class Recorder(np.ndarray[Any, Any]):
             same = self.dtype.char
             if ufunc.signature or f"{same * ufunc.nin}->{same}" not in ufunc.types:
                 raise NotRecordable
-            shape = np.broadcast_shapes(*(np.shape(_plain(x)) for x in inputs))
+            shape = np.broadcast_shapes(*map(np.shape, inputs))
             out = (tape.watch(np.empty(shape, self.dtype)),)
-        return tape.note(ufunc, *inputs, out=out[0])
+        return tape.note(ufunc, *inputs, *out, out=out[0])
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         if function is np.copyto and len(args) == 2 and not options:
-            self.tape.note_copy(args[1], args[0])
+            self.tape.note(np.copyto, *args, out=args[0])
             return None
         if function is np.clip and len(args) == 3 and set(options) == {"out"}:
-            return self.tape.note(np.clip, *args, out=options["out"])
-        if function is np.empty_like:
-            return self.tape.watch(np.empty_like(*map(_plain, args), **options))
-        if function in (np.shape, np.ndim, np.size):
-            return function(*map(_plain, args), **options)
-        raise NotRecordable
+            return self.tape.note(np.clip, *args, options["out"], **options)
+        if function not in (np.empty_like, np.shape, np.ndim, np.size):
+            raise NotRecordable
+        plain = [x.view(np.ndarray) if isinstance(x, Recorder) else x for x in args]
+        found = function(*plain, **options)
+        return self.tape.watch(found) if function is np.empty_like else found
 
     def fill(self, value: Any) -> None:
         """Record that all elements are set to a number."""
-        self.tape.note_copy(value, self)
+        self.tape.note(np.copyto, self, value, out=self)
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)
@@ -140,15 +130,10 @@ class Recorder(np.ndarray[Any, Any]):
 
     # Methods that read or change the content without calling NumPy's functions.
     __bool__ = __float__ = __int__ = __index__ = __complex__ = _look
-    __setitem__ = __iter__ = __contains__ = __reduce__ = _look
-    item = tolist = tobytes = sort = argsort = put = partition = take = dot = _look
-    argmax = argmin = nonzero = searchsorted = choose = compress = diagonal = _look
-    clip = round = trace = repeat = resize = byteswap = tofile = dump = dumps = _look
+    __setitem__ = __iter__ = __contains__ = _look
+    item = tolist = tobytes = sort = argsort = put = partition = dot = _look
+    argmax = argmin = nonzero = searchsorted = _look
     flat = property(_look)
-
-
-def _plain(x: Any) -> Any:
-    return x.view(np.ndarray) if isinstance(x, Recorder) else x
 
 
 def recorded(
@@ -166,12 +151,16 @@ def recorded(
             return [seen(one, view) for one in x]
         return view(x) if type(x) is np.ndarray else x
 
+    other = Tape({})
     try:
         method(*seen(operands, tape.watch))
+        if tape.used:
+            # Copies of operands are no constants: they differ if operands do.
+            method(*seen(operands, lambda x: other.watch(np.full_like(x, np.nan))))
         if not tape.calls:
             # What writes by other means than NumPy's functions fails with read-only arrays.
             method(*seen(operands, lambda x: np.broadcast_to(x, x.shape)))
     except Exception:
         # If this is an error, the method raises it again when it is called with numbers.
         return None
-    return tape.calls
+    return tape.calls if tape.used == other.used else None
