@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, Identity, ReLU, Tanh
+from skperceptron.engine.blocks import Average
 from skperceptron.engine.calls import (
     OfMembers,
     add_to_rows,
@@ -825,8 +826,19 @@ class Recorded(Doubled):
     records = True
 
 
+class OwnAverage(Average):
+    """A user's block, which does not inherit that it may be recorded."""
+
+
+class RecordedAverage(Average):
+    records = True
+
+
 def test_only_classes_that_say_so_are_recorded():
     z = draw_matrix(1, 3, 2)
+    for block, is_recorded in ((Average, True), (OwnAverage, False), (RecordedAverage, True)):
+        rows = encode(partial(block(3, 2, "identity").average, z, np.zeros((1, 1, 2))), 1, {})
+        assert (rows is not None) == is_recorded
     assert encode(partial(ReLU().forward, z, z), 1, {}) is not None
     assert encode(partial(Doubled().forward, z, z), 1, {}) is None
     assert encode(partial(Recorded().forward, z, z), 1, {}) is not None

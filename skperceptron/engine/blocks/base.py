@@ -355,6 +355,7 @@ class Block:
             if hasattr(cls, "kind"):
                 kept_as(f"block {cls.kind}")(cls)
             return
+        cls.records = vars(cls).get("records", False)
         for name in ("forward", "backward"):
             if name in vars(cls):
                 setattr(cls, name, _checked(vars(cls)[name]))
