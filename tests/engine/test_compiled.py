@@ -789,13 +789,23 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
         lambda z, out: np.multiply(np.asarray(z), 2, out=out),
         lambda z, out: np.multiply(np.asarray(z), 2, out=np.asarray(out)),
         lambda z, out: np.multiply(np.array(z), 2, out=out),
+        lambda z, out: np.multiply(np.array(np.tanh(z)), 2, out=out),
         lambda z, out: (np.multiply(z, 2, out=out), out.flat.__setitem__(0, 1)),
         lambda z, out: np.multiply(z[..., [1, 0]], 2, out=out),
         lambda z, out: np.multiply(z, z[0, 0, 0], out=out),
         # NumPy adds truth values to a truth value: 1 + 1 = 1.
         lambda z, out: np.multiply(z, (z > -1) + (z > -2), out=out),
     ],
-    ids=["plain input", "plain views", "copy", "flat", "columns", "number", "truth values"],
+    ids=[
+        "plain input",
+        "plain views",
+        "copy",
+        "copy of a result",
+        "flat",
+        "columns",
+        "number",
+        "truth values",
+    ],
 )
 def test_methods_that_get_round_the_recorder_are_not_recorded(method):
     assert recorded(method, (draw_matrix(1, 3, 2), np.zeros((1, 3, 2))), {}) is None

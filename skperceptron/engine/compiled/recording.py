@@ -32,10 +32,12 @@ class NotRecordable(Exception):
 class Tape:
     """The calls recorded so far.
 
-    ``constants`` holds arrays by their content, so that equal constants become one array.
+    ``constants`` holds arrays by their content, so that equal constants become one array. New
+    arrays are filled with a number.
     """
 
-    def __init__(self, constants: dict[Any, Array]) -> None:
+    def __init__(self, constants: dict[Any, Array], filling: float = 0) -> None:
+        self.filling = filling
         self.calls: list[Call] = []
         #: Shapes, dtypes and contents of the constants used so far.
         self.used: list[Any] = []
@@ -102,7 +104,7 @@ class Recorder(np.ndarray[Any, Any]):
             if ufunc.signature or f"{same * ufunc.nin}->{same}" not in ufunc.types:
                 raise NotRecordable
             shape = np.broadcast_shapes(*map(np.shape, inputs))
-            out = (tape.watch(np.empty(shape, self.dtype)),)
+            out = (tape.watch(np.full(shape, tape.filling, self.dtype)),)
         return tape.note(ufunc, *inputs, *out, out=out[0])
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
@@ -115,7 +117,10 @@ class Recorder(np.ndarray[Any, Any]):
             raise NotRecordable
         plain = [x.view(np.ndarray) if isinstance(x, Recorder) else x for x in args]
         found = function(*plain, **options)
-        return self.tape.watch(found) if function is np.empty_like else found
+        if function is not np.empty_like:
+            return found
+        found.fill(self.tape.filling)
+        return self.tape.watch(found)
 
     def fill(self, value: Any) -> None:
         """Record that all elements are set to a number."""
@@ -151,11 +156,11 @@ def recorded(
             return [seen(one, view) for one in x]
         return view(x) if type(x) is np.ndarray else x
 
-    other = Tape({})
+    other = Tape({}, np.nan)
     try:
         method(*seen(operands, tape.watch))
         if tape.used:
-            # Copies of operands are no constants: they differ if operands do.
+            # Copies of operands and of results are no constants: they differ if these do.
             method(*seen(operands, lambda x: other.watch(np.full_like(x, np.nan))))
         if not tape.calls:
             # What writes by other means than NumPy's functions fails with read-only arrays.
