@@ -340,18 +340,15 @@ def _fit_alone(
     job: Job, part: Part, sources: Mapping[Hashable, Transformed]
 ) -> list[tuple[Integers, Any]]:
     """Fit a member that cannot be stacked; return what ``_finish`` does."""
-    if not job.needs_transformed:
+    if part.method is None or not job.is_validated:
         X, y, params = part.training_data()
         job.estimator.fit(own_rows(job.estimator, X), y, **params)
         return []
     arguments = _arguments(job, sources)
     if arguments.error is not None:
         raise arguments.error
-    network, honest = last_step(job.estimator), []
-    if job.is_validated and part.method is not None:
-        honest = _cross_fitted(network, arguments, part.method)
-    else:
-        network.fit(*arguments.arguments, **arguments.keywords)
+    network = last_step(job.estimator)
+    honest = _cross_fitted(network, arguments, part.method)
     put_together(job.estimator, network, arguments)
     return honest
 

@@ -90,7 +90,7 @@ def test_members_are_those_that_are_fitted_alone_and_watch_their_held_out_rows()
 
 
 def test_validation_rows_that_would_not_be_used_are_refused():
-    ensemble = classifier(SCALED, SCALED_ARMS, cv=3)
+    ensemble = classifier(clone(SCALED), SCALED_ARMS, cv=3)
     given = {f"mlpsoftmaxclassifier__{name}": rows for name, rows in (("X_val", X), ("y_val", Y))}
     with pytest.raises(ValueError, match="mlpsoftmaxclassifier__X_val would not be used"):
         ensemble.fit(X, Y, **given)
