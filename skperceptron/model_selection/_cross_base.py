@@ -394,7 +394,7 @@ def _refuse_validation_rows(params: dict[str, Any]) -> None:
         if name.endswith("X_val"):
             raise ValueError(
                 f"{name} would not be used: each network is validated on the rows that its split"
-                " holds out. Set restore_best=False to validate all of them on rows of your own."
+                " holds out. Set restore_best=False to use it."
             )
 
 
