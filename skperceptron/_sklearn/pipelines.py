@@ -25,3 +25,16 @@ def last_step(estimator: Any) -> Any:
 def path_of(estimator: Any) -> str:
     """Return the prefix of the last step's parameters."""
     return "".join(f"{level.steps[-1][0]}__" for level in levels_of(estimator))
+
+
+def seed_transformers(estimator: Any, seed: int) -> None:
+    """Set the ``random_state`` of what precedes the last step of a pipeline, where it is None."""
+    path = path_of(estimator)
+    if not path:
+        return
+    unseeded = {
+        name: seed
+        for name, value in estimator.get_params().items()
+        if value is None and name.endswith("__random_state") and not name.startswith(path)
+    }
+    estimator.set_params(**unseeded)

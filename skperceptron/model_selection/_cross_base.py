@@ -23,7 +23,7 @@ from .._sklearn.compat import (
     fit_context,
     num_samples,
 )
-from .._sklearn.pipelines import last_step, levels_of, path_of
+from .._sklearn.pipelines import last_step, levels_of, path_of, seed_transformers
 from ..callbacks.autologging import autologged
 from ..engine.arrays import Floats
 from ..estimators.blas_threads import blas_limited_to
@@ -217,15 +217,18 @@ class BaseCrossEnsemble(BaseEnsemble):
         self, arms: Sequence[dict[str, Any]], n_splits: int, rng: np.random.RandomState
     ) -> list[Job]:
         """Return all members to be fitted, arm by arm."""
-        jobs = []
+        most = np.iinfo(np.int32).max
+        seeds = [rng.randint(most, size=n_splits).tolist() for _ in arms]
+        shared, jobs = int(rng.randint(most)), []
         for place, arm in enumerate(arms):
-            seeds = rng.randint(np.iinfo(np.int32).max, size=n_splits)
-            for part, seed in enumerate(seeds.tolist()):
+            for part, seed in enumerate(seeds[place]):
                 member = clone(self.estimator).set_params(**clone(arm, safe=False))
                 self._refuse_what_is_not_combined(member)
                 name = f"{path_of(member)}random_state"
                 if name not in arm and name in member.get_params():
                     member.set_params(**{name: seed})
+                # Members share transformers.
+                seed_transformers(member, shared)
                 watches = bool(self.restore_best) and watching(member)
                 name = f"arm {place} with the parameters {arm}, on split {part}"
                 jobs.append(Job(member, part, arm, name, watches))

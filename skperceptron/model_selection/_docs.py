@@ -273,7 +273,8 @@ n_jobs : int, default=None
     Number of workers. Each trains a stack of its own.
 
 random_state : int, RandomState instance or None, default=None
-    Seed of the members' seeds; the estimator's own `random_state` is not used.
+    Seed of the members' seeds; the estimator's own `random_state` is not used. Transformers of a
+    pipeline whose `random_state` is None get one seed for all members, which share them.
 
 verbose : bool or int, default=0
     1 prints the progress of the current stack each second, 2 also each member that ended.
@@ -314,7 +315,8 @@ verbose : int, default=0
 
 random_state : int, RandomState instance or None, default=None
     Seed of the folds and of the members' seeds. The estimator's own `random_state` is
-    ignored, but one in `param_grid` is used.
+    ignored, but one in `param_grid` is used. Transformers of a pipeline whose `random_state` is
+    None get one seed for all members, which share them.
 
 {_CALLBACKS.strip()}
 """

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import process_routing
 
 from .._sklearn.compat import fit_context
-from .._sklearn.pipelines import last_step, path_of
+from .._sklearn.pipelines import last_step, path_of, seed_transformers
 from ..callbacks.autologging import autologged
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
@@ -92,10 +92,11 @@ class _StackedEnsemble(BaseEnsemble):
         if get_config()["enable_metadata_routing"]:
             params = dict(process_routing(self, "fit", **params).estimator.fit)
         rng = check_random_state(self.random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
-        members = [
-            clone(self.estimator).set_params(**{self._seed_name: int(seed)}) for seed in seeds
-        ]
+        *seeds, shared = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members) + 1).tolist()
+        estimator = clone(self.estimator)
+        # Members share their transformers.
+        seed_transformers(estimator, shared)
+        members = [clone(estimator).set_params(**{self._seed_name: seed}) for seed in seeds]
         jobs = [Job(member, number=i) for i, member in enumerate(members, start=1)]
         with autologged(self, X, _curves_of_members):
             with self._telling(jobs, X, y, params):

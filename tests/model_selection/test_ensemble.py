@@ -13,10 +13,15 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.losses import Pinball
-from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+)
 from skperceptron.model_selection._ensemble_base import mean_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -210,3 +215,32 @@ def test_a_scaler_that_changes_its_rows_does_so_for_no_other_member(solver):
         for copy in (True, False)
     )
     assert_allclose(changed.predict_proba(X.copy()), kept.predict_proba(X), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda pipeline, **options: StackedEnsembleClassifier(pipeline, n_members=2, **options),
+        lambda pipeline, **options: StackedCrossEnsembleClassifier(
+            pipeline, {"mlpsoftmaxclassifier__alpha": [0, 1]}, cv=2, **options
+        ),
+    ],
+    ids=["seeds", "folds"],
+)
+def test_random_transformers_are_seeded_and_shared(make):
+    X, y = load_iris(return_X_y=True)
+    network = MLPSoftmaxClassifier((4,), max_iter=2)
+    pipeline = make_pipeline(StandardScaler(), GaussianRandomProjection(2), network)
+
+    def seeds_of(ensemble):
+        arms = [arm if isinstance(arm, list) else [arm] for arm in ensemble.estimators_]
+        return {member[1].random_state for arm in arms for member in arm}
+
+    first, second = (make(pipeline, random_state=0).fit(X, y) for _ in range(2))
+    assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    (seed,) = seeds_of(first)
+    assert seed is not None
+    assert pipeline[1].random_state is None
+    assert seeds_of(make(pipeline, random_state=1).fit(X, y)) != {seed}
+    pipeline[1].random_state = 7
+    assert seeds_of(make(pipeline, random_state=0).fit(X, y)) == {7}
