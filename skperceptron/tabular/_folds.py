@@ -98,9 +98,9 @@ def counting_splits(
             known = np.unique(codes[train][sample_weight[train] > 0])
             if len(known) < 2:
                 raise ValueError(
-                    f"The training rows of split {number}, of {len(splits)}, are all of one class, or"
-                    " all others have zero weight: networks need at least 2. Draw other folds, with"
-                    " shares of all classes, or give their rows weight."
+                    f"The training rows of split {number}, of {len(splits)}, are all of one class,"
+                    " or all others have zero weight: networks need at least 2. Draw other folds,"
+                    " with shares of all classes, or give their rows weight."
                 )
             if not sample_weight[test][np.isin(codes[test], known)].any():
                 continue
