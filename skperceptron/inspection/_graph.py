@@ -12,7 +12,7 @@ from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.notebook import draw, framed, layer_names_of
 from ..options import COUNT, check_option, plain
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
-from ._networks import Estimator, node_parameters, unwrapped, wiring_of
+from ._networks import Estimator, node_parameters, unwrapped, unwrapped_with_rows, wiring_of
 from ._table import make_table
 
 #: The columns of a summary.
@@ -82,7 +82,7 @@ class ComputationalGraph:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Computed as one batch, in float64.
+            Computed as one batch, in float64. The steps of a pipeline transform it.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With targets, nodes also get the gradient of the mean loss with respect to
             their value (that of "input" shows to which features the loss is sensitive) and
@@ -104,11 +104,12 @@ class ComputationalGraph:
         ValueError
             If the data does not fit the estimator, or weights come without targets.
         """
+        estimator, X = unwrapped_with_rows(self._estimator, X)
         if y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight weighs rows of the loss: it needs y.")
-            return replace(self, nodes=self._nodes_with(evaluate(self._estimator, X)), loss=None)
-        run = prepare(self._estimator, X, y, sample_weight)
+            return replace(self, nodes=self._nodes_with(evaluate(estimator, X)), loss=None)
+        run = prepare(estimator, X, y, sample_weight)
         found = evaluate_training(run, with_input_gradient=True)
         first, *rest = self._nodes_with(found)
         first = replace(first, gradient=found.input_gradient)
@@ -128,11 +129,11 @@ class ComputationalGraph:
                 blocks, found.values, found.gradients, found.parameter_gradients, strict=True
             )
         ]
-        predicted = fitted_network(self._estimator).target.linked(found.values[-1])
+        predicted = fitted_network(unwrapped(self._estimator)).target.linked(found.values[-1])
         return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
 
     def _repr_html_(self) -> str:
-        name = "network" if self._estimator is None else type(self._estimator).__name__
+        name = "network" if self._estimator is None else type(unwrapped(self._estimator)).__name__
         loss = "" if self.loss is None else f", mean loss of the batch {self.loss:.6g}"
         caption = f"{name}: {self.n_parameters:,} parameters{loss}"
         return framed(draw(self.nodes, self.edges, name), caption)
@@ -198,8 +199,7 @@ def computational_graph(
     Parameters
     ----------
     estimator : estimator of this package
-        Fitted, or not; or a pipeline or fitted search that ends in one: values are then those
-        after the transformers.
+        Fitted, or not; or a pipeline or fitted search that ends in one.
     batch_size : int, default=None
         Rows in the shapes; None leaves them open.
     n_features : int, default=None
@@ -235,7 +235,7 @@ def computational_graph(
       input -->|"n × 3"| affine_1
       affine_1 -->|"n × 1"| link
     """
-    estimator = unwrapped(estimator)
+    given, estimator = estimator, unwrapped(estimator)
     network, link = wiring_of(estimator, n_features, n_outputs)
     check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
     nodes, edges = describe(network, link, plain(batch_size), layer_names_of(estimator))
@@ -245,7 +245,7 @@ def computational_graph(
             replace(node, parameters=parameters)
             for node, parameters in zip(nodes[1:-1], of_nodes, strict=True)
         ]
-    return ComputationalGraph(tuple(nodes), tuple(edges), _estimator=estimator)
+    return ComputationalGraph(tuple(nodes), tuple(edges), _estimator=given)
 
 
 def network_summary(

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn import neural_network
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -113,6 +114,19 @@ def test_link_has_the_predictions_and_shapes_are_those_of_values(name):
         method = getattr(estimator, "predict_proba", estimator.predict)
         predicted = method(X).reshape(len(X), -1)[:, -value.shape[1] :]
         assert_allclose(value, predicted, rtol=1e-9)
+
+
+def test_the_steps_of_a_pipeline_transform_the_batch_whose_values_a_graph_holds():
+    network = MLPSoftmaxClassifier((4,), **QUICK)
+    pipeline = make_pipeline(StandardScaler(), network).fit(5 + 3 * X, CLASSES)
+    search = GridSearchCV(pipeline, {"mlpsoftmaxclassifier__alpha": [0.1]}, cv=2)
+    for model in (pipeline, search.fit(5 + 3 * X, CLASSES)):
+        graph = computational_graph(model)
+        scaled = StandardScaler().fit_transform(X)
+        for values in (graph.with_values(5 + 3 * X), graph.with_values(5 + 3 * X, CLASSES)):
+            assert_allclose(values["input"].value, scaled, rtol=1e-9)
+            assert_allclose(values["link"].value, model.predict_proba(5 + 3 * X), rtol=1e-9)
+            assert "MLPSoftmaxClassifier: " in values._repr_html_()
 
 
 @EVERY_MLP
