@@ -136,7 +136,7 @@ def gradient_rows(
     for position, node in enumerate(network.nodes):
         activation = node.block.activation_of(0)
         if node.block.opens_layer:
-            rows.append({name: np.nan for name in COLUMNS})
+            rows.append(dict.fromkeys(COLUMNS, np.nan))
             rows[-1].update(layer=nodes[position + 1].layer, block=node.name, activation="")
             rows[-1].update(_of_weights(position, found, learned, changes))
             rows[-1]["signal"] = _signal(found.gradients[position], weights)

@@ -108,12 +108,11 @@ class ComputationalGraph:
         if y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight weighs rows of the loss: it needs y.")
-            return replace(self, nodes=self._nodes_with(evaluate(estimator, X)), loss=None)
-        run = prepare(estimator, X, y, sample_weight)
-        found = evaluate_training(run, with_input_gradient=True)
-        first, *rest = self._nodes_with(found)
-        first = replace(first, gradient=found.input_gradient)
-        return replace(self, nodes=(first, *rest), loss=found.loss)
+            found = evaluate(estimator, X)
+        else:
+            run = prepare(estimator, X, y, sample_weight)
+            found = evaluate_training(run, with_input_gradient=True)
+        return replace(self, nodes=self._nodes_with(found), loss=found.loss)
 
     def _nodes_with(self, found: Evaluation) -> tuple[GraphNode, ...]:
         first, *blocks, link = self.nodes
@@ -130,7 +129,8 @@ class ComputationalGraph:
             )
         ]
         predicted = fitted_network(unwrapped(self._estimator)).target.linked(found.values[-1])
-        return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
+        first = sized(first, value=dense(found.x), gradient=found.input_gradient)
+        return first, *middle, sized(link, value=predicted)
 
     def _repr_html_(self) -> str:
         name = "network" if self._estimator is None else type(unwrapped(self._estimator)).__name__

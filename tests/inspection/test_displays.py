@@ -556,6 +556,12 @@ def test_epoch_whose_weights_are_kept_is_marked(pyplot, rules):
     assert LossCurveDisplay.from_estimator(other).kept_points_ == []
 
 
+def test_epoch_that_is_kept_is_marked_on_the_training_curve_if_there_is_no_other(pyplot):
+    display = LossCurveDisplay({"mine": [3.0, 1.0, 2.0]}, kept_epochs={"mine": 2}).plot()
+    (point,) = display.kept_points_
+    assert (point.get_xdata(), point.get_ydata()) == (2, 1.0)
+
+
 def test_vanished_gradients_are_crosses_at_the_foot_of_a_logarithmic_axis(pyplot):
     values = {"hidden 1": [0.0], "hidden 2": [0.0], "output": [0.5]}
     display = GradientFlowDisplay(values, [0]).plot()

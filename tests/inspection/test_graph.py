@@ -199,6 +199,13 @@ def test_units_of_a_fit_to_few_rows_do_not_depend_on_the_rows_that_are_looked_at
         assert_allclose(found[node.name].value, node.value, rtol=1e-9)
 
 
+def test_values_without_targets_take_the_place_of_earlier_ones_with_gradients():
+    graph = computational_graph(fitted("chain")[0]).with_values(X, CLASSES).with_values(X[:2])
+    for node in graph.nodes:
+        assert node.gradient is None and node.parameter_gradients == {}, node.name
+    assert graph.loss is None
+
+
 @EVERY_MLP
 def test_laying_values_on_a_graph_leaves_the_estimator_as_it_is(name):
     estimator, y = fitted(name)

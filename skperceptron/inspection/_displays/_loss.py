@@ -185,13 +185,17 @@ class LossCurveDisplay(Display):
         return self
 
     def _mark_kept(self, ax: Any) -> list[Any]:
-        """Mark the epochs whose weights are kept, on the curve by which they were chosen."""
+        """Mark the epochs whose weights are kept."""
         points = []
         for i, name in enumerate(self.losses):
             epoch = (self.kept_epochs or {}).get(name)
             if epoch is None:
                 continue
-            curves = [(ax, self.validation_losses), (self.score_ax_, self.validation_scores)]
+            curves = [
+                (ax, self.validation_losses),
+                (self.score_ax_, self.validation_scores),
+                (ax, self.losses),
+            ]
             own, values = next((a, c[name]) for a, c in curves if c and name in c)
             prefix = f"{name}: " if len(self.losses) > 1 else ""
             style = {"color": color_of(i), "markersize": 13, "linestyle": "none"}
