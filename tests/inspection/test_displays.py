@@ -556,6 +556,17 @@ def test_epoch_whose_weights_are_kept_is_marked(pyplot, rules):
     assert LossCurveDisplay.from_estimator(other).kept_points_ == []
 
 
+@pytest.mark.parametrize("name", ["a", "the mean concavity of the cells of a tumour"])
+def test_sum_of_a_neuron_has_room_between_its_circle_and_its_activation(pyplot, name):
+    graph = computational_graph(neuron()).with_values(X[:1])
+    display = NetworkGraphDisplay.from_graph(graph, feature_names=[name] * 4)
+    display.figure_.canvas.draw()
+    (z,) = [text for text in display.texts_ if text.get_text().startswith("z = ")]
+    _, circle, box, *_ = display.nodes_
+    left, right = circle.get_window_extent().x1, box.get_window_extent().x0
+    assert left < z.get_window_extent().x0 < z.get_window_extent().x1 < right
+
+
 def test_epoch_that_is_kept_is_marked_on_the_training_curve_if_there_is_no_other(pyplot):
     display = LossCurveDisplay({"mine": [3.0, 1.0, 2.0]}, kept_epochs={"mine": 2}).plot()
     (point,) = display.kept_points_

@@ -281,26 +281,25 @@ def draw_single_neuron(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> 
     names = input_names(display, affine.weight_shape[0])
     shown = shown_units(len(names), 8)
     drawn = len(shown) + (len(shown) < len(names))
-    ax = open_axes(height=1.6 + 0.52 * drawn)
+    named = [_with_value(names[i], graph.nodes[0], i) for i in shown]
+    output = fitting_name(display.output_names[0]) if display.output_names else ""
+    # Room for the names: twelve units take seven inches, and a letter of 10 points 0.17 units.
+    left = min(-1.2, INPUT_X - 0.6 - 0.17 * max(map(len, named)))
+    right = max(10.8, OUTPUT_X + 0.4 + 0.17 * len(output))
+    ax = open_axes(1.6 + 0.52 * drawn, (right - left) / 12 * WIDTH)
     # The dots that stand for omitted inputs take a place of their own.
     places = np.linspace(1, -1, drawn) * 0.5 * max(drawn - 1, 1)
     gap = len(shown) - 1 if drawn > len(shown) else drawn
     ys = np.delete(places, gap) if gap < drawn else places
     weight = affine.parameters["weight"][shown, 0] if affine.parameters else None
     lines = _draw_lines_of_inputs(ax, ys, weight, kwargs)
-    nodes, texts = _draw_inputs(ax, ys, [names[i] for i in shown], weight, graph.nodes[0], shown)
+    nodes, texts = _draw_inputs(ax, ys, named, weight, shown)
     if gap < drawn:
         texts.append(ax.text(INPUT_X, places[gap], "⋮", ha="center", va="center", fontsize=14))
     more_nodes, more_texts = _draw_body(ax, affine, graph.nodes[-1])
     margin = 0.75
-    longest = max((len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0)
-    # Room for the names: twelve units take six inches, and a letter of 10 points 0.16 units.
-    left = min(-1.2, INPUT_X - 0.6 - 0.17 * longest)
-    right = 10.8
-    if display.output_names:
-        name = fitting_name(display.output_names[0])
-        more_texts.append(ax.text(OUTPUT_X + 0.15, -0.75, name, ha="left", va="center"))
-        right = max(right, OUTPUT_X + 0.4 + 0.17 * len(name))
+    if output:
+        more_texts.append(ax.text(OUTPUT_X + 0.15, -0.75, output, ha="left", va="center"))
     ax.set(xlim=(left, right), ylim=(min(places[-1], -1.9) - margin, max(places[0], 1.0) + margin))
     return [lines], nodes + more_nodes, texts + more_texts, None
 
@@ -318,14 +317,13 @@ def _draw_lines_of_inputs(ax: Any, ys: Any, weight: Any, kwargs: dict[str, Any])
 
 
 def _draw_inputs(
-    ax: Any, ys: Any, names: list[str], weight: Any, node: Any, shown: Any
+    ax: Any, ys: Any, names: list[str], weight: Any, shown: Any
 ) -> tuple[list[Any], list[Any]]:
     """Draw inputs with their names, and weights on the lines."""
     nodes = list(ax.plot([INPUT_X] * len(ys), ys, "o", ms=15, mfc="white", mec="0.2", zorder=3))
     texts = []
     for i, (y, name) in enumerate(zip(ys, names, strict=True)):
-        named = _with_value(name, node, shown[i])
-        texts.append(ax.text(INPUT_X - 0.35, y, named, ha="right", va="center"))
+        texts.append(ax.text(INPUT_X - 0.35, y, name, ha="right", va="center"))
         label = f"$w_{{{shown[i] + 1}}}$" if weight is None else f"{weight[i]:.2g}"
         # On the line, a third of the way along, where lines are still far apart.
         x = INPUT_X + (SUM_X - INPUT_X) / 3
