@@ -17,7 +17,7 @@ from ..estimators.run import Run
 from ..options import Interval, check_option
 from ..training import Stack
 from ._evaluate import Evaluation, evaluate_training, prepare, weights_of_rows
-from ._networks import unwrapped_with_rows
+from ._networks import unwrapped, unwrapped_with_rows
 from ._table import make_table
 
 #: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
@@ -248,13 +248,13 @@ class GradientRecorder(Callback):
         Parameters
         ----------
         estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
-            Fitted. Its epochs are counted by ``loss_curve_``.
+            Fitted; or a pipeline or search that ends in one. ``loss_curve_`` counts its epochs.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
         """
         rows = gradient_rows(estimator, X, y, sample_weight, self.saturation_bound)
-        epoch = len(getattr(estimator, "loss_curve_", ()))
+        epoch = len(getattr(unwrapped(estimator), "loss_curve_", ()))
         self.rows_ += [{"epoch": epoch, **row} for row in rows]
 
     def to_frame(self) -> Any:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -187,6 +189,13 @@ def test_recorder_collects_epochs(hide_package):
     frame = recorder.to_frame()
     assert isinstance(frame, Table) and frame.columns[:2] == ["epoch", "layer"]
     assert len(frame) == 6
+
+
+def test_recorder_counts_the_epochs_of_the_network_in_a_pipeline():
+    pipeline = make_pipeline(StandardScaler(), MLPSoftmaxClassifier(**QUICK)).fit(X, Y)
+    recorder = GradientRecorder()
+    recorder.record(pipeline, X, Y)
+    assert [row["epoch"] for row in recorder.rows_] == [3, 3]
 
 
 def test_what_has_no_gradients_is_refused():
