@@ -256,17 +256,17 @@ class Cosine(TimeSchedule):
 
     def factor(self, times: Floats, n_epochs: int) -> Floats:
         since = np.maximum(times - self.warmup, 0)
-        fallen = (1 + np.cos(np.pi * self._phase(since, n_epochs))) / 2
-        falling = self.lowest + (1 - self.lowest) * fallen
+        falling = _cosine(1.0, self.lowest, self._phase(since, n_epochs))
         rising = times / self.warmup if self.warmup else np.ones_like(times)
         return np.where(times < self.warmup, rising, falling)
 
     def _phase(self, since: Floats, n_epochs: int) -> Floats:
         """Return the share of the current period that has passed."""
         if self.period is None:
-            return np.minimum(since / max(n_epochs - self.warmup, 1), 1.0)
+            return since / max(n_epochs - self.warmup, 1)
         if self.stretch == 1:
-            return since / self.period % 1
+            passed = since / self.period
+            return passed - np.floor(passed + 1e-12)
         # Periods T, T s, T s^2... end at T (s^n - 1) / (s - 1).
         grown = 1 + since / self.period * (self.stretch - 1)
         n_passed = np.floor(np.log(grown) / np.log(self.stretch) + 1e-12)
