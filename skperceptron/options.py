@@ -391,6 +391,31 @@ class RememberedNames(BaseEstimator):
     def _remembered_names(cls) -> tuple[str, ...]:
         return tuple(super()._get_param_names())
 
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters; ``solver__beta_1`` is ``beta_1`` of the object that is the `solver`.
+
+        Parameters
+        ----------
+        **params : dict
+            The values, by name.
+
+        Returns
+        -------
+        object
+            This object.
+        """
+        for name in params:
+            owner, _, inner = name.partition("__")
+            if not inner or owner not in self._remembered_names():
+                continue
+            value = params.get(owner, getattr(self, owner))
+            if isinstance(value, type) or not hasattr(value, "set_params"):
+                raise ValueError(
+                    f"{name} cannot be set, because {owner}={shown(value)} has no parameters: set"
+                    f" {owner} to an object that has some."
+                )
+        return super().set_params(**params)
+
 
 class Checked(RememberedNames):
     """Base of classes with options that are not estimators; ``__init__`` stores them unchanged.

@@ -29,7 +29,7 @@ from skperceptron.averaging import EMA, Averaging
 from skperceptron.callbacks import Callback, Checkpoint, StopOnPlateau
 from skperceptron.embeddings import NumericEmbedding
 from skperceptron.groups import ParameterGroup, ParameterGroups
-from skperceptron.initializers import Given, Initializer
+from skperceptron.initializers import Given, Initializer, ZeroOutput
 from skperceptron.inspection import (
     GradientRecorder,
     computational_graph,
@@ -391,6 +391,16 @@ def test_parameters_of_a_name_cannot_be_set(activation):
         network.set_params(activation__alpha=1.0)
     network.set_params(activation__alpha=0.5, activation=ELU())
     assert network.activation.alpha == 0.5
+
+
+@pytest.mark.parametrize(
+    "part, name", [(ZeroOutput(), "otherwise__points"), (ParameterGroups(), "bias__rate")]
+)
+def test_neither_can_those_of_a_name_or_none_inside_a_part(part, name):
+    owner, _ = name.split("__")
+    message = f"{name} cannot be set, because {owner}=.* has no parameters"
+    with pytest.raises(ValueError, match=message):
+        MLPBinaryClassifier(initializer=part).set_params(**{f"initializer__{name}": 1})
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

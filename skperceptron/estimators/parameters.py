@@ -34,7 +34,6 @@ from ..options import (
     Rule,
     Rules,
     did_you_mean,
-    shown,
 )
 from ..preprocessing._columns import CATEGORICAL_FEATURES
 from ..schedules import (
@@ -255,31 +254,6 @@ class NetworkParameters(ChecksOptions, PackageEstimator, RememberedNames):
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters; ``activation__alpha`` is one of the object that is the activation.
-
-        Parameters
-        ----------
-        **params : dict
-            The values, by name.
-
-        Returns
-        -------
-        object
-            This object.
-        """
-        for name in params:
-            owner, _, inner = name.partition("__")
-            if not inner or owner not in self._remembered_names():
-                continue
-            value = params.get(owner, getattr(self, owner))
-            if isinstance(value, type) or not hasattr(value, "set_params"):
-                raise ValueError(
-                    f"{name} cannot be set, because {owner}={shown(value)} has no parameters: set"
-                    f" {owner} to an object that has some."
-                )
-        return super().set_params(**params)
 
 
 def names_of_parameters(estimator: NetworkParameters) -> list[str]:
