@@ -159,9 +159,9 @@ parametric_activation : bool, default=False
 ensemble_size : int, default=None
     Number of networks that share their hidden weights W, are trained together and predict together:
     the i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
-    Gorishniy et al. 2025). Each is trained on all rows by its own loss; predictions are averaged.
-    Not with sparse X, "lbfgs", batch normalisation, initialisers that look at data, or skip
-    connections other than "residual".
+    Gorishniy et al. 2025). Each is trained on all rows by its own loss; probabilities of a sigmoid
+    or softmax are averaged, otherwise raw predictions. Not with sparse X, "lbfgs", batch
+    normalisation, initialisers that look at data, or skip connections other than "residual".
 
 numeric_embedding : {"pbld", "ple", "plr"} or NumericEmbedding, default=None
     How each feature becomes a vector before it reaches the first layer: see
