@@ -30,8 +30,6 @@ def path_of(estimator: Any) -> str:
 def seed_transformers(estimator: Any, seed: int) -> None:
     """Set the ``random_state`` of what precedes the last step of a pipeline, where it is None."""
     path = path_of(estimator)
-    if not path:
-        return
     unseeded = {
         name: seed
         for name, value in estimator.get_params().items()

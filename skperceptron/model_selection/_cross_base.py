@@ -166,8 +166,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         parts = _parts(whole, splits, truth, output, jobs)
         for job in jobs:
             job.is_validated &= parts[job.part].can_validate
-            if job.is_validated:
-                _refuse_validation_rows(of_members)
+        if any(job.is_validated for job in jobs):
+            _refuse_validation_rows(of_members)
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
         with self._telling(jobs, X, y, params):
@@ -219,7 +219,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         """Return all members to be fitted, arm by arm."""
         most = np.iinfo(np.int32).max
         seeds = [rng.randint(most, size=n_splits).tolist() for _ in arms]
-        shared, jobs = int(rng.randint(most)), []
+        shared = int(rng.randint(most))
+        jobs = []
         for place, arm in enumerate(arms):
             for part, seed in enumerate(seeds[place]):
                 member = clone(self.estimator).set_params(**clone(arm, safe=False))

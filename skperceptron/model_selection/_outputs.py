@@ -97,8 +97,10 @@ class ProbabilityOutput(Output):
 
     def knows(self, truth: Integers, split: Split) -> Booleans:
         """Return which held-out rows are of classes that the training rows have."""
+        if self.is_multilabel:
+            return super().knows(truth, split)
         train, test = split
-        return np.isin(truth[test, 0], truth[train, 0]) | self.is_multilabel
+        return np.isin(truth[test, 0], truth[train, 0])
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return probabilities, (n, L, C): 0 for classes that a member has not seen."""
