@@ -209,12 +209,8 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             )
         rng = check_random_state(self.random_state)
         numbers = self._prepared(X, y)
-        weights = {}
-        if sample_weight is not None:
-            # Only ratios matter: penalties must not depend on the scale of the weights.
-            sample_weight = check_sample_weight(sample_weight, numbers)
-            sample_weight = sample_weight / sample_weight[sample_weight > 0].mean()
-            weights["sample_weight"] = sample_weight
+        sample_weight = _with_mean_one(sample_weight, numbers)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
         splits = self._split(X, y, codes, groups, rng, sample_weight)
         # No longer needed: there is a code for each row.
@@ -602,3 +598,14 @@ def _check_names(arms: Sequence[Arm], network: BaseMultilayerPerceptron) -> None
                     f"arms[{i}] sets {name!r}, which is no parameter of {type(network).__name__}:"
                     f" must be one of {known}.{did_you_mean(name, known)}"
                 )
+
+
+def _with_mean_one(sample_weight: Any, numbers: Any) -> Floats | None:
+    """Return the weights, scaled so that the positive ones have the mean 1.
+
+    Only ratios of the weights matter: penalties must not depend on their scale.
+    """
+    if sample_weight is None:
+        return None
+    checked = check_sample_weight(sample_weight, numbers)
+    return checked / checked[checked > 0].mean()
