@@ -50,7 +50,7 @@ from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
 from ._outputs import parse_classifier, parse_numbers
-from ._types import all_are_numbers, expected_inputs, fed, input_types
+from ._types import are_joined_as_floats, expected_inputs, fed, input_types
 
 #: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
 ALONE = ("best_estimator_", "final_estimator_")
@@ -117,8 +117,8 @@ def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
     """Return the arguments with which an ensemble is registered with skl2onnx."""
     found = {"alias": f"Skperceptron{name}", "convert_fct": convert}
     if not classifies:
-        found["parser"] = parse_numbers
-        return {**found, "shape_fct": _ensembles.ensemble_regressor_shapes}
+        shapes = _ensembles.ensemble_regressor_shapes
+        return {**found, "shape_fct": shapes, "parser": parse_numbers}
     return {
         **found,
         "shape_fct": _ensembles.ensemble_classifier_shapes,
@@ -288,7 +288,7 @@ def to_onnx(
             raise ValueError(
                 'zipmap=True needs X as float32 for classifiers around others. Or use "columns".'
             )
-        if all_are_numbers(inputs):
+        if are_joined_as_floats(inputs):
             estimator = _side_by_side(estimator)
         return converted(
             estimator,

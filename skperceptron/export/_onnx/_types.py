@@ -56,7 +56,7 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
     return [(name, _type_of(stored(content, name).dtype, 1)) for name, content in contents]
 
 
-def all_are_numbers(inputs: list[tuple[str, Any]]) -> bool:
+def are_joined_as_floats(inputs: list[tuple[str, Any]]) -> bool:
     """Tell whether inputs are columns of numbers, or an array of integers; not floats or texts."""
     names, types = zip(*inputs, strict=True)
     floats = (FloatTensorType, DoubleTensorType) if names == (ONLY,) else ()
