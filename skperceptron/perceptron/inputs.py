@@ -63,14 +63,19 @@ class GivenInputs:
     """Rows of a matrix, (N, A - 1), dense or CSR."""
 
     def __init__(self, X: Any, constant: float) -> None:
-        self.is_sparse = sparse.issparse(X)
-        self._X = _checked(X) if self.is_sparse else X
+        self._is_sparse = sparse.issparse(X)
+        self._X = _checked(X) if self._is_sparse else X
         self._constant = constant
 
     @property
     def n_inputs(self) -> int:
         """The number of inputs, A."""
         return int(self._X.shape[1] + 1)
+
+    @property
+    def mean_row_size(self) -> float:
+        """The number of elements that a row stores on average, with the constant."""
+        return float(self._X.size / self._X.shape[0] + 1)
 
     def gathered(self, rows: Integers) -> Features:
         """Return a copy of rows, (n, A)."""
@@ -80,7 +85,7 @@ class GivenInputs:
         """Return the responses of units to rows, (n, C), by their weights, (C, A)."""
         # To append the constant, or to select sparse rows, takes longer than the product.
         coef, biases = weights[:, :-1].T, self._constant * weights[:, -1]
-        if not self.is_sparse:
+        if not self._is_sparse:
             return _taken(self._X, rows).astype(np.float64, copy=False) @ coef + biases
         if 2 * len(rows) > self._X.shape[0]:
             return (self._X @ coef)[rows] + biases
@@ -89,7 +94,7 @@ class GivenInputs:
     def in_place(self, rows: Integers) -> RowsInPlace:
         """Return rows without a copy; with one, if compiled code cannot read X as it is stored."""
         X = self._X
-        if self.is_sparse or (X.flags.c_contiguous and X.flags.aligned):
+        if self._is_sparse or (X.flags.c_contiguous and X.flags.aligned):
             return RowsInPlace(X, rows, self._constant)
         return _copied(_taken(X, rows), self._constant)
 
@@ -100,13 +105,11 @@ class ComputedInputs:
     ``associative_of`` maps row numbers to the activations of the units, (n, A - 1).
     """
 
-    is_sparse = False
-
     def __init__(
         self, associative_of: Callable[[Integers], Floats], n_units: int, constant: float
     ) -> None:
         self._associative_of = associative_of
-        self.n_inputs = n_units + 1
+        self.n_inputs = self.mean_row_size = n_units + 1
         self._constant = constant
 
     def gathered(self, rows: Integers) -> Features:

@@ -17,8 +17,11 @@ from .error_correction import ErrorCorrection, Solver
 from .inputs import Features, Inputs, RowsInPlace
 from .library_pass import LibrarySolver
 
-#: Largest number of elements in a window of dense rows (16 MB).
+#: Largest number of elements in the rows of a window (16 MB).
 LARGE_WINDOW = 2**21
+
+#: Largest number of products in a window: they take up to .1 s, during which Ctrl-C waits.
+LARGE_WORK = 2**25
 
 #: Largest number of rows in a window; to prepare one takes as long as to present 1000 rows. If
 #: rows are few, a window holds several epochs.
@@ -26,6 +29,9 @@ LARGE_ROWS = 16_384
 
 #: Largest number of rows used to find the slope of the probabilities.
 SAMPLE = 10_000
+
+#: Largest number of their responses, all units together: the search for the slope takes .3 s.
+SAMPLE_ANSWERS = 2**20
 
 #: Largest number of right answers, all response units together, held at a time (32 MB).
 ANSWERS = 2**22
@@ -130,7 +136,7 @@ class Presentation:
 
     def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
-        at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
+        at_most = max(1, min(SAMPLE, SAMPLE_ANSWERS // self.n_responses))
         chosen = np.arange(0, len(self.rows), ceil(len(self.rows) / at_most))
         with np.errstate(over="ignore", invalid="ignore"):
             weights = np.column_stack([coef, intercept])
@@ -150,10 +156,10 @@ class Presentation:
 
     @cached_property
     def _window_length(self) -> int:
-        n_rows = min(LARGE_ROWS, ANSWERS // self.n_responses)
-        if not self.inputs.is_sparse:
-            n_rows = min(n_rows, LARGE_WINDOW // self.inputs.n_inputs)
-        return max(1, n_rows)
+        elements = self.inputs.mean_row_size
+        work = elements * self.n_responses
+        n_rows = min(LARGE_WINDOW / elements, LARGE_WORK / work, ANSWERS / self.n_responses)
+        return max(1, min(LARGE_ROWS, int(n_rows)))
 
 
 def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
@@ -221,6 +222,41 @@ def test_few_rows_take_few_calls(monkeypatch):
     RosenblattPerceptron(0, random_state=0).fit(X, y)
     # Calls of 8, 8, 16, 32 and 36 epochs.
     assert len(calls) == 5
+
+
+@pytest.mark.parametrize("n_associative", [0, 10])
+@pytest.mark.parametrize("form", ["rows", "sparse"])
+def test_no_call_takes_long_so_that_interrupts_are_heard(n_associative, form, monkeypatch):
+    X, y = make_classes(900, 30, noise=2.0)
+    model = RosenblattPerceptron(n_associative, random_state=0, max_iter=2).fit(FORMS[form](X), y)
+    sizes = []
+    present = CompiledSolver.present
+
+    def counted(features, amounts, weight, n_epochs):
+        n_elements = n_associative or (X.size if form == "rows" else np.count_nonzero(X)) / 900
+        sizes.append(amounts.size * (n_elements + 1))
+        return present(features, amounts, weight, n_epochs)
+
+    monkeypatch.setattr(CompiledSolver, "present", staticmethod(counted))
+    monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WORK", 10_000)
+    monkeypatch.setattr("skperceptron.perceptron.estimator.KEPT_NUMBERS", 1000)
+    again = clone(model).fit(FORMS[form](X), y)
+    assert 5_000 < max(sizes) <= 10_000
+    assert again.mistakes_ == model.mistakes_
+    assert_allclose(again.response_weights_, model.response_weights_, rtol=1e-10, atol=1e-12)
+
+
+def test_slope_is_found_from_few_answers(monkeypatch):
+    X, y = make_classes(900, 30, noise=2.0)
+    sizes = []
+    monkeypatch.setattr(
+        "skperceptron.perceptron.estimator.slope_of",
+        lambda responses, *others: sizes.append(responses.size) or 1.0,
+    )
+    monkeypatch.setattr("skperceptron.perceptron.presentation.SAMPLE_ANSWERS", 6000)
+    RosenblattPerceptron(0, max_iter=2).fit(X, y)
+    # Every fifth row.
+    assert sizes == [180 * 30]
 
 
 @pytest.mark.parametrize("value", ["auto", "compiled", "numpy", ""])
