@@ -36,8 +36,8 @@ from .options import Name
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
 
-#: Exported models clip z at this where it is multiplied by a sigmoid or the like. That is nearly 0
-#: here, but may be rounded to some 1e-8: the product with a much larger z would be wrong.
+#: Exported models clip z at this where it is multiplied by a sigmoid or the like, which is nearly 0
+#: here. It may be rounded to about 1e-8: the product with a much larger z would be wrong.
 LEAST_GATED = -60.0
 
 #: Size of an array from which ``np.clip`` is faster: it starts later, but uses vector instructions.
@@ -109,7 +109,7 @@ class Activation(Component):
     def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Do what ``forward`` does, with the same bits as scikit-learn if it has this activation.
 
-        For L-BFGS, where a difference in the last bit grows to different weights.
+        L-BFGS needs this: there, a difference in the last bit leads to different weights.
         """
         self.forward(z, out, *learned)
 
@@ -331,7 +331,7 @@ class Sine(Activation):
     Parameters
     ----------
     frequency : float, default=1.0
-        > 0.
+        Factor of z, > 0.
     """
 
     names = ("sine",)
@@ -479,7 +479,7 @@ class PReLU(Activation):
     Parameters
     ----------
     alpha : float, default=0.25
-        Where the slopes start; finite.
+        Initial slope; finite.
     """
 
     names = ("prelu",)

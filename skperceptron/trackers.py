@@ -35,7 +35,7 @@ def _imported(name: str, owner: str) -> Any:
 
 
 class _Logger(EpochCallback):
-    """Base of callbacks that log the figures of each epoch.
+    """Base of callbacks that log the metrics of each epoch.
 
     Nothing is written before the first epoch has ended: until then, a fit may be refused.
     """
@@ -52,7 +52,7 @@ class _Logger(EpochCallback):
             fits[id(estimator)] = self._begin(estimator)
         figures = figures_of(report)
         epoch = figures.pop("epoch")
-        # NaN stands for what an epoch does not have, such as a score if it is not validated.
+        # NaN stands for a metric that an epoch lacks, such as a score if it is not validated.
         known = {name: float(value) for name, value in figures.items() if not isnan(value)}
         self._log(fits[id(estimator)], known, epoch)
         return False

@@ -29,7 +29,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def tell(message: str) -> None:
     """Warn, or print to stderr if the user's filter turns warnings into errors.
 
-    The fit can go on: an error would end it needlessly.
+    The fit can continue: an error would end it needlessly.
     """
     try:
         warn(message)

@@ -110,7 +110,7 @@ class CallbackSupportMixin:
 
 @contextmanager
 def callback_management_context(estimator: Any) -> Iterator[None]:
-    """Tear all callbacks down, whether or not the body or one of them fails."""
+    """Tear down all callbacks, even if the body or one of them fails."""
     try:
         yield
     finally:

@@ -102,7 +102,7 @@ def check_sum_of_weights(
 
 
 def refuse_dates(values: Any, name: str) -> None:
-    """Raise TypeError if values are dates or durations, which NumPy takes for integers."""
+    """Raise TypeError if values are dates or durations, which NumPy treats as integers."""
     dtype, frame = getattr(values, "dtype", None), type(values)
     if hasattr(frame, "schema"):
         # Beside columns of numbers, polars and Arrow make integers of dates.
@@ -125,23 +125,23 @@ def refuse_texts_of_any_length(y: Any) -> None:
     """Raise TypeError for targets of NumPy's StringDType, which scikit-learn's checks refuse."""
     if getattr(getattr(y, "dtype", None), "kind", "") == "T":
         raise TypeError(
-            "y holds texts of NumPy's StringDType, which scikit-learn does not take: pass"
+            "y holds strings of NumPy's StringDType, which scikit-learn does not accept: pass"
             " y.astype(object)."
         )
 
 
 def refuse_other_libraries(array: Any, name: str = "X") -> None:
-    """Raise an error for data that scikit-learn would not convert to the array that it stands for.
+    """Raise an error for data that scikit-learn would convert to a wrong array.
 
-    That is TypeError for a lazy frame, and for a tensor, which ``array_api_dispatch`` hands on as
-    it is, and ValueError for a masked array, whose mask would be ignored, and for a dictionary of
-    Arrow with gaps, which would become its last value.
+    Raises TypeError for a lazy frame, and for a tensor, which ``array_api_dispatch`` passes on
+    unchanged. Raises ValueError for a masked array, whose mask would be ignored, and for an Arrow
+    dictionary with missing values, which would become its last value.
     """
     if str(getattr(array, "type", "")).startswith("dictionary") and array.null_count:
         raise ValueError(f"Input {name} contains null: leave out the rows without a value.")
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise ValueError(
-            f"{name} is a masked array, which would be taken without its mask: fill the masked"
+            f"{name} is a masked array, whose mask would be ignored: fill the masked"
             f" values first, by {name}.filled(...)."
         )
     kind = type(array)
@@ -159,7 +159,7 @@ def refuse_other_libraries(array: Any, name: str = "X") -> None:
 
 
 def refuse_other_columns(table: Any, name: str = "X") -> None:
-    """Do what ``refuse_other_libraries`` does, for each column of a table of Arrow, too."""
+    """Do what ``refuse_other_libraries`` does, also for each column of an Arrow table."""
     refuse_other_libraries(table, name)
     for column in getattr(table, "itercolumns", tuple)():
         refuse_other_libraries(column, name)
@@ -198,13 +198,13 @@ def checking() -> np.errstate:
 
 @contextmanager
 def _pointing_to_tables() -> Iterator[None]:
-    """Add a note to errors about texts and gaps: which estimators take them."""
+    """Add a note to errors about strings and missing values: which estimators accept them."""
     try:
         yield
     except ValueError as error:
         if re.match("Input X contains NaN|could not convert string to float", str(error)):
             error.add_note(
-                "If X is a table with texts or gaps, use TabularMLPClassifier or"
+                "If X is a table with strings or missing values, use TabularMLPClassifier or"
                 " TabularMLPRegressor of skperceptron.tabular, or put TabularPreprocessor of"
                 " skperceptron.preprocessing before the network in a pipeline."
             )
@@ -292,7 +292,7 @@ def renaming(usual: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Give an estimator its earlier attributes back if the body fails.
+    """Restore the earlier attributes of an estimator if the body fails.
 
     The body must replace attributes, not change them in place.
     """
@@ -309,6 +309,6 @@ def take_over_features(estimator: Any, source: Any) -> None:
     """Copy the number and the names of features from another, fitted estimator, if it has them."""
     for name in ("n_features_in_", "feature_names_in_"):
         vars(estimator).pop(name, None)
-        # A pipeline that begins with a vectorizer of texts has no features.
+        # A pipeline that begins with a vectorizer of strings has no features.
         if hasattr(source, name):
             setattr(estimator, name, getattr(source, name))

@@ -1,4 +1,4 @@
-"""How a fit was called: what it goes on from, and what it was given beyond X and y."""
+"""How a fit was called: whether it continues an earlier one, and with which further arguments."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 class FitMode:
     """How the estimator was called.
 
-    Training may go on from an earlier call, and be incremental, that is, by ``partial_fit``. If no
-    training follows (``trains``), a step is only looked at.
+    Training may continue from an earlier call, and may be incremental (by ``partial_fit``). If
+    ``trains`` is False, a step is only inspected.
     """
 
     continuing: bool
@@ -19,13 +19,13 @@ class FitMode:
     trains: bool = True
 
 
-#: A ``fit`` that goes on from nothing.
+#: A ``fit`` that continues nothing.
 FROM_SCRATCH = FitMode(continuing=False, incremental=False)
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What ``fit`` takes beyond X, y and sample weights, as the user gave it."""
+    """What ``fit`` accepts beside X, y and sample weights, as the user gave it."""
 
     X_val: Any = None
     y_val: Any = None
@@ -40,5 +40,5 @@ class Extras:
         return self.coefs_init is not None or self.intercepts_init is not None
 
 
-#: A ``fit`` that takes nothing beyond them.
+#: A ``fit`` without any of these.
 NO_EXTRAS = Extras()

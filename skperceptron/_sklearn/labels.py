@@ -26,7 +26,7 @@ from .fit_calls import FitMode
 
 
 def validated_labels(estimator: BaseEstimator, X: Any, y: Any, **checks: Any) -> Any:
-    """Do what ``validated`` does for X and labels, but say it if labels are missing."""
+    """Do what ``validated`` does for X and labels, but name missing labels as the error."""
     try:
         return validated(estimator, X, y, **checks)
     except (TypeError, ValueError):
@@ -48,7 +48,7 @@ def check_labels(y: Any) -> None:
         refuse_missing_labels(y)
         _refuse_objects(y, are_unknown="Unknown label type: unknown" in str(error))
         if "continuous-multioutput" in str(error):
-            error.add_note("If y holds rows of probabilities: MLPSoftmaxClassifier learns them.")
+            error.add_note("If y holds rows of probabilities, use MLPSoftmaxClassifier.")
         raise
 
 
@@ -67,7 +67,7 @@ def refuse_missing_labels(y: Any) -> None:
 
 
 def _refuse_objects(y: Any, *, are_unknown: bool) -> None:
-    """Raise an error if labels are objects that cannot be sorted, or that are no labels.
+    """Raise an error if labels are objects that cannot be sorted, or are not labels.
 
     That is TypeError for labels such as numbers mixed with strings, and, if ``are_unknown``,
     ValueError, which names their types.
@@ -90,7 +90,7 @@ def _refuse_objects(y: Any, *, are_unknown: bool) -> None:
         wanted = numbers[0] if len(numbers) == len(types) else "str"
         raise ValueError(
             f"Unknown label type: y holds objects of type {' and '.join(types)}. Convert y to an"
-            f" array of numbers or texts, for example by np.asarray(y).astype({wanted})."
+            f" array of numbers or strings, for example by np.asarray(y).astype({wanted})."
         )
 
 
@@ -115,7 +115,7 @@ def distinct(labels: Any) -> Any:
 
 
 def are_evidently_classes(y: Any) -> bool:
-    """Tell whether scikit-learn's checks would surely take y for one class per row.
+    """Tell whether scikit-learn's checks would surely treat y as one class per row.
 
     If there are many classes for few rows, they warn: then False.
     """
@@ -220,7 +220,7 @@ def encoded_labels(
 def _summable(weights: Any) -> Any:
     """Return the weights of a mean as an array, scaled if their sum would overflow."""
     if np.ndim(weights) != 1 or (found := np.asarray(weights)).dtype.kind not in "fiu":
-        # The mean refuses them, or knows what to do with them.
+        # The mean refuses or handles them.
         return weights
     with np.errstate(over="ignore"):
         is_too_large = np.isinf(found.sum(dtype=np.float64))

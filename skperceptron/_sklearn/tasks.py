@@ -1,4 +1,4 @@
-"""Tasks of networks that a stack trains together, reported to callbacks as if each had its fit.
+"""Tasks of networks that a stack trains together, reported to callbacks like separate fits.
 
 scikit-learn's searches report each fit to callbacks as a task (1.9 and newer), and pass this on to
 the estimator, which reports its epochs. If a stack trains many networks at once, this module
@@ -15,7 +15,7 @@ from .compat import callback_management_context
 
 
 class NetworkTask:
-    """The fit of one network, as callbacks, which see the estimator, know it.
+    """The fit of one network, as it is reported to callbacks.
 
     The context is that of the task that the fit is a part of, or of the fit itself.
     ``is_propagated`` says whether it is a task of a scikit-learn search, whose callbacks are passed

@@ -1,7 +1,7 @@
 """Fits of our estimators, logged if MLflow's autologging is on.
 
 ``mlflow.sklearn.autolog`` wraps the ``fit`` of the classes that it finds in scikit-learn; there is
-no way to add others to them.
+no way to add other classes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats
 from ..usercall import tell
 
-#: How many figures MLflow takes at a time.
+#: How many numbers MLflow accepts at a time.
 MOST = 1000
 
 
@@ -132,7 +132,7 @@ def parameters_of(estimator: Any) -> dict[str, str]:
 def log_parameters(mlflow: Any, run: Any, parameters: Mapping[str, str]) -> None:
     """Log parameters to a run, which keeps those that it has from autologging or an earlier fit."""
     known = mlflow.get_run(run.info.run_id).data.params
-    # MLflow cuts longer texts off, or refuses them.
+    # MLflow truncates longer strings, or refuses them.
     new = {name: value[:500] for name, value in parameters.items() if name not in known}
     with suppress(mlflow.exceptions.MlflowException):
         # Another thread may have logged some of them meanwhile.
@@ -146,7 +146,7 @@ def log_curves(mlflow: Any, run: Any, curves: Mapping[str, Floats]) -> None:
         mlflow.entities.Metric(name, float(figure), now, epoch)
         for name, curve in curves.items()
         for epoch, figure in enumerate(curve, 1)
-        # An epoch that is not validated has no figure.
+        # An epoch that is not validated has no value.
         if not np.isnan(figure)
     ]
     client = mlflow.MlflowClient()

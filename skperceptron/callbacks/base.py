@@ -12,7 +12,7 @@ class Callback(Checked):
 
     Its methods get the estimator that is fitted, and the context of the fit or of one of its
     epochs, as in :mod:`sklearn.callback`. At the end of an epoch, ``context.report`` is a dict of
-    its metrics, and of their ``"history"``.
+    its metrics; ``"history"`` holds those of all epochs.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Callback(Checked):
 
 
 class EpochCallback(Callback):
-    """Base of callbacks that look at the figures of each epoch."""
+    """Base of callbacks that read the metrics of each epoch."""
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         # The fit itself has no report.
@@ -66,7 +66,7 @@ class EpochCallback(Callback):
         running_fits(self).pop(id(estimator), None)
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
-        """Look at the report of an epoch that has ended; return whether training is to end."""
+        """Read the report of an epoch that has ended; return whether training should end."""
         raise NotImplementedError
 
 
@@ -80,7 +80,7 @@ def running_fits(callback: Callback) -> dict[int, Any]:
 
 
 def check_monitor(callback: Any, report: dict[str, Any]) -> None:
-    """Raise ValueError if the figure that a callback watches is not reported."""
+    """Raise ValueError if the metric that a callback monitors is not reported."""
     if callback.monitor not in report["history"]:
         raise ValueError(
             f"monitor={callback.monitor!r} of {type(callback).__name__} is not reported: must be"

@@ -29,8 +29,8 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : str or path
-        A file; or an existing directory, in which each combination of parameters and data gets a
-        file of its own, as a search needs it. A link stands for what it points to.
+        A file; or, for a search, an existing directory, in which each combination of parameters
+        and data gets a file of its own. A link stands for what it points to.
     every_n_epochs : int, default=1
         Number of epochs between saves, >= 1.
     every_n_seconds : float, default=None
@@ -44,7 +44,7 @@ class Checkpoint(Callback):
     Notes
     -----
     Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
-    Other callbacks do not get back what they recorded in the part that is not repeated.
+    A resumed fit does not restore what other callbacks recorded before the interruption.
     If the file cannot be written, or another process is writing it, the fit continues, with a
     warning.
     """
@@ -111,7 +111,7 @@ class Checkpoint(Callback):
         if differences:
             raise ValueError(
                 f"The checkpoint {file} is of another fit: {differences}. Delete it, or choose"
-                " another path; for several fits, as in a search, a directory."
+                " another path. For several fits, as in a search, pass a directory."
             )
         return saved
 

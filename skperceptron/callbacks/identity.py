@@ -1,7 +1,7 @@
-"""What identifies a fit, as texts: if they are equal, two fits end with the same bits.
+"""What identifies a fit, as strings: if they are equal, two fits end with the same bits.
 
-A text is the same in every process: it contains no addresses, no hashes of Python's, no order of
-sets. Objects of installed packages are identified by name and version, the user's own functions
+A string is the same in every process: it does not depend on addresses, Python's hashes or the order
+of sets. Objects of installed packages are identified by name and version, the user's own functions
 and classes by their code and everything that it refers to. Objects that cannot be distinguished
 from others of their kind, such as an open file, are refused.
 """
@@ -34,7 +34,7 @@ from ..components import Component
 #: Bytes of an array that are read at a time.
 _BLOCK = 2**24
 
-#: Longer texts are replaced by their hash.
+#: Longer strings are replaced by their hash.
 _LONGEST = 200
 
 #: Entries of a class's dictionary that do not affect what it does.
@@ -245,12 +245,12 @@ class _Description:
         try:
             reduced = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception as error:
-            raise IndescribableError(f"nothing tells one {kind} from another") from error
+            raise IndescribableError(f"nothing distinguishes one {kind} from another") from error
         if isinstance(reduced, str):
             # Only a name in a module, which does not say what the object does.
             wrapped = getattr(value, "__wrapped__", None)
             if wrapped is None:
-                raise IndescribableError(f"nothing but its name tells one {kind} from another")
+                raise IndescribableError(f"only its name distinguishes one {kind} from another")
             return self._hashed(type(value), wrapped)
         make, arguments, *rest = reduced
         state, items, pairs = (*rest, None, None, None)[:3]

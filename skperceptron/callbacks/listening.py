@@ -27,7 +27,7 @@ CALLBACKS = Listing([CALLBACK], "callbacks (instances following the FitCallback 
 class FitDescription:
     """What identifies a fit: settings and data by name, limits, and the form of a saved state.
 
-    Limits are settings that affect only how long the fit goes on.
+    Limits are settings that only affect how long the fit lasts.
     """
 
     settings: dict[str, Any]
@@ -37,7 +37,7 @@ class FitDescription:
 
 
 class Listener:
-    """Receives reports about a fit; as it is, for a fit without callbacks, it does nothing."""
+    """Receives reports about a fit. This base class, for a fit without callbacks, does nothing."""
 
     #: Whether there are callbacks, which may look at the results of each epoch.
     listens = False
@@ -146,7 +146,7 @@ class CallbackListener(Listener):
         saved = max(states, key=lambda state: state.numbers["n_iter"])
         self._origin["start"] = saved.numbers["start"]
         recall_random_state(rng, self._origin["start"])
-        # With other callbacks than before, the fit may go on.
+        # If the callbacks have changed, the fit may continue.
         saved.numbers["told_to_stop"] &= saved.numbers["callbacks"] == self._origin["callbacks"]
         return saved
 
@@ -212,7 +212,7 @@ def _job_of(fit: FitDescription, name: str | None) -> Job:
                 identity[label] = describe(value, name)
             except IndescribableError as error:
                 raise ValueError(
-                    f"A checkpoint cannot tell {label} from others: {error}. If it is the same"
+                    f"A checkpoint cannot identify {label}: {error}. If it is the same"
                     " in all fits of a name, pass Checkpoint(..., name=...): the name is compared"
                     " instead."
                 ) from error

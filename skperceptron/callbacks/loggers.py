@@ -126,8 +126,8 @@ class CSVLogger(EpochCallback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        # Fails early if the file cannot be written. It is cleared later, while it is unchanged:
-        # copies in other processes see then that one of them has cleared it.
+        # Fails early if the file cannot be written. It is cleared later, and only if it is still
+        # unchanged: copies in other processes thus notice that one of them has cleared it.
         with Path(self.path).open("ab") as file:
             self._old = None if self.append else _state_of(file)
 
@@ -165,7 +165,7 @@ def _columns_of(file: IO[bytes]) -> tuple[list[str] | None, bool]:
     if not first:
         return None, True
     file.seek(-1, os.SEEK_END)
-    # Some programs write a mark of the encoding, which is no part of the first column.
+    # Some programs write a byte order mark, which is not part of the first column.
     return next(csv.reader([first.decode("utf-8-sig", "replace")])), file.read(1) == b"\n"
 
 

@@ -20,7 +20,7 @@ SINGLE = ("ends_fits", "looks_into_network")
 
 def callbacks_of(estimator: Any) -> tuple[list[Any], list[Any]]:
     """Return the callbacks set by ``set_callbacks``, and those of the parameter ``callbacks``."""
-    # What is no list is refused later, when all parameters are checked.
+    # Anything but a list is refused later, when all parameters are checked.
     own = items_of(getattr(estimator, "callbacks", None))
     return list(getattr(estimator, "_skl_callbacks", ())), own or []
 
@@ -74,7 +74,7 @@ def _owner(estimator: Any, function: str) -> str:
 
 
 def well_placed(callbacks: list[Any], estimator: Any) -> list[Any]:
-    """Refuse callbacks that belong to the outermost estimator, or warn and go on without them.
+    """Refuse callbacks that belong to the outermost estimator, or warn and leave them out.
 
     Inside a search, no error is raised: the search would catch it for each fit, and print them all.
     Inside pipelines only, TypeError is raised.

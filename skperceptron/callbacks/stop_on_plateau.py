@@ -10,16 +10,16 @@ import numpy as np
 from ..options import COUNT, Infinity, Instance, Interval, plain
 from .base import EpochCallback, check_monitor
 
-#: Figures of an epoch that are better when they are larger.
+#: Metrics that are better when they are larger.
 _SCORES = ("validation_score",)
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What is known about a history of figures, to which a fit adds, as far as it has been read.
+    """What has been read so far of the history of a metric, which grows during a fit.
 
     ``best`` is the least loss so far, or the largest score times -1; ``waited`` counts the epochs
-    since the last improvement, and ``latest`` is the last figure that was read.
+    since the last improvement, and ``latest`` is the last value that was read.
     """
 
     history: list[float] = field(default_factory=list)
@@ -33,7 +33,7 @@ class _Read:
         return self.history is history and 0 < self.n_read <= len(history)
 
     def further(self, rises: bool, tol: float) -> _Read:
-        """Read the figures that have been added."""
+        """Read the values that have been added."""
         best, waited, figure = self.best, self.waited, self.latest
         for figure in self.history[self.n_read :]:
             loss = -figure if rises else figure
@@ -80,9 +80,9 @@ class StopOnPlateau(EpochCallback):
         # Another thread, whose fit shares this callback, may replace what has been read.
         read = self._read
         if not read.is_of(history):
-            # A resumed fit continues its history. Figures before its first epoch belong to earlier
+            # A resumed fit continues its history. Values before its first epoch belong to earlier
             # fits, which a warm start continues.
             read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
         self._read = read = read.further(self.monitor in _SCORES, plain(self.tol))
-        # A figure of an epoch that was not validated is NaN: it cannot tell whether it is better.
+        # The value is NaN if the epoch was not validated: then nothing is known about improvement.
         return bool(read.waited > self.patience and not np.isnan(read.latest))

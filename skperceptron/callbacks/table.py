@@ -12,9 +12,9 @@ SCREEN = 40
 
 
 class Column(NamedTuple):
-    """A column of figures, which are written in a form.
+    """A column of numbers, and the format in which they are printed.
 
-    The name is the heading, and the key of the figures; a long one makes the column wider.
+    The name is the heading, and the key of the numbers; a long one makes the column wider.
     """
 
     name: str
@@ -57,9 +57,9 @@ class EpochTable:
         self._first: int | None = None
 
     def row(self, number: int, figures: Mapping[str, Any], *, is_best: bool = False) -> None:
-        """Print the row of an epoch, with figures by the names of the columns.
+        """Print the row of an epoch, with numbers by the names of the columns.
 
-        A figure that is None or NaN leaves its cell empty.
+        A number that is None or NaN leaves its cell empty.
         """
         if self._has_heading and self._n_rows % SCREEN == 0:
             headings = {column.name: column.name for column in self._columns}
@@ -82,7 +82,7 @@ class EpochTable:
 
 
 def say(text: str) -> None:
-    """Print a line without delay, and its end with it: other processes may print, too."""
+    """Print a line and its end at once, without delay: other processes may print, too."""
     print(f"{text.rstrip()}\n", end="", flush=True)
 
 
@@ -93,7 +93,7 @@ def _cell(column: Column, figure: Any) -> str:
     if isinstance(figure, str):
         return f"{figure:>{width}}"
     text = f"{figure:{column.form}}"
-    # A figure of 1e9 or 1e-9 would break the column or vanish in it.
+    # Numbers such as 1e9 would be too wide for the column, and 1e-9 would be shown as 0.
     is_lost = float(text) == 0 != figure
     return f"{figure:>{width}.3e}" if len(text) > width or is_lost else f"{text:>{width}}"
 

@@ -187,8 +187,8 @@ class Cluster:
     def _completed(self, submit: Callable[[], list[Any]]) -> list[Any]:
         """Submit tasks, wait for them, and return their futures.
 
-        If all workers die at once, Dask gives tasks that were meant for them to no one that comes
-        later: shares are then made again, and the tasks submitted again.
+        If all workers die at once, Dask does not give their tasks to workers that join later.
+        Shares are then made again, and the tasks submitted again.
         """
         for n_failures in range(RETRIES + 1):
             if n_failures:

@@ -83,8 +83,8 @@ def fit(
         How workers train together:
 
         - "summed": in each step, all workers compute the gradient of their part of the batch, and
-          the client adds them up. Without dropout, the result is that of one machine, to rounding.
-          A round is a step.
+          the client adds them up. Without dropout, the result is that of one machine, up to
+          rounding. A round is a step.
         - "averaged": each worker trains on its own rows for an epoch, and the client averages the
           networks (McMahan et al. 2017). Few bytes are sent, but the result differs, as with
           larger batches. A round is an epoch.
@@ -106,7 +106,7 @@ def fit(
         If there is no client, if parameters need all rows in one place, or if the estimator's
         own ``fit`` would raise it.
     TypeError
-        If `estimator` is no multi-layer perceptron, or X or y is no Dask collection.
+        If `estimator` is not a multi-layer perceptron, or X or y is not a Dask collection.
 
     See Also
     --------
@@ -206,7 +206,7 @@ def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
         )
     if estimator.early_stopping and not has_validation_data(extras, estimator.solver):
         raise ValueError(
-            f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Give it"
+            f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Pass"
             " validation rows as X_val and y_val."
         )
 

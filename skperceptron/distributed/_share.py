@@ -65,7 +65,7 @@ class Share:
 
     @cached_property
     def portions(self) -> Portions:
-        """What computes gradients of these rows."""
+        """The object that computes gradients of these rows."""
         return Portions(self.job.network, self.job.recipe, self.data, self.job.dtype)
 
     def __sizeof__(self) -> int:

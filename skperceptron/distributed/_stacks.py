@@ -1,7 +1,7 @@
 """The client's side: stacks whose steps, or epochs, are computed by the shares of a cluster.
 
-The usual loop of epochs trains them like any other stack: it watches the loss, stops, validates and
-reports.
+The usual loop of epochs trains them like any other stack: it monitors the loss, stops, validates
+and reports.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class ActivationFunction(Protocol):
 
 
 def split(items: Sequence[Item], goes_on: Callable[[Item, Item], bool]) -> Iterator[slice]:
-    """Yield the place of each run of items; ``goes_on(before, item)`` tells where none begins."""
+    """Yield the place of each run of items; ``goes_on(before, item)`` tells if a run continues."""
     starts = [k for k in range(len(items)) if k == 0 or not goes_on(items[k - 1], items[k])]
     yield from map(slice, starts, [*starts[1:], len(items)])
 

@@ -208,7 +208,7 @@ def sigmoid(z: Floats, out: Floats) -> None:
 def overflowing_sigmoid(z: Floats, out: Floats) -> None:
     """Do the same as ``sigmoid``, for callers that have silenced NumPy's overflow warnings.
 
-    The exponential overflows to infinity (below -88 in float32), where the sigmoid is rightly 0.
+    The exponential overflows to infinity (below -88 in float32), where the sigmoid is 0 anyway.
     Silencing the warnings at each step would take longer than a small step's sigmoid.
     """
     for call in sigmoid_calls(z, out):
@@ -248,8 +248,8 @@ def softmax_calls(z: Floats, out: Floats, largest: Floats, total: Floats) -> lis
 
 
 # B codes, for each of K members, choose rows of a table of their own. A code is a whole number,
-# stored as a float. A number that is no code of the table, such as -1 or NaN, has a row of zeros,
-# which learns nothing.
+# stored as a float. A number that is not a code, such as -1 or NaN, has a row of zeros, which
+# learns nothing.
 
 
 def look_up(table: Floats, codes: Floats, out: Floats) -> None:

@@ -1,8 +1,9 @@
 """Memory-mapped files: pages that have been read are released.
 
-The kernel keeps the pages of a file in memory until it needs the memory otherwise, and counts all
-pages that a process has read as resident in that process: in the end, the whole file. To release
-pages only unmaps them from the process; while the kernel keeps them, nothing is read again.
+The kernel keeps the pages of a file in memory until it needs the memory otherwise. It counts all
+pages that a process has read as resident in that process: in the end, the whole file. Releasing
+pages only unmaps them from the process; as long as the kernel keeps them, they need not be read
+from the file again.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ class _Wires:
         return [self.append("scale_0", Scale(self.width_of(values[0])), *values)]
 
     def numbers(self, rates: Sequence[float], blocks: InputBlocks) -> list[int]:
-        """Wire those columns of the input that are no codes of categories, if there are any."""
+        """Wire those columns of the input that are not category codes, if there are any."""
         coded = () if blocks.embed_columns is None else blocks.embed_columns.columns
         # A range costs nothing, however many inputs there are.
         numbers: Sequence[int] = range(self.n_inputs)

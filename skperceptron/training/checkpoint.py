@@ -30,7 +30,7 @@ class Job:
     identity : dict of str to str
         Everything that distinguishes this fit from others, by name, except for the limits.
     limits : dict of str to float
-        Settings that only decide how long the fit goes on: ``max_iter``, ``patience``,
+        Settings that only decide how long the fit lasts: ``max_iter``, ``patience``,
         ``max_time``. One that has other effects on this fit is part of its identity instead.
     form : Form
         What its state must look like.
@@ -69,7 +69,7 @@ class Job:
 
 
 def state_of(member: Member) -> State:
-    """Return the state from which a member, whose stack has published its results, can go on."""
+    """Return the state from which a member can continue; its stack has published its results."""
     arrays: dict[str, NDArray[Any]] = {"parameters": member.parameters, "rows": member.rows}
     arrays |= {f"optimizer.{name}": vector for name, vector in member.optimizer_state.items()}
     for name in ("average", "best_parameters"):
@@ -98,7 +98,7 @@ def restore(member: Member, state: State) -> None:
     if not np.array_equal(np.sort(arrays["rows"]), np.sort(member.rows)):
         raise ValueError(
             "The checkpoint's rows are not those on which this fit trains: the file has been"
-            " tampered with. Delete it to train anew."
+            " tampered with. Delete it to train from scratch."
         )
     member.parameters = arrays["parameters"]
     member.rows = arrays["rows"]
@@ -153,7 +153,7 @@ def _without_arrays(value: Any) -> Any:
 
 
 def recall_random_state(rng: np.random.RandomState, described: dict[str, Any]) -> None:
-    """Put a generator back into a state that ``describe_random_state`` has returned."""
+    """Restore a generator to a state that ``describe_random_state`` has returned."""
     inner = described["state"]
     if "pos" in inner:
         inner = {**inner, "key": np.array(inner["key"], dtype=np.uint32)}

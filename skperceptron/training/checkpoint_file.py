@@ -61,8 +61,8 @@ def save(path: Path, state: State) -> None:
 class Writing:
     """The right to write a checkpoint file during a fit.
 
-    A fit that cannot write goes on without saving: it is worth more than its checkpoint. A warning
-    tells that the file cannot be written, or that another fit is writing it.
+    A fit that cannot write continues without saving: it is worth more than its checkpoint. A
+    warning says that the file cannot be written, or that another fit is writing it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -143,7 +143,7 @@ def _read(path: Path) -> State:
         # A valid seal before invalid JSON: the file was forged. Deep nesting exhausts the stack.
         raise DamagedArchiveError(f"it holds no JSON: {type(error).__name__}") from error
     if not isinstance(numbers, dict):
-        raise DamagedArchiveError("its JSON is no object")
+        raise DamagedArchiveError("its JSON is not an object")
     return State(numbers, arrays)
 
 

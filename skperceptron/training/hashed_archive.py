@@ -78,7 +78,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _unsealed(path: Path) -> bytes:
     """Check the seal, and return the bytes of the archive before it."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise DamagedArchiveError("it is no regular file")
+        raise DamagedArchiveError("it is not a regular file")
     with open(path, "rb") as file:
         # The end is checked first, so that a large file of another kind is not read.
         length = os.fstat(file.fileno()).st_size - len(_MARK) - _HASH_SIZE
@@ -87,7 +87,7 @@ def _unsealed(path: Path) -> bytes:
         file.seek(length)
         if file.read(len(_MARK)) != _MARK:
             raise DamagedArchiveError(
-                "its end is missing or changed, or it is of an earlier version, or no checkpoint"
+                "its end is missing or changed, or it is of an earlier version or not a checkpoint"
             )
         expected = file.read(_HASH_SIZE)
         file.seek(0)

@@ -86,7 +86,7 @@ def _assess(
     outcome: Outcome | None,
     seconds: float | None,
 ) -> EpochReport:
-    """Update one member's history and decide how it goes on.
+    """Update one member's history and decide how it continues.
 
     ``seconds`` have passed since training began; None if it has no limits of epochs and time.
     """
@@ -99,7 +99,7 @@ def _assess(
     if not is_finite or isinstance(outcome, Exception):
         member.verdict = Verdict.FAILED if is_finite else Verdict.DIVERGED
         if isinstance(outcome, Exception):
-            # The other members of the stack go on.
+            # The other members of the stack continue.
             member.failure = outcome
         return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
     score, validation_loss = outcome or (None, None)

@@ -17,7 +17,7 @@ from ..schedules import Schedule
 
 
 class Verdict(Enum):
-    """How training goes on after an epoch, or why it has ended; the value is what files hold.
+    """How training continues after an epoch, or why it has ended; the value is what files hold.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Progress:
     best_loss, best_score : float
         The best of either list.
     no_improvement : int
-        Epochs since the watched figure last improved by the tolerance.
+        Epochs since the monitored metric last improved by the tolerance.
     rows_seen : int
         Rows used so far, all epochs and calls together.
     earlier : dict of str to list of float
@@ -121,7 +121,7 @@ class Recipe:
     l1_ratio : float
         Share of the L1 norm in the penalty; the rest is half the squared L2 norm.
     max_grad_norm : float
-        Longer gradients, penalty included, are shortened to this length.
+        Gradients with a larger norm, penalty included, are scaled down to this norm.
     sample_weight : ndarray of shape (N,), default=None
         Weights of all rows of the data set.
     shuffle : bool
@@ -139,7 +139,7 @@ class Recipe:
     max_iter, tol, n_iter_no_change
         Stopping rules, as in scikit-learn.
     max_seconds : float
-        Training stops after the epoch in which this time is over.
+        Training stops after the epoch in which this time is reached.
     averaging : Averaging, default=None
         How parameters are averaged over the steps.
     groups : tuple of GroupFactors, default=()
@@ -245,7 +245,7 @@ class Member:
 
     @property
     def patience_left(self) -> float:
-        """For how many epochs it goes on, even without an improvement."""
+        """For how many epochs it continues, even without an improvement."""
         return self.recipe.n_iter_no_change - self.progress.no_improvement
 
     @property

@@ -102,7 +102,7 @@ class Plan:
         drop_last: bool = False,
     ) -> None:
         if list(counts) != sorted(counts, reverse=True):
-            raise ValueError("members must come in order of falling numbers of rows.")
+            raise ValueError("members must be in descending order of their numbers of rows.")
         if drop_last:
             counts = [n - n % batch_size if n > batch_size else n for n in counts]
         self.counts = tuple(counts)

@@ -1,7 +1,7 @@
 """Quiet epochs: no member of a stack stops or is validated, and losses change no learning rate.
 
 Most epochs of a search are quiet, and so are those between two validations of an ensemble; no
-callback reads their reports. They are judged for all members at once. Their results are written
+callback reads their reports. They are checked for all members at once. Their results are written
 into the members at the next epoch that is not quiet.
 """
 
@@ -16,12 +16,12 @@ from ..schedules import Schedule
 from .member import Member, Verdict
 from .stack import Stack
 
-#: How many epochs may follow one another without a look at whether what is learned is finite.
+#: How many epochs may follow one another without a check that what is learned is finite.
 FEW_EPOCHS = 10
 
 
 class QuietEpochs:
-    """Judges the epochs of a stack until one of them is not quiet."""
+    """Checks the epochs of a stack until one of them is not quiet."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -30,8 +30,8 @@ class QuietEpochs:
     def run(self) -> Floats:
         """Run epochs up to one that may not be quiet; return its losses, (K,).
 
-        Whether what has been learned is finite is not looked at in between: if it is once infinite
-        or NaN, it stays so.
+        In between, nothing checks whether what has been learned is finite: once it is infinite or
+        NaN, it stays so.
         """
         watch = self._present()
         for _ in range(min(watch.n_sure(), FEW_EPOCHS)):
@@ -42,7 +42,7 @@ class QuietEpochs:
         return self._stack.run_epoch()
 
     def passes(self, losses: Floats, is_finite: Booleans) -> bool:
-        """Tell whether the epoch that has just ended was quiet: then nothing else is to be done.
+        """Tell whether the epoch that has just ended was quiet: then nothing else must be done.
 
         Otherwise, the results of all epochs before it have been written into the members.
         ``is_finite``, (K,), says whether the loss of each member, (K,), and all that it has learned
@@ -79,7 +79,7 @@ class _Watch:
             return
         recipes = [member.recipe for member in members]
         self._tol = np.array([float(recipe.tol) for recipe in recipes])
-        # Members that watch their score stop at validated epochs only.
+        # Members that monitor their score stop at validated epochs only.
         self._patience = np.array(
             [np.inf if r.watches_score else float(r.n_iter_no_change) for r in recipes]
         )
@@ -89,7 +89,7 @@ class _Watch:
     def n_sure(self) -> int:
         """Return how many of the next epochs are quiet, whatever their losses, if these are finite.
 
-        A member that does not improve any more stops when its patience is over.
+        A member that does not improve any more stops when its patience is exhausted.
         """
         n_left = self._n_left - len(self._losses)
         return int(max(0, min(n_left, (self._patience - self._waited).min()))) if n_left > 0 else 0

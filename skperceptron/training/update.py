@@ -235,7 +235,7 @@ def _scaled(room: Floats, strengths: Floats | None, start: int) -> Iterator[Call
 
 
 def clip_calls(gradient: Floats, limits: Floats) -> Iterator[Call]:
-    """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
+    """Scale each member's gradient, (K, P), down to its limit, (K, 1) (Pascanu et al. 2013)."""
     factors = np.empty((len(gradient), 1, 1), gradient.dtype)
     yield from squared_lengths_calls(gradient, factors)
     yield partial(np.sqrt, factors, factors)

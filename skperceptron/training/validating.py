@@ -1,4 +1,4 @@
-"""Scores of a stack's members on validation rows, predicted and judged for all of them at once.
+"""Scores of a stack's members on validation rows, computed for all of them at once.
 
 Here K is the number of members, n the largest number of validation rows of any of them.
 """
@@ -41,7 +41,7 @@ class Figures(NamedTuple):
     without_parts: Any = None
 
     def of(self, k: int) -> Figures:
-        """Return the figures of one network."""
+        """Return the losses and scores of one network."""
         return Figures(*(None if figures is None else figures[k] for figures in self))
 
 
@@ -56,7 +56,7 @@ class Comparison(Protocol):
         """Return one comparison of the networks of this one and of others with the same key."""
 
     def figures(self, raw: Floats) -> Figures:
-        """Return the figures of raw predictions, (K, n, C), which may be overwritten."""
+        """Return the losses and scores of raw predictions, (K, n, C), which may be overwritten."""
 
 
 class Judge(Protocol):
@@ -75,7 +75,7 @@ class Judge(Protocol):
         """Return these rows, (n, D)."""
 
     def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss from this network's figures of the comparison."""
+        """Return score and loss from this network's part of the comparison."""
 
 
 class ValidationPass:
@@ -91,7 +91,7 @@ class ValidationPass:
         dtype: np.dtype,
     ) -> None:
         self._validations = validations
-        # An ``isinstance`` check of the protocol takes longer than judging all members.
+        # An ``isinstance`` check of the protocol takes longer than validating all members.
         known: Sequence[Any] = validations
         self._judges: dict[int, Judge] = {
             k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
@@ -155,7 +155,7 @@ class _Together:
         self._work: Workspace | None = None
 
     def figures(self, parameters: Floats) -> dict[int, Figures]:
-        """Return the figures of these members, for parameters of the whole stack, (K, P)."""
+        """Return losses and scores of these members, for parameters of the whole stack, (K, P)."""
         raw = self._raw(parameters)
         figures: dict[int, Figures] = {}
         for members, slots, comparison in self._comparisons:

@@ -84,7 +84,7 @@ class RowWeights:
             return np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
 
     def leave_out(self, losses: Floats, shares: Floats) -> None:
-        """Set losses of rows that do not count, which may be any number, to zero, in place."""
+        """Set the losses of rows without weight, which may be any number, to zero, in place."""
         if self.are_given or not self._all_count:
             losses[shares == 0] = 0
 

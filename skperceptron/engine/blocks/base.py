@@ -162,7 +162,7 @@ class Bench(Protocol):
         """Return where one reader writes its share of a value's gradient, and calls that add it."""
 
     def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array to a value's gradient; the caller gives it away."""
+        """List the calls that add an array to a value's gradient; they may overwrite the array."""
 
     def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
         """List the calls that add an array to a value's gradient and leave it unchanged."""
@@ -196,7 +196,7 @@ class Block:
     #: Whether the methods that it binds do the same arithmetic for all numbers: compiled steps then
     #: record this arithmetic once and repeat it.
     records: ClassVar[bool] = False
-    #: Of how many rows, at most, it looks at the input before it starts; 0 if its start does not
+    #: Largest number of rows of the input that its initial values depend on; 0 if they do not
     #: depend on data.
     n_start_rows: ClassVar[int] = 0
 

@@ -160,7 +160,7 @@ def recorded(
     try:
         method(*seen(operands, tape.watch))
         if tape.used:
-            # Copies of operands and of results are no constants: they differ if these do.
+            # Copies of operands and of results are not constants: they change with them.
             method(*seen(operands, lambda x: other.watch(np.full_like(x, np.nan))))
         if not tape.calls:
             # What writes by other means than NumPy's functions fails with read-only arrays.

@@ -118,7 +118,7 @@ class MemberTeam(Team):
         extension.lead(words, taken, first, last, self._shared)
 
     def _wake(self, n: int) -> None:
-        """Have at least so many other threads look for work, if the system allows it."""
+        """Have at least n other threads look for work, if the system allows it."""
         self._awake = {place: one for place, one in self._awake.items() if not one.done()}
         with suppress(RuntimeError):
             for place in range(1, n + 1):
