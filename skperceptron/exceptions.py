@@ -37,7 +37,7 @@ class DivergedError(ValueError):
 
 
 class TooLargeError(ValueError, MemoryError):
-    """The request would need far too large arrays: it is refused before they are allocated.
+    """The arrays that are needed would be far too large: nothing is allocated.
 
     Examples
     --------

@@ -150,7 +150,7 @@ class Initializer(Component):
     intercepts_init: Any = None
 
     def looks_at_inputs(self, activation: Callable[[Floats], Floats] | None) -> bool:
-        """Tell whether it needs the inputs of a layer for some rows.
+        """Tell whether it needs the inputs of a layer for some training rows.
 
         Parameters
         ----------

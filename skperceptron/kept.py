@@ -26,7 +26,7 @@ _FOREIGN: dict[str, Callable[[Any], Any]] = {
     "range": lambda bounds: range(*bounds),
 }
 
-#: Most numbers of a range in an inner object: these are columns of X. A few bytes can tell of more
+#: Most numbers of a range in an inner object: these are columns of X. A few bytes can describe more
 #: than memory holds.
 LONGEST_RANGE = 10_000_000
 
@@ -78,7 +78,7 @@ def plain_state(value: Any) -> Any:
 def restored_state(value: Any) -> Any:
     """Undo :func:`plain_state`.
 
-    Raises ValueError for a name that this version does not know, or a state that no model has.
+    Raises ValueError for a name that this version does not know, or an impossible state.
     """
     if type(value) is dict and value.keys() == {KIND, CONTENT}:
         return _made(value[KIND], restored_state(value[CONTENT]))

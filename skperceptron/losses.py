@@ -566,7 +566,7 @@ class BinaryFocalLoss(_Sigmoids):
         At least 0, which is the log loss.
 
     alpha : float, default=None
-        In (0, 1): weight of y = 1; ``1 - alpha`` is that of y = 0. None weighs both by 1.
+        In (0, 1): weight of y = 1; ``1 - alpha`` is that of y = 0. None gives both the weight 1.
     """
 
     names = ("focal",)
@@ -787,7 +787,7 @@ class _IdentityLink(Loss):
 
 
 class SquaredError(_IdentityLink, _LikeScikitLearn):
-    r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean (Legendre 1805)."""
+    r"""Half the squared error, :math:`\frac12 (z - y)^2`; minimised by the mean (Legendre 1805)."""
 
     names = ("squared_error",)
     keeps_ordinary_units = True
@@ -807,7 +807,7 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
 class AbsoluteError(_IdentityLink):
     r"""The absolute error :math:`|z - y|`, with gradient 0 at 0.
 
-    Least at the median (Boscovich 1757).
+    Minimised by the median (Boscovich 1757).
     """
 
     names = ("absolute_error",)
@@ -875,7 +875,7 @@ class _HuberInUnits(Huber):
 
 
 class Pinball(_IdentityLink):
-    r"""Pinball loss, least at a quantile (Koenker & Bassett 1978).
+    r"""Pinball loss, minimised by a quantile (Koenker & Bassett 1978).
 
     :math:`q (y - z)` where the prediction is too low, :math:`(1 - q) (z - y)` elsewhere. A list
     of quantiles trains one output for each. Their predictions are sorted, so that no quantile
@@ -1083,7 +1083,7 @@ class ScaledSquaredError(Loss):
 
 
 class _LogLink(Loss):
-    """A loss of predictions e^z, least at the mean.
+    """A loss of predictions e^z, minimised by the mean.
 
     Where e^z (or e^-z) would overflow, a tangent replaces it in the loss.
     """

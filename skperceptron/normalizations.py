@@ -24,8 +24,8 @@ class Normalization(Component):
 class BatchNormalization(Normalization):
     r"""Standardise each unit over the rows of the batch, then scale and shift it.
 
-    Predictions use running means and variances, merged into the weights. Sample weights weigh the
-    rows of a batch: a weight of 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
+    Predictions use running means and variances, merged into the weights. Sample weights apply to
+    the rows of a batch: a weight of 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
     normalization: accelerating deep network training by reducing internal covariate shift*.
 
     Parameters

@@ -68,7 +68,7 @@ class Optimizer(Component):
     is_stochastic : bool
         Whether it takes one step per batch.
     is_scale_free : bool
-        Whether steps stay the same, but for epsilon, if all gradients are multiplied by a factor.
+        Whether steps stay the same, up to epsilon, if all gradients are multiplied by a factor.
     weight_decay : float
         Each step first shrinks the weights (not the biases) by this share times the learning
         rate; 0 for optimisers without decoupled decay.
@@ -150,7 +150,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     momentum : float, default=0.9
-        In [0, 1].
+        Decay of the velocity, in [0, 1].
     nesterov : bool, default=True
         Whether to look ahead along the momentum (Sutskever et al. 2013).
     """
@@ -235,7 +235,7 @@ class RMSprop(Optimizer):
     rho : float, default=0.99
         Decay of the average, in [0, 1).
     momentum : float, default=0.0
-        In [0, 1).
+        Decay of the velocity, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root, > 0.
     """
@@ -360,7 +360,7 @@ class AdamW(Adam):
     Parameters
     ----------
     weight_decay : float, default=0.01
-        >= 0.
+        Strength of the decay, >= 0.
     beta_1, beta_2 : float, default=0.9, 0.999
         Decay of the first and second moment, in [0, 1).
     epsilon : float, default=1e-8

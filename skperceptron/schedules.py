@@ -134,7 +134,7 @@ class Adaptive(Schedule):
     Parameters
     ----------
     divisor : float, default=5.0
-        > 1.
+        Divisor of the rate, > 1.
     smallest : float, default=1e-6
         The rate at which training stops, > 0.
     """
@@ -179,9 +179,9 @@ class Step(TimeSchedule):
     Parameters
     ----------
     every : int, default=30
-        Epochs, >= 1.
+        Number of epochs, >= 1.
     decay : float, default=0.1
-        In (0, 1].
+        The factor, in (0, 1].
     """
 
     names = ("step",)
@@ -201,7 +201,7 @@ class Exponential(TimeSchedule):
     Parameters
     ----------
     decay : float, default=0.95
-        In (0, 1].
+        The factor, in (0, 1].
     """
 
     names = ("exponential",)
@@ -379,13 +379,13 @@ class WarmupCosine(TimeSchedule):
 class CosineLog(TimeSchedule):
     r"""Rise from 0 and fall to 0 several times, each time for twice as long.
 
-    :math:`(1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))) / 2`, t being the share of the training that is
-    over and c the number of cycles: "coslog4" of Holzmüller et al. (2024), *Better by default*.
+    :math:`(1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))) / 2`, t being the share of the training so far
+    and c the number of cycles: "coslog4" of Holzmüller et al. (2024), *Better by default*.
 
     Parameters
     ----------
     cycles : int, default=4
-        In [1, 1000].
+        Number of cycles, in [1, 1000].
     """
 
     names = ("coslog4",)

@@ -32,12 +32,12 @@ class EarlyStopping(Checked):
         `tol`.
     restore_best : bool, default=True
         Whether the weights of the best epoch are kept instead of the last ones. With
-        ``patience=inf`` training continues to its last epoch all the same.
+        ``patience=inf``, training still continues to its last epoch.
     every : int, default=1
         Epochs from one evaluation of the held-out rows to the next; the last epoch is always
         evaluated. The entries of ``validation_scores_`` in between are NaN.
     ties : {"first", "latest"}, default="first"
-        Which of several epochs with the best score counts.
+        Which of several epochs with the best score counts as the best one.
 
     Examples
     --------

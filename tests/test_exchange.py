@@ -193,7 +193,7 @@ def test_names_of_features_are_carried_over():
     [
         (iris, {"activation": "gelu"}, "activation='gelu'.*one of identity, logistic, tanh, relu"),
         (iris, {"activation": ["relu", "tanh"]}, "for all hidden layers"),
-        (iris, {"skip_connections": "dense"}, "affine 'affine_2', they know plain layers only"),
+        (iris, {"skip_connections": "dense"}, "affine 'affine_2', they support plain layers only"),
         (iris, {"skip_connections": "residual", "hidden_layer_sizes": (5, 5)}, "add"),
         (iris, {"normalization": "layer"}, "layer_normalization 'normalization_1'"),
         (iris, {"feature_scale": True}, "scale"),

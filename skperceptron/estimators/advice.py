@@ -13,10 +13,10 @@ from ..engine.arrays import Booleans, Floats
 #: Epochs over which the fall of the loss is measured.
 EPOCHS = 10
 
-#: Numbers of X that are looked at, once for each warning: 2 ms.
+#: Numbers of X that are read, once for each warning: 2 ms.
 NUMBERS = 10**6
 
-#: Numbers of X and X_val that are looked at in each fit with validation data: 0.5 ms.
+#: Numbers of X and X_val that are read in each fit with validation data: 0.5 ms.
 FEW_NUMBERS = 10**5
 
 #: If most features of the validation rows lie more standard deviations than this from those of X,
@@ -126,13 +126,13 @@ def about_scale(data: NamedRows) -> str:
 def about_validation_scale(data: NamedRows, X_val: Any) -> str:
     """Return a sentence if features of validation rows plainly have another scale, else "".
 
-    That is, if most features have another scale, or if one has by far.
+    This is the case if most features have another scale, or if that of one is far off.
 
     A feature has another scale if its numbers lie far from those of X, or much closer together, in
     standard deviations of X, and if its largest number differs, too. The second condition is for
     rare categories, coded as 0 and 1, which may be common or absent in few rows. A single feature
-    must lie far away in several rows: a pixel at the border of pictures may have a value in one
-    row of X_val, and next to none in X.
+    must lie far away in several rows: a pixel at the border of images may have a value in one row
+    of X_val, and hardly any in X.
     """
     ours, theirs = _Scale.of(data.X), _Scale.of(X_val)
     is_known = (ours.deviation > 0) & (theirs.deviation > 0)
@@ -210,7 +210,7 @@ def some_rows(X: Any, n_numbers: int) -> Any:
 def root_mean_squares(rows: Any) -> Floats:
     """Return the root mean square of each feature of rows, (n, D), in float64, (D,).
 
-    That of ones and zeros is at most 1. Of a sparse matrix, only the numbers that are stored count.
+    That of ones and zeros is at most 1. In a sparse matrix, only the stored numbers count.
     """
     with np.errstate(over="ignore"):
         if not sparse.issparse(rows):

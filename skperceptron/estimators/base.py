@@ -40,7 +40,7 @@ from .run import Run
 from .running import train
 from .targets import Target
 
-#: Attributes that hold a figure of each epoch, and the names of these figures.
+#: Attributes that hold a metric of each epoch, and the names of these metrics.
 CURVES = {
     "loss_curve_": "loss",
     "validation_loss_curve_": "validation_loss",
@@ -49,7 +49,7 @@ CURVES = {
 
 
 def recorded_curves(network: BaseMultilayerPerceptron) -> dict[str, Floats]:
-    """Return what the last fit has recorded of each epoch, by name of the figure."""
+    """Return what the last fit has recorded of each epoch, by name of the metric."""
     found = {name: getattr(network, attribute, None) for attribute, name in CURVES.items()}
     return {name: np.asarray(curve) for name, curve in found.items() if curve is not None}
 
@@ -150,7 +150,7 @@ class BaseMultilayerPerceptron(
 
         coefs_init, intercepts_init : list of array-like, default=None
             Initial weights and biases, shaped like ``coefs_`` and ``intercepts_`` and in their
-            units. Those that are not given are drawn.
+            units. If None, they are drawn.
 
         groups : array-like of shape (n_samples,), default=None
             Rows of one group are held out together, if `early_stopping` holds rows out. Otherwise

@@ -32,7 +32,7 @@ STEP = 20_000
 
 
 class Limits:
-    """Limits on the threads of BLAS that threads of this process ask for; the least one holds.
+    """Limits on BLAS threads that threads of this process ask for; the lowest one applies.
 
     The number of BLAS threads applies to the whole process: the first user sets it, and the last
     one restores it.
@@ -110,7 +110,7 @@ def _by_any_thread() -> Iterator[None]:
     """Let this thread set the number of threads, whichever thread has set it before.
 
     From version 3.8 on, threadpoolctl ignores all threads but the first one that sets the number of
-    OpenBLAS, as long as that one lives. ``LIMITS`` already sees to it that threads do not disagree.
+    OpenBLAS, as long as that one lives. ``LIMITS`` already combines the limits of all threads.
     """
     _end_control()
     try:

@@ -95,7 +95,7 @@ def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
 
 def _holds_no_numbers(X: Any, j: int) -> bool:
     content, is_category = content_of(X, j)
-    # Truth values are the codes 0 and 1.
+    # Booleans are the codes 0 and 1.
     is_flag = content.dtype.kind == "b"
     return is_category or not (is_flag or kind_of(content, names_of(X)[j]) == "number")
 

@@ -401,7 +401,7 @@ def _ensemble_size(estimator: Any) -> int | None:
     if get_initializer(estimator.initializer).n_rows:
         raise ValueError(
             f"ensemble_size={size} and initializer={estimator.initializer!r} exclude each other:"
-            " the networks share weights, but what reaches them differs."
+            " the networks share weights, but their inputs differ."
         )
     return int(size)
 
@@ -435,7 +435,7 @@ def _optimizer(estimator: Any) -> Optimizer:
 def _warn_of_unused_settings(estimator: Any, option: str, part: Optimizer | Schedule) -> None:
     """Warn of settings of the estimator that are ignored because a part of it has its own.
 
-    Of settings that the part does not have, there is no warning, as in scikit-learn.
+    As in scikit-learn, there is no warning of settings that the part does not have.
     """
     for name, own_name in SETTINGS.items():
         given = getattr(estimator, name)

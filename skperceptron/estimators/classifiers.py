@@ -243,7 +243,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     With ``loss="ordinal"`` classes are ordered: instead of the softmax, the network has an output
     for each border between neighbouring classes. The probability that the class lies above a border
     falls from each border to the next (McCullagh 1980). The order is that of ``classes_``; if they
-    are texts, state theirs with :class:`~skperceptron.losses.OrdinalLogLoss`.
+    are strings, state theirs with :class:`~skperceptron.losses.OrdinalLogLoss`.
 
     Parameters
     ----------
@@ -297,8 +297,8 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
             Rows to predict.
 
         y : array-like of shape (n_samples,)
-            True labels. After a fit to probabilities, it may hold rows of probabilities, too: the
-            most likely class of each is taken as its label.
+            True labels. After a fit to probabilities, it may hold rows of probabilities, too: each
+            is replaced by its most likely class.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.

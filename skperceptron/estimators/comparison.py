@@ -1,7 +1,7 @@
 """Losses and scores of raw predictions of validation rows.
 
-Networks whose figures are computed in the same way are compared with the truth together; a single
-network is a group of one. K is the number of networks, n the number of rows of each.
+Networks whose metrics are computed in the same way are evaluated together; a single network is a
+group of one. K is the number of networks, n the number of rows of each.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..training.validating import Figures
 from .targets import Target
 from .targets.metrics import Metric
 
-#: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
+#: Targets with at most this many numbers are kept in the form that the loss reads (8 MB).
 KEPT = 2**20
 
-#: Up to so many rows, lists of those that are not in a part are kept (2 MB for five parts).
+#: Up to this many rows, lists of those that are not in a part are kept (2 MB for five parts).
 MOST_KEPT_ROWS = 2**16
 
 
@@ -35,7 +35,7 @@ def parts_of(n_rows: int, n_parts: int) -> list[slice]:
 class JudgedRows:
     """The true values of the validation rows of one network.
 
-    ``y``, (n, ...), is checked, but not encoded; ``weight``, (n,), is what each row counts.
+    ``y``, (n, ...), is checked, but not encoded; ``weight`` has the shape (n,).
     """
 
     targets: TargetRows
@@ -62,7 +62,7 @@ class _Truth:
 
     @classmethod
     def of(cls, members: Sequence[JudgedRows], metric: Metric | None, dtype: np.dtype) -> _Truth:
-        """Return the truth of all members."""
+        """Return the true values of all members."""
         targets = np.stack([rows.targets.of_rows() for rows in members])
         of_metric = None
         if metric is not None:
@@ -79,7 +79,7 @@ class _Truth:
 
 
 class Comparison:
-    """Compares raw predictions of K networks with the truth.
+    """Compares raw predictions of K networks with the true values.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Comparison:
         return Comparison(self._target, self._monitor, members, self._n_parts)
 
     def figures(self, raw: Floats) -> Figures:
-        """Return the figures of raw predictions, (K, n, C), which may change.
+        """Return the metrics of raw predictions, (K, n, C), which may be overwritten.
 
         The loss is NaN where a prediction is not finite; the scores then mean nothing.
         """

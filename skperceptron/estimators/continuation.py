@@ -23,7 +23,7 @@ from ..training.stack import ReusableStack
 from .choices import Choices
 from .fitted import FittedNetwork, unfolded
 
-#: Epochs of earlier calls whose figures are kept, so that a model does not grow with every call.
+#: Epochs of earlier calls whose metrics are kept, so that a model does not grow with every call.
 KEPT_EPOCHS = 1000
 
 #: The curves of a history, and the attributes of an estimator that hold them.
@@ -74,7 +74,7 @@ class Continuation:
         The seed of the fit, and the generator of its dropout masks.
     steps : StepState or None
     no_improvement : int or None
-        Epochs since the watched figure last improved; None if there have been no epochs.
+        Epochs since the monitored metric last improved; None if there have been no epochs.
     """
 
     raw_parameters: Floats | None = None
@@ -179,7 +179,7 @@ class Continuation:
 
 
 def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
-    """Return the history to continue: ``fit`` judges by its own epochs, ``partial_fit`` by all."""
+    """Return the history to continue: ``fit`` stops by its own epochs, ``partial_fit`` by all."""
     no_improvement = estimator._later.no_improvement
     # L-BFGS counts iterations, which are not epochs that could be continued.
     had_epochs = no_improvement is not None

@@ -1,4 +1,4 @@
-"""Data on its way into training: checked, encoded and weighed."""
+"""Data on its way into training: checked, encoded and weighted."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CheckedData:
     sample_weight : ndarray of shape (N,) or None
         As given.
     weight : ndarray of shape (N,) or None
-        What each row counts, class weights included.
+        Weight of each row, class weights included.
     fold : Fold or None
         Which rows are for training and for validation; None if the fit draws them, or takes all.
     splits : SplitCache

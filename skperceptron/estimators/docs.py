@@ -69,7 +69,7 @@ random_state : int, RandomState instance or None, default=None
     model each time.
 
 tol : float, default=1e-4
-    Training ends when loss or validation score have not improved by `tol` for more than
+    Training ends when the loss or validation score has not improved by `tol` for more than
     `n_iter_no_change` epochs in a row; with "lbfgs", when no component of the gradient is larger.
 
 verbose : bool or int, default=False
@@ -83,7 +83,7 @@ warm_start : bool, default=False
     score, best weights and patience.
 
 momentum : float, default=0.9
-    In [0, 1]. Only used when ``solver="sgd"``.
+    Momentum of the steps, in [0, 1]. Only used when ``solver="sgd"``.
 
 nesterovs_momentum : bool, default=True
     Whether to use Nesterov's momentum, which looks ahead. Only used when ``solver="sgd"``.
@@ -91,7 +91,7 @@ nesterovs_momentum : bool, default=True
 early_stopping : bool, str or EarlyStopping, default=False
     Whether to hold out `validation_fraction` of the rows, or take the validation data given to
     `fit`, stop when their score no longer improves, and restore the best weights. An
-    :class:`~skperceptron.stopping.EarlyStopping` object sets the metric that is watched, and the
+    :class:`~skperceptron.stopping.EarlyStopping` object sets the metric to monitor, and the
     patience; a name such as "loss" or "roc_auc" only sets the metric. Ignored by "lbfgs".
 
 validation_fraction : float or splitter, default=0.1
@@ -105,7 +105,7 @@ epsilon : float, default=1e-8
     Adam's guard against division by zero, > 0.
 
 n_iter_no_change : int or inf, default=10
-    Epochs without improvement that are tolerated.
+    Number of epochs without improvement that are tolerated.
 
 max_fun : int, default=15000
     Largest number of function evaluations of "lbfgs".
@@ -122,11 +122,12 @@ l1_ratio : float, default=0.0
     "lbfgs".
 
 max_grad_norm : float, default=None
-    Longer gradients are shortened to this length, > 0 (Pascanu et al. 2013). Not with "lbfgs".
+    Gradients with a larger norm are scaled down to this norm, > 0 (Pascanu et al. 2013). Not with
+    "lbfgs".
 
 initializer : str or Initializer, default="scikit-learn"
     {initializers}.
-    How weights and biases start: see :mod:`skperceptron.initializers`.
+    How weights and biases are initialised: see :mod:`skperceptron.initializers`.
 
 dropout : float or array-like of float, default=0.0
     Probability that a hidden unit is set to zero in a training step, in [0, 1); a list has one
@@ -141,7 +142,7 @@ normalization : {normalizations} or Normalization, default=None
     over the units of the layer. See :mod:`skperceptron.normalizations`.
 
 averaging : {averages} or Averaging, default=None
-    Predict with an average of the weights over the course of training: see
+    Average of the weights over the course of training, which is used for predictions: see
     :mod:`skperceptron.averaging`. Not with "lbfgs".
 
 parameter_groups : ParameterGroups, default=None
@@ -161,7 +162,7 @@ ensemble_size : int, default=None
     the i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
     Gorishniy et al. 2025). Each is trained on all rows by its own loss; probabilities of a sigmoid
     or softmax are averaged, otherwise raw predictions. Not with sparse X, "lbfgs", batch
-    normalisation, initialisers that look at data, or skip connections other than "residual".
+    normalisation, data-dependent initialisers, or skip connections other than "residual".
 
 numeric_embedding : {"pbld", "ple", "plr"} or NumericEmbedding, default=None
     How each feature becomes a vector before it reaches the first layer: see
@@ -169,7 +170,7 @@ numeric_embedding : {"pbld", "ple", "plr"} or NumericEmbedding, default=None
 
 categorical_features : "from_dtype", array-like, callable or None, default=None
     Which columns of X hold categories. Each category becomes a vector from a learned table (Guo &
-    Berkhahn 2016), beside the other columns. An array holds names, positions, or one truth value
+    Berkhahn 2016), beside the other columns. An array holds names, positions, or one boolean
     for each column; a callable returns such an array for the X of ``fit``; "from_dtype" means the
     columns of a pandas, polars or Arrow frame that have a categorical dtype. These, and others of
     a frame that do not hold numbers, may hold any values; columns of numbers hold codes: whole
@@ -219,7 +220,7 @@ loss : {classifier_losses} or Loss, default="log_loss"
 class_weight : dict or "balanced", default=None
     Weights of the classes, which multiply those of their rows. "balanced" is inversely
     proportional to the weight of each class in the data (King & Zeng 2001). The accuracy that
-    early stopping watches is weighted in the same way.
+    early stopping monitors is weighted in the same way.
 """
 
 _ATTRIBUTES = """
@@ -277,7 +278,7 @@ validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
-    The best of them in the last `fit`; None without early stopping.
+    Best validation score of the last `fit`; None without early stopping.
 
 n_iter_ : int
     Epochs or iterations of the last call.

@@ -1,6 +1,6 @@
-"""Fitted networks from scikit-learn, and back: the weights are carried over, nothing is trained.
+"""Fitted networks from scikit-learn, and back: the weights are copied, nothing is trained.
 
-Predictions are the same up to rounding. Moments of the optimiser are not carried over: continued
+Predictions are the same up to rounding. Moments of the optimiser are not copied: continued
 training starts without them.
 """
 
@@ -133,9 +133,9 @@ def to_sklearn(
 ) -> neural_network.MLPClassifier | neural_network.MLPRegressor:
     """Return a network of scikit-learn with the weights of a fitted network of this package.
 
-    Dropout and averaging act in training only, and a standardised target is folded into the
-    output layer: they do not matter. A softmax of two classes becomes the equivalent single
-    sigmoid. Parameters that scikit-learn lacks, or whose value it does not accept, such as
+    Dropout and averaging do not matter, since they act in training only, nor does a standardised
+    target, which is folded into the output layer. A softmax of two classes becomes the equivalent
+    single sigmoid. Parameters that scikit-learn lacks, or whose value it does not accept, such as
     ``solver="lion"``, get its defaults; this matters for further training only.
 
     Parameters
@@ -236,7 +236,7 @@ def _expressible_activation(network: Any, fitted: FittedNetwork) -> str:
 def _inexpressible(network: Any, what: str, known: str) -> ValueError:
     return ValueError(
         f"scikit-learn's networks cannot express this {type(network).__name__}: it has"
-        f" {what}, they know {known}."
+        f" {what}, they support {known}."
     )
 
 

@@ -191,7 +191,7 @@ def is_fitted(estimator: Any) -> bool:
 def fitted_network(estimator: Any) -> FittedNetwork:
     """Return the network with which an estimator of this package predicts, or raise NotFittedError.
 
-    It has the arrays that the user has assigned to ``coefs_`` and the like.
+    It has the arrays that the user has assigned to ``coefs_`` and similar attributes.
     """
     fitted: FittedNetwork | None = estimator._fitted_network()
     if fitted is None:
@@ -201,7 +201,7 @@ def fitted_network(estimator: Any) -> FittedNetwork:
 
 
 def drop_buffers(estimator: Any) -> None:
-    """Drop the buffers of a network's own predictions: the next prediction makes others."""
+    """Drop the buffers of a network's own predictions: the next prediction makes new ones."""
     estimator._fitted.predictors.clear()
 
 

@@ -150,7 +150,7 @@ def make_ready(
 
 
 def _check_choices(request: _Request, choices: Choices) -> None:
-    """Raise ValueError for parameters that do not go with the data, or for faulty parts."""
+    """Raise ValueError for parameters that do not fit the data, or for faulty parts."""
     target, data = request.checked.target, request.checked.data
     _check_penalty(choices.alpha, request.checked.weight)
     _check_room(choices, target, data.n_rows)
@@ -202,7 +202,7 @@ def _choices_for(request: _Request) -> Choices:
     """Resolve the parameters, and those parts of the wiring that depend on the data."""
     estimator, checked = request.estimator, request.checked
     n_rows = checked.data.n_rows if checked.fold is None else len(checked.fold.train)
-    # Nothing but a `max_iter` that is no number depends on the rows.
+    # Only a `max_iter` that is not a number depends on the rows.
     key = "choices", None if is_number(estimator.max_iter) else n_rows
     choices = request.cached(key, lambda: _choose(estimator, request.mode, n_rows))
     found: dict[str, Any] = {}
@@ -300,8 +300,8 @@ def _network_to_go_on_with(request: _Request, choices: Choices, n_outputs: int) 
     estimator = request.estimator
     if request.extras.gives_start:
         raise ValueError(
-            "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
-            " on with the weights of the earlier fit."
+            "coefs_init and intercepts_init cannot be used with warm_start=True, which"
+            " continues with the weights of the earlier fit."
         )
     earlier: Network = estimator._fitted.network
     if shortcut_of(estimator).wired == (earlier, choices) and earlier.n_outputs == n_outputs:

@@ -40,8 +40,8 @@ N_PARTS = 5
 class HeldOut:
     """Rows of a data set that networks are validated on: their positions, or None for all rows.
 
-    ``y``, (N, ...), is checked, but not encoded; the weights, (N,), are what each row counts, and
-    ``given`` are X and y as the user gave them.
+    ``y``, (N, ...), is checked, but not encoded; the weights are (N,), and ``given`` are X and y as
+    the user gave them.
     """
 
     data: TrainingSet
@@ -61,9 +61,9 @@ class HeldOut:
 class CrossFitting:
     """The parameters of the best epoch of one network for each part of its validation rows.
 
-    The epoch that is best on all rows flatters the network's predictions for these rows: new rows
-    would have lower scores (Varma & Simon 2006). So each part has an epoch that is best on all
-    others; the latest one, if no epoch has had a finite score on them.
+    With the epoch that is best on all rows, the scores on these rows would be too high: new rows
+    would have lower ones (Varma & Simon 2006). So each part has an epoch that is best on all other
+    parts; the latest one, if no epoch has had a finite score on them.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Validation:
         self._X, self._rows = data.X, rows
         self._judged = held_out.judged
         self._targets, self._weight = self._judged.targets, self._judged.weight
-        #: Compares raw predictions of the rows with the truth.
+        #: Compares raw predictions of the rows with the true values.
         self.comparison = Comparison(model.target, self._monitor, [self._judged])
         self._cross_fitting: CrossFitting | None = None
         self._scorer: Callable[..., Any] | None = None
@@ -135,8 +135,8 @@ class Validation:
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss.
 
-        Raises DivergedError if training has diverged, ValueError if the first score is no finite
-        number.
+        Raises DivergedError if training has diverged, ValueError if the first score is not a
+        finite number.
         """
         network = self._model.network
         learned = network.views(parameters[np.newaxis])
@@ -203,7 +203,7 @@ class Validation:
         return np.asarray(self._X[self._rows])
 
     def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss, as a call does, from the figures of the comparison."""
+        """Return score and loss, as a call does, from the metrics of the comparison."""
         loss, score, without_parts = figures
         if not isfinite(loss):
             self._refuse_diverged()
@@ -266,9 +266,9 @@ class Validation:
             self.has_scored = True
         elif not self.has_scored:
             raise ValueError(
-                f"{self._subject()} is {score}: it cannot tell which epoch is better. Give the"
-                " validation more rows, of every class (validation_fraction, or X_val and y_val),"
-                " or watch another metric, such as early_stopping=EarlyStopping('loss')."
+                f"{self._subject()} is {score}: it cannot tell which epoch is better. Validate on"
+                " more rows, of every class (validation_fraction, or X_val and y_val), or monitor"
+                " another metric, such as early_stopping=EarlyStopping('loss')."
             )
         elif not self._has_warned:
             self._has_warned = True

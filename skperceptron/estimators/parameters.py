@@ -52,7 +52,7 @@ _TIME_SCHEDULE = (Name(list_time_schedules()), Instance(TimeSchedule), Function(
 
 
 class Monitor(Rule):
-    """Allows the name of a figure that early stopping can watch."""
+    """Allows the name of a metric that early stopping can monitor."""
 
     @property
     def options(self) -> list[str]:

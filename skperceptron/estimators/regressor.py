@@ -74,15 +74,15 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ``output="categorical"`` the bounds are integers; None means those of y.
 
     categorical_prediction : {"mean", "mode"}, default="mean"
-        What `predict` makes of a categorical distribution.
+        What `predict` returns of the distribution over the values.
 
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network, to the mean 0 and a
         standard deviation between 0.7 and 1.4: it is divided by a power of two. The output layer is
         converted back afterwards, so that ``coefs_`` and ``intercepts_`` are in units of y;
-        ``loss_curve_`` is in the network's. "auto" does so, but with "squared_error" it leaves
-        columns unchanged that are roughly standardised: a standard deviation in [0.5, 2], and a
-        mean of at most one deviation from zero. With these, and with False, the model of
+        ``loss_curve_`` is in the network's units. "auto" does so, but with "squared_error" it
+        leaves columns unchanged that are roughly standardised: a standard deviation in [0.5, 2],
+        and a mean of at most one deviation from zero. For these, and with False, the model of
         "squared_error" is scikit-learn's. With "poisson" and "gamma" the target is divided by a
         power of two near its mean; with "poisson", "auto" leaves targets with means in [0.25, 10]
         unchanged. A bounded output starts at the mean, with errors in standard deviations. Not
@@ -168,10 +168,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch on the given rows.
 
-        The units of a standardised target are settled by its first 32 rows, which may come in
-        several calls; if weights are unequal, the effective number of rows must reach 32. Until
-        then they change with the rows. Predictions do not, except where the first rows were so
-        unlike the later ones that these could not be learned from there.
+        The first 32 rows, from one or several calls, determine the units of a standardised target.
+        (If weights are unequal, the effective number of rows must reach 32.) Until then, each call
+        may change the units. Predictions stay the same, unless the later rows are so different from
+        the first ones that the network could not learn them.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Messages of a fit: warnings, and the figures for callbacks."""
+"""Messages of a fit: warnings, and the metrics for callbacks."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def warn_of_small_batch(model: Model, n_samples: int) -> None:
         )
     if network.mixes_rows and choices.batch_rows(n_samples) == 1 and first_in_call("single rows"):
         warn(
-            "Batches have a single row, of which batch normalization leaves nothing to learn from:"
+            "Batches have a single row, which batch normalization turns into zeros:"
             " use batches of two rows or more, or normalization='layer'."
         )
 
@@ -88,7 +88,7 @@ def was_planned(member: Member) -> bool:
 
     This is so if the best epoch is restored and the patience is infinite. It is also so if the
     schedule ends with the last epoch, and no rule could have stopped training earlier: the patience
-    is as long as training, or the training loss is watched without a tolerance.
+    is as long as training, or the training loss is monitored without a tolerance.
     """
     recipe = member.recipe
     if member.verdict is not Verdict.EXHAUSTED:
@@ -102,10 +102,10 @@ def was_planned(member: Member) -> bool:
 
 
 def figures(report: EpochReport) -> dict[str, Any]:
-    """Return the figures of an epoch that callbacks receive.
+    """Return the metrics of an epoch that callbacks receive.
 
-    The validation figures of an epoch without a validation are NaN. A network that has diverged is
-    not validated, and a validation may fail.
+    Validation metrics are NaN if the epoch was not validated. A network that has diverged is not
+    validated, and a validation may fail.
     """
     progress = report.member.progress
     found: dict[str, Any] = {

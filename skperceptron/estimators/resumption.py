@@ -1,4 +1,4 @@
-"""Facts that tell one fit of a network from another, so that saved fits can be resumed."""
+"""What distinguishes one fit of a network from another, so that saved fits can be resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .choices import Choices
 from .continuation import Continuation
 from .model import Model
 
-#: Parameters that change nothing in what a fit computes, except how long it goes on.
+#: Parameters that affect at most how long a fit lasts.
 _NO_SETTINGS = {
     "callbacks",
     "verbose",

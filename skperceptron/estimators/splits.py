@@ -21,7 +21,7 @@ KEPT_ROWS = 2**20
 
 
 def counted_from_0(split: Any, n_rows: int) -> tuple[Integers, Integers]:
-    """Return both parts of a split, given as positions or truth values, as positions from 0 on.
+    """Return both parts of a split, given as positions or booleans, as positions from 0 on.
 
     They are read-only, and so need no copy if they are given to this function again. Raises
     ValueError for a split of another number of rows.
@@ -93,7 +93,7 @@ class SplitRules:
 
     ``fraction`` is the parameter `validation_fraction`; a splitter receives X and y, which have
     been checked. The split is stratified by the labels, (n_rows,), unless a splitter or the user's
-    groups decide. ``weight``, (n_rows,), is what each row counts.
+    groups decide. ``weight`` has the shape (n_rows,).
     """
 
     fraction: Any

@@ -1,6 +1,6 @@
 """Trials of a user's parts on a few numbers: those that would train on wrong numbers are refused.
 
-A derivative that is not that of the function may be intended: it gives a warning.
+A derivative that does not match its function may be intended: it only gives a warning.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class PocketWeights(LastWeights):
     """The weights with the longest run of right answers during training (Gallant 1990).
 
     With the ratchet: a longer run counts only if its weights also answer more of all
-    training rows rightly. Each response unit has its own pocket.
+    training rows correctly. Each response unit has its own pocket.
     """
 
     observes = True
@@ -163,7 +163,7 @@ class PocketWeights(LastWeights):
                     self._is_going_on[c] = r == len(mistakes)
 
     def _offer(self, weight: Floats, c: int, run: float) -> bool:
-        """Put weights into the pocket if they answer more rows rightly; tell whether they do."""
+        """Put weights into the pocket if they answer more rows correctly; tell whether they do."""
         assert self._count_right is not None
         right = self._count_right(weight, c)
         is_better = right > self._right[c] * (1 + ROUNDING)

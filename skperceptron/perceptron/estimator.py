@@ -131,7 +131,7 @@ class RosenblattPerceptron(
     shuffle : bool, default=True
         Whether each epoch presents the rows in a new random order. Equal rows are then
         presented as one, with the sum of their weights, so that a weight of 2 is the same
-        as a repeated row. Otherwise rows come as they are given.
+        as a repeated row. Otherwise rows are presented as they are given.
 
     class_weight : dict or "balanced", default=None
         Weights of the classes, which multiply those of their rows. "balanced" is inversely
@@ -166,15 +166,15 @@ class RosenblattPerceptron(
         features if that is 0.
 
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        The same as `response_weights_`, if `n_associative` is 0. With associative units, there
-        are no weights of features.
+        The same as `response_weights_`, if `n_associative` is 0. With associative units, features
+        have no weights.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Biases of the response units.
 
     mistakes_ : list of int
-        Number of corrections in each epoch, all response units together. Of the calls before
-        the last one, only the last 1,000 epochs are kept.
+        Number of corrections in each epoch, all response units together. From earlier calls, only
+        the last 1,000 epochs are kept.
 
     converged_ : bool
         Whether the last epoch had no mistakes.
@@ -319,9 +319,9 @@ class RosenblattPerceptron(
     ) -> RosenblattPerceptron:
         """Present the given rows once.
 
-        Connections and thresholds are those of the first call, which should have some hundred rows:
-        of a single one, units with equal connections have equal thresholds. The slope of
-        `predict_proba` is that of the rows of the last call alone: of few, it is a rough guess.
+        The first call determines connections and thresholds; it should have a few hundred rows:
+        with a single one, units with equal connections get equal thresholds. The last call alone
+        determines the slope of `predict_proba`: if it has few rows, the slope is a rough guess.
 
         Parameters
         ----------
@@ -358,7 +358,7 @@ class RosenblattPerceptron(
     @property
     def coef_(self) -> Floats:
         check_is_fitted(self)
-        # Tools such as RFE take its columns for the features.
+        # Tools such as RFE treat its columns as the features.
         if self.associative_weights_.shape[1]:
             raise AttributeError(
                 "A perceptron with associative units has no coef_, since its weights are not those"

@@ -124,7 +124,7 @@ class Presentation:
         return rng.permutation(len(self.rows))
 
     def count_right(self, weight: Floats, unit: int) -> float:
-        """Return the weight of the rows that a response unit answers rightly."""
+        """Return the weight of the rows that a response unit answers correctly."""
         right = 0.0
         for chosen in self._windows():
             is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)

@@ -285,7 +285,7 @@ def test_codes_that_are_none_are_refused():
         ({"categorical_features": [4]}, "X has no such column"),
         ({"categorical_features": ["b"]}, "no names"),
         ({"categorical_features": [None]}, "'categorical_features' parameter of MLPRegressor"),
-        ({"categorical_features": [True]}, "1 truth values"),
+        ({"categorical_features": [True]}, "1 booleans"),
         ({"categorical_features": "b"}, "'categorical_features' parameter of MLPRegressor"),
         ({"embedding_dim": 0}, "'embedding_dim' parameter of MLPRegressor"),
         ({"ensemble_size": 2}, "exclude each other"),

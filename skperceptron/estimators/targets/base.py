@@ -74,7 +74,7 @@ class Target(Outputs, ABC):
 
     @property
     def key_of_judging(self) -> Hashable:
-        """A key that is equal for targets whose losses and metrics compute the same."""
+        """A key that is equal for targets with the same losses and metrics."""
         return id(self)
 
     @abstractmethod

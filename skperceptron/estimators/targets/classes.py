@@ -232,7 +232,7 @@ class OrderedClasses(ManyClasses):
         rows = super().encode(y, sample_weight, mode, earlier)
         if not mode.continuing and self._is_alphabetical() and first_in_call("alphabetical"):
             warn(
-                "loss='ordinal' takes classes that are texts in alphabetical order, the lowest"
+                "loss='ordinal' orders classes that are strings alphabetically, the lowest"
                 f" first: {shown_labels(self.classes)}. State the order of your classes:"
                 " loss=OrdinalLogLoss(order=[...])."
             )

@@ -45,7 +45,7 @@ class Indicators(LabelTarget):
     is_sparse = False
     lacks_class = (
         "in a multilabel-indicator `y` a row has many: pass sample_weight, or"
-        " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
+        " loss=BinaryFocalLoss(alpha=...) to weight labels that are present."
     )
 
     def encode(

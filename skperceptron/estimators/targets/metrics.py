@@ -124,7 +124,7 @@ def in_common_units(
 
 
 def not_infinite(score: Any) -> Any:
-    """Return scores with the lowest float in the place of minus infinity.
+    """Return scores, with minus infinity replaced by the lowest float.
 
     If y hardly varies, the score of bad predictions may overflow.
     """

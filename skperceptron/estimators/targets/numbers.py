@@ -38,8 +38,8 @@ MARGIN = (0.01, 1e-15)
 #: Shifts are multiples of the scale divided by this power of two.
 STEPS_OF_SHIFT = 2.0**20
 
-#: Rows of equal weight after which ``partial_fit`` takes their deviation for that of later rows:
-#: 32, less a margin for rounding.
+#: Rows of equal weight after which ``partial_fit`` uses their deviation for later rows, too: 32,
+#: less a margin for rounding.
 ENOUGH_ROWS = 31.5
 
 
@@ -50,7 +50,7 @@ class Numbers(RegressionTarget):
     Attributes
     ----------
     seen : Moments or None
-        Moments of the target so far, as long as its units are not settled.
+        Moments of the target so far, until its units are determined.
     least, largest : ndarray of shape (T,)
         Of each column, in all training rows so far.
     """
@@ -113,7 +113,7 @@ class Numbers(RegressionTarget):
     def _find_units(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> None:
-        """Choose the units in which the network sees each column, unless they are settled."""
+        """Choose the units in which the network sees each column, unless that has been done."""
         if loss.equivariance == "none" or not self._asked.standardize_target:
             return
         if mode.continuing and mode.incremental and not (mode.trains and self.seen):

@@ -80,7 +80,7 @@ class RegressionOptions:
             )
 
     def check_loss(self, loss: Loss) -> None:
-        """Refuse a loss that does not go with a bounded or categorical output."""
+        """Refuse a loss that does not suit a bounded or categorical output."""
         is_bounded = self.output != "continuous" or self.output_range is not None
         if is_bounded and not isinstance(loss, SquaredError):
             raise ValueError(
