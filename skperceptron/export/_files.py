@@ -70,7 +70,7 @@ def save(estimator: Any, path: Any) -> None:
     NotFittedError
     TypeError
         If the estimator holds something that such a file cannot, such as a function or a class of
-        the user's own. The message says where. Of a search, its ``best_estimator_`` can be stored.
+        the user's own. The message says where. For a search, store its ``best_estimator_``.
 
     See Also
     --------
@@ -93,7 +93,7 @@ def save(estimator: Any, path: Any) -> None:
     check_is_fitted(estimator)
     if hasattr(estimator, "best_estimator_"):
         raise TypeError(
-            f"{type(estimator).__name__} keeps a function that scores, which a file without code"
+            f"{type(estimator).__name__} holds a scoring function, which a file without code"
             " cannot hold: pass its best_estimator_, which makes the same predictions."
         )
     writer = Writer()
@@ -103,7 +103,7 @@ def save(estimator: Any, path: Any) -> None:
         VERSION_KEY: __version__,
         MODEL_KEY: json.dumps(model, allow_nan=False),
     }
-    # Of a link, the file that it points to is replaced, not the link.
+    # If the path is a link, the file that it points to is replaced, not the link.
     path = Path(path).resolve()
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     unfinished.touch(exist_ok=False)
@@ -141,7 +141,7 @@ def load(path: Any) -> Any:
     Raises
     ------
     ValueError
-        If the file is of another kind, damaged, or of a newer format.
+        If the file has another or a newer format, or is damaged.
 
     Warns
     -----
@@ -166,7 +166,7 @@ def load(path: Any) -> Any:
             ValueError,
             np.ma.MAError,
         ) as error:
-            raise ValueError(f"{path} is damaged, or no model: {error}") from error
+            raise ValueError(f"{path} is damaged, or not a model: {error}") from error
 
 
 def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]:
@@ -236,4 +236,4 @@ def _read(file: BinaryIO, start: int, dtype: Any, shape: list[int], first: int) 
 
 
 def _foreign(path: Path) -> ValueError:
-    return ValueError(f"{path} is no model that skperceptron.export.save has written.")
+    return ValueError(f"{path} is not a model that skperceptron.export.save has written.")

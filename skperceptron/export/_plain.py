@@ -1,6 +1,6 @@
 """Models as JSON and arrays: what a file may contain, and how it is read back.
 
-JSON has numbers, texts, truth values, null, lists and dictionaries. Lists stand for lists; anything
+JSON has numbers, strings, booleans, null, lists and dictionaries. Lists stand for lists; anything
 else is a dictionary whose first key says what it is: ``{"tuple": [...]}``, ``{"array": "a0"}``,
 ``{"object": "skperceptron.activations.ReLU", ...}``. What occurs twice is written once: lists and
 objects are numbered in the order in which they appear, and ``{"again": 3}`` refers to number 3.
@@ -55,7 +55,7 @@ class Writer:
                 return write(self, value, where)
         raise TypeError(
             f"{where} is {shown(value)}, which a file without code cannot hold: only numbers,"
-            " texts, arrays and the classes of this package, and a few of scikit-learn's, are"
+            " strings, arrays and the classes of this package, and a few of scikit-learn's, are"
             " stored. Use skops or pickle, or export the model to ONNX."
         )
 
@@ -97,8 +97,8 @@ class Writer:
             return {"objects": items, "dtype": dtype, "shape": list(value.shape)}
         if kind not in STORED + TIMES or value.dtype.itemsize > 8:
             raise TypeError(
-                f"{where} is an array of {value.dtype}: a file holds arrays of truth values, of"
-                " numbers of up to 64 bits, of dates, durations, texts and objects."
+                f"{where} is an array of {value.dtype}: a file holds arrays of booleans, of"
+                " numbers of up to 64 bits, of dates, durations, strings and objects."
             )
         name = self._names.get(id(value))
         if name is None:

@@ -99,7 +99,7 @@ def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Run:
     if estimator.ensemble_size is not None:
         raise ValueError(
             f"Gradients of networks that share weights, ensemble_size={estimator.ensemble_size!r},"
-            " are not shown: each network has its own."
+            " cannot be shown: each network has its own."
         )
     return prepare_step(estimator, X, y, sample_weight)
 
@@ -184,7 +184,7 @@ def _training_workspace(
 
 
 def weights_of_rows(run: Run) -> Floats:
-    """Return what each row counts in the mean loss, (B,)."""
+    """Return the weight of each row in the mean loss, (B,)."""
     weight = run.member.recipe.sample_weight
     return np.ones(run.data.n_rows) if weight is None else weight
 

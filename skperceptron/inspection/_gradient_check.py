@@ -36,7 +36,7 @@ def gradient_check(
     """Compare the gradients of back-propagation with finite differences of the loss.
 
     Use it to test an activation, loss or block of your own: a mistake in its derivative raises no
-    error, but the network learns badly. All rows are one batch, in float64; some twenty are enough.
+    error, but the network learns badly. All rows are one batch, in float64; about 20 are enough.
     The estimator is not changed. Dropout is off; batch normalisation uses the statistics of the
     batch, as in training.
 
@@ -49,7 +49,7 @@ def gradient_check(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows in the loss.
     n_checked : int, default=20
-        At most so many numbers of each array of parameters are checked, drawn at random.
+        Largest number of parameters to check in each array, drawn at random.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
 
@@ -64,7 +64,7 @@ def gradient_check(
           several targets, of their sum), where the two differ most;
         - ``difference``: their difference there, divided by the largest derivative in the array. It
           is below 1e-4 if the gradients are right and the features about standardised. A row that
-          lies at a kink, as of ReLU at zero, makes it larger, and so does an activation whose
+          lies at a kink, such as ReLU's at zero, makes it larger, and so does an activation whose
           derivative is replaced on purpose, such as :class:`~skperceptron.activations.Heaviside`.
 
     Raises

@@ -186,7 +186,7 @@ def _check(
     if not isinstance(estimator, BaseMultilayerPerceptron):
         raise TypeError(
             "estimator must be a multi-layer perceptron of skperceptron, got"
-            f" {type(estimator)}. Of a pipeline, pass the network and the transformed X."
+            f" {type(estimator)}. For a pipeline, pass the network and the transformed X."
         )
     if is_lbfgs(estimator.solver):
         raise ValueError(f"solver={estimator.solver!r} has no learning rate.")

@@ -1,4 +1,4 @@
-"""The network of what a user passes: of a pipeline, a search, a fitted or an unfitted estimator."""
+"""The network in what a user passes: a pipeline, a search, a fitted or an unfitted estimator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 def unwrapped(estimator: Any) -> Any:
     """Return the network at the end of pipelines and searches; anything else as it is.
 
-    Of a search, that is in its best estimator; raises NotFittedError if there is none.
+    In a search, it is that of the best estimator; raises NotFittedError if there is none.
     """
     return _path(estimator)[-1]
 

@@ -35,7 +35,7 @@ DAYS = "datetime64[D]"
 #: How the dtypes of categories begin in pandas, Arrow and polars.
 CATEGORICAL = ("category", "dictionary", "Categorical", "Enum")
 
-#: Dtypes of texts.
+#: Dtypes of strings.
 TEXT = re.compile(r"(str|[sS]tring|large_string)(\[\w+])?")
 
 #: How the dtypes of integers begin, such as "Int64" and "uint8[pyarrow]".
@@ -54,10 +54,10 @@ ZONE = re.compile(
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
 MANY_ROWS = 200
 
-#: Up to so many texts are a few categories, even if all of them are numbers.
+#: Up to this many strings count as categories, even if all of them are numbers.
 FEW_CATEGORIES = 20
 
-#: So many different values tell what most of them are.
+#: This many different values are enough to tell what most of them are.
 SAMPLE = 1000
 
 #: pandas' own missing values, by the names of their classes.
@@ -68,7 +68,7 @@ _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=Tru
 #: Valid values of ``categorical_features``.
 CATEGORICAL_FEATURES: Rules = (
     Name(["from_dtype"]),
-    Listing(_COLUMN, "names, positions or truth values"),
+    Listing(_COLUMN, "names, positions or booleans"),
     Function("(X)"),
     None,
 )
@@ -161,7 +161,7 @@ def warn_if_of_other_type(values: Sequence[Any], known: Iterable[Any], name: Any
 
 
 def _broad_type(value: Any) -> type:
-    """Return a value's type: the same for all numbers and truth values, and for all texts."""
+    """Return a value's type: the same for all numbers and booleans, and for all strings."""
     if isinstance(value, Real | Decimal | np.bool_):
         return float
     return str if isinstance(value, str) else type(value)
@@ -216,8 +216,8 @@ def exact_content_of(X: Any, j: int) -> Any:
 def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
     """Return values of a column of categories, and the place of each row's value among them.
 
-    Values of a dtype of categories or texts are listed once. Otherwise, places are None: there is a
-    value for each row.
+    Values of a dtype of categories or strings are listed once. Otherwise, places are None: there is
+    a value for each row.
     """
     found = _numbered(X, j) if X.shape[0] >= MANY_ROWS and is_frame(X) else None
     if found is None:
@@ -246,7 +246,7 @@ def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
     if _is_arrow(X):
         array = X.column(j).combine_chunks()
         array = array.dictionary_encode() if is_text else array
-        # Several gigabytes of texts cannot be one array.
+        # Several gigabytes of strings cannot be one array.
         if not hasattr(array, "dictionary") or len(array.dictionary) > n_rows:
             return None
         places = array.indices.cast("int64").fill_null(-1).to_numpy()
@@ -359,19 +359,19 @@ def kind_of(content: Any, name: Any) -> str:
         return "category"
     if kind != "O":
         raise TypeError(
-            f"Column {name!r} has dtype {content.dtype}: numbers, texts, truth values, dates and"
+            f"Column {name!r} has dtype {content.dtype}: numbers, strings, booleans, dates and"
             " categories are supported."
         )
     values = content.tolist()
     types = {t for t in set(map(type, values)) if t.__name__ not in MISSING_TYPES}
     if len(types) > 1:
-        # One of them may be that of gaps: NaN among dates or truth values.
+        # One of them may be that of gaps: NaN among dates or booleans.
         types = {type(value) for value in values if not is_missing(value)}
     odd = [t for t in types if t.__hash__ is None or issubclass(t, complex | np.complexfloating)]
     if odd:
         raise TypeError(
             f"Column {name!r} holds values of type {odd[0].__name__!r}; its argument must be a"
-            " string or a real number, or another value that can be told apart from others."
+            " string or a real number, or another hashable value."
         )
     if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
         return "category" if types and types <= {bool, np.bool_} else "number"
@@ -391,24 +391,24 @@ def _is_of_periods(kind: type) -> bool:
 
 
 def warn_of_hidden_quantities(content: Any, name: Any) -> None:
-    """Warn if most of many categories are numbers or dates: in texts, or beside texts.
+    """Warn if there are many categories, and most are numbers or dates, perhaps in strings.
 
-    Whole numbers in texts are no reason: they may be codes.
+    Whole numbers in strings do not count: they may be codes.
     """
     levels = [v for v in dict.fromkeys(as_keys(content)) if not is_missing(v)]
     found = [v for v in levels[:SAMPLE] if _is_quantity(v)]
     if len(levels) > FEW_CATEGORIES and 2 * len(found) > min(len(levels), SAMPLE):
         raw = next((v for v in levels if not _is_quantity(v)), found[0])
         warn(
-            f"Column {name!r} holds texts, such as {shown(raw)}, but most of its values are numbers"
-            f" or dates, such as {shown(found[0])}. Each of its {len(levels)} different values"
-            " counts as a category. Convert the column, for example by pd.to_numeric or"
+            f"Column {name!r} holds strings, such as {shown(raw)}, but most of its values are"
+            f" numbers or dates, such as {shown(found[0])}. Each of its {len(levels)} different"
+            " values counts as a category. Convert the column, for example by pd.to_numeric or"
             " pd.to_datetime with errors='coerce', or name it in categorical_features."
         )
 
 
 def _is_quantity(value: Any) -> bool:
-    """Tell whether a value, or what a text says, is a number or a date; not if it may be a code."""
+    """Tell whether a value or string is a number or a date; False if it may be a code."""
     if not isinstance(value, str):
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         return is_number or _is_of_dates(type(value))
@@ -520,14 +520,14 @@ def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int
     """Return the positions of the columns that `categorical_features` names.
 
     A string, such as "from_dtype", marks no columns. ``names`` is empty if columns have none.
-    Raises ValueError if one of these columns does not exist, or if the number of truth values is
+    Raises ValueError if one of these columns does not exist, or if the number of booleans is
     wrong.
     """
     items = items_of(chosen) or []
     if items and all(isinstance(item, bool | np.bool_) for item in items):
         if len(items) != n_columns:
             raise ValueError(
-                f"categorical_features has {len(items)} truth values, X has {n_columns}"
+                f"categorical_features has {len(items)} booleans, X has {n_columns}"
                 " columns: one for each is needed."
             )
         return {j for j, is_category in enumerate(items) if is_category}

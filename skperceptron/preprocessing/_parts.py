@@ -27,7 +27,7 @@ MISSING = "_missing"
 #: The int64 that stands for a missing date.
 MISSING_DATE = int(np.datetime64("NaT", "us").astype(np.int64))
 
-#: The text that stands for a missing one in an exported model: it is no level of a column.
+#: The string that stands for a missing one in an exported model: no column has it as a level.
 MISSING_TEXT = "\ufffd"
 
 #: Days of 400 years, after which the calendar repeats itself.
@@ -67,7 +67,7 @@ class Part:
         raise NotImplementedError
 
     def are_numbers(self) -> list[bool]:
-        """Return which outputs are numbers: not categories, nor truth values."""
+        """Return which outputs are numbers: not categories, nor booleans."""
         return [False] * len(self.suffixes)
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
@@ -131,8 +131,8 @@ class Quantity(Part):
 class Numbers(Quantity):
     """The numbers and, if some were missing in ``fit``, whether each is missing.
 
-    If all were missing, whatever comes later counts as missing, too: texts, for example, of which
-    a part of the rows has none.
+    If all were missing, all later values count as missing, too: for example, those of a column of
+    strings that were all missing in ``fit``.
     """
 
     #: Whether ``fit`` has seen no number.
@@ -181,7 +181,7 @@ class Categories(Part):
 
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return the number of each row's level, -1 if it has no known level."""
-        # Not stored as an attribute: skops cannot restore a dict whose keys are truth values.
+        # Not stored as an attribute: skops cannot restore a dict whose keys are booleans.
         known = {level: code for code, level in enumerate(self.levels)}
         given = as_keys(content)
         try:
@@ -200,7 +200,7 @@ class Categories(Part):
         if are_texts != (column.dtype == "str"):
             raise ValueError(
                 f"Column {name!r} has the levels {shown(self.levels)}, but is given to the exported"
-                f" model as {column.dtype}: texts are compared with texts, numbers with numbers."
+                f" model as {column.dtype}: strings only equal strings, and numbers numbers."
             )
         if are_texts:
             codes = graph.coded(column, self.levels)
@@ -210,7 +210,7 @@ class Categories(Part):
         if len(np.unique(levels)) < levels.size:
             raise ValueError(
                 f"Column {name!r} has the levels {shown(self.levels)}, some of which are equal in"
-                " float64, in which an exported model compares numbers: make them texts."
+                " float64, in which an exported model compares numbers: convert them to strings."
             )
         return exact.op("Equal", exact.cast(column, "float64"), levels)
 
@@ -227,8 +227,8 @@ class Levels(Categories):
     max_one_hot : int or None
         A column of more levels than this becomes :class:`Codes` instead.
     min_frequency : int
-        Number of rows that a level needs to get a code, and gaps beside rarer levels. Without such
-        a level there are no codes, but a last column marks so many gaps.
+        Number of rows that a level needs to get a code, and that gaps need beside rarer levels. If
+        no level has this many, there are no codes, but a last column marks this many gaps.
     """
 
     #: For files and pickles of earlier versions, which lack the attribute.

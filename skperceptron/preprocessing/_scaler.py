@@ -1,4 +1,4 @@
-"""Scaling of columns by their quartiles, with outliers pulled in smoothly.
+"""Scaling of columns by their quartiles, with smooth clipping of outliers.
 
 X has N rows and D columns throughout.
 """
@@ -22,7 +22,7 @@ from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 #: Numbers that are processed at a time (8 MB of float64): computing quartiles copies them.
 TOGETHER = 2**20
 
-#: Numbers that are pulled in at a time: intermediate results stay in the cache.
+#: Numbers that are clipped at a time: intermediate results stay in the cache.
 IN_CACHE = 2**16
 
 QUARTILES = (0.25, 0.5, 0.75)
@@ -36,12 +36,12 @@ class RobustSmoothClipScaler(
     TransformerMixin,
     BaseEstimator,
 ):
-    r"""Scale each column by its quartiles and pull outliers in.
+    r"""Scale each column by its quartiles, and clip outliers smoothly.
 
     A column becomes :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`. Where the interquartile
-    range is 0, half of the range takes its place. A constant column becomes 0, whatever comes
-    later. Then :math:`z / \sqrt{1 + (z / m)^2}` with m = `max_abs` leaves small numbers nearly as
-    they are and lets no number exceed m.
+    range is 0, half of the range takes its place. A column that was constant in ``fit`` always
+    becomes 0. Then :math:`z / \sqrt{1 + (z / m)^2}` with m = `max_abs` leaves small numbers nearly
+    unchanged and lets no number exceed m.
 
     So a single extreme value neither squeezes all others together, as with ``StandardScaler``, nor
     reaches a network unchanged (Holzmüller, Grinsztajn & Steinwart 2024, *Better by default*).
@@ -53,7 +53,7 @@ class RobustSmoothClipScaler(
     Parameters
     ----------
     max_abs : float, default=3.0
-        Limit that absolute values approach, > 0. With None, outliers are not pulled in.
+        Limit that absolute values approach, > 0. With None, outliers are not clipped.
 
     copy : bool, default=True
         Whether `transform` leaves X unchanged. With False, a float array is changed in place if
@@ -75,8 +75,8 @@ class RobustSmoothClipScaler(
 
     See Also
     --------
-    TabularPreprocessor : The same after categories and gaps have become numbers.
-    sklearn.preprocessing.RobustScaler : Scales by quartiles without pulling outliers in.
+    TabularPreprocessor : The same after categories and missing values have become numbers.
+    sklearn.preprocessing.RobustScaler : Scales by quartiles without clipping outliers.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class RobustSmoothClipScaler(
         return self
 
     def transform(self, X: Any) -> Any:
-        """Scale columns and pull outliers in.
+        """Scale columns and clip outliers.
 
         Parameters
         ----------
@@ -215,8 +215,8 @@ class RobustSmoothClipScaler(
             )
         if sparse.issparse(X) and np.isnan(X.data).any():
             raise ValueError(
-                f"Sparse X holds NaN, which {type(self).__name__} takes in dense X only: fill the"
-                " gaps first, or pass X.toarray()."
+                f"Sparse X holds NaN, which {type(self).__name__} accepts in dense X only: replace"
+                " it first, or pass X.toarray()."
             )
         return X
 

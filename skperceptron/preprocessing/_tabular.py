@@ -58,30 +58,29 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
 
     - Numbers, and durations in days, stay one column. If ``fit`` has seen missing values (NaN,
       None, null), a second one, "_missing", marks them.
-    - Categories: texts, truth values, and columns of a categorical dtype. Each level gets a column
+    - Categories: strings, booleans, and columns of a categorical dtype. Each level gets a column
       of zeros and ones; if there are two levels, they share one of -1 and +1. An unknown or missing
-      level is all zeros. Of more than `max_categories` levels the most frequent ones get columns,
-      and the others count as unknown. Columns of more than `max_one_hot` levels become one column
-      of codes instead.
+      level is all zeros. If there are more than `max_categories` levels, the most frequent ones get
+      columns, and the others count as unknown. A column with more than `max_one_hot` levels becomes
+      a column of codes instead.
     - Dates become their number of days, "_days", with "_missing" as above, and points on circles
       (sine and cosine) for the time of the year and the week, and of the day where times are given.
       They are local times: those of the time zone of ``fit``, if the column has had one. Periods
-      of pandas are dates: those at which they begin.
+      of pandas are replaced by the dates at which they begin.
 
-    Then :class:`RobustSmoothClipScaler` scales every column and pulls outliers in; constant columns
-    become 0. Finally missing numbers become 0, which is the median. A column of numbers without any
-    value, or one without any whose dtype does not tell what it holds, becomes 0, whatever comes
-    later; one of categories without any has no output. Codes are not scaled, and come after all
-    other outputs.
+    Then :class:`RobustSmoothClipScaler` scales every column and clips outliers; constant columns
+    become 0. Finally missing numbers become 0, which is the median. A column of numbers, or of an
+    unknown kind, that has no value in ``fit`` always becomes 0; a column of categories without any
+    value has no output. Codes are not scaled, and come after all other outputs.
 
-    Sparse matrices, such as counts of words, hold numbers without gaps; they are scaled and stay
-    sparse.
+    Sparse matrices, such as word counts, hold numbers, none of them missing; they are scaled and
+    stay sparse.
 
     Parameters
     ----------
     categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
         Which columns hold categories, in addition to those that are recognised as such; none with
-        "from_dtype" or None. An array holds names, positions, or one truth value for each column; a
+        "from_dtype" or None. An array holds names, positions, or one boolean for each column; a
         callable returns such an array for the X of ``fit``.
 
     max_categories : int, default=50
@@ -89,19 +88,19 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         None keeps all levels.
 
     max_one_hot : int, default=None
-        Columns of more levels than this, >= 1, become codes, from 0 on, for a network's
+        Columns with more levels than this, >= 1, become codes, from 0 on, for a network's
         `categorical_features`: see `code_columns_`. The most frequent level has the largest code.
         With None, no column becomes codes.
 
     min_frequency : int, default=1
         Number of rows that a level needs to get a code of its own, >= 1. Rarer levels, unknown ones
-        and gaps share the code 0 if ``fit`` has seen any of them; otherwise they get -1, which
-        means no category. But if there are rarer levels and so many gaps, gaps get the code 1. A
-        column without a level of so many rows does not become codes; instead, a further column,
-        "_missing", marks so many gaps.
+        and missing values share the code 0 if ``fit`` has seen any of them; otherwise they get -1,
+        which means no category. But missing values get the code 1 if there are this many of them,
+        and rarer levels, too. A column without a level of this many rows does not become codes; a
+        further column, "_missing", marks missing values if there are this many.
 
     max_abs : float, default=3.0
-        Limit that absolute values approach, > 0. With None, outliers are not pulled in.
+        Limit that absolute values approach, > 0. With None, outliers are not clipped.
 
     dtype : {"float64", "float32"} or NumPy dtype, default="float64"
         Dtype of the output.
@@ -118,8 +117,8 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         Positions of the outputs that are codes: the last ones.
 
     number_columns_ : list of int
-        Positions of the outputs that are numbers, days or times: not those of categories, and no
-        marks of missing values.
+        Positions of the outputs that are numbers, days or times, not categories or marks of missing
+        values.
 
     scaler_ : RobustSmoothClipScaler
         Fitted to all other outputs. With float32 output, columns that would lose digits, such as
@@ -135,7 +134,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
     See Also
     --------
     RobustSmoothClipScaler : Only the last step.
-    sklearn.compose.ColumnTransformer : For steps of your own choice for each column.
+    sklearn.compose.ColumnTransformer : Applies transformers of your choice to each column.
 
     Examples
     --------
@@ -200,7 +199,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             If X holds infinity, if a sparse X holds NaN or is to have categories, or if
             `categorical_features` names columns that do not exist.
         TypeError
-            If X holds lists, complex numbers or the like.
+            If X holds values such as lists or complex numbers.
         """
         self._fit_transform(X)
         return self
@@ -360,7 +359,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
                 )
             return X
         if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
-            # Otherwise numbers would become texts if there are texts in other columns.
+            # Otherwise numbers would become strings if there are strings in other columns.
             X = np.array(X, dtype=object)
         if getattr(getattr(X, "dtype", None), "kind", "") == "T":
             # NumPy's StringDType, which scikit-learn does not support.
@@ -427,7 +426,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         return set(columns)
 
     def _scaled(self, encoded: Floats) -> Floats:
-        """Scale all outputs except codes in place, and fill their gaps."""
+        """Scale all outputs except codes in place, and replace missing values."""
         numbers = encoded[:, : self._n_numbers]
         if numbers.shape[1]:
             self.scaler_.transform_in_place(numbers)
@@ -488,7 +487,7 @@ def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None
 
 
 def _refuse_repeated_names(X: Any) -> None:
-    """Raise ValueError if columns of a frame share a name: they could not be told apart."""
+    """Raise ValueError if columns of a frame share a name: they could not be distinguished."""
     repeated = [name for name, n in Counter(names_of(X)).items() if n > 1]
     if repeated:
         raise ValueError(

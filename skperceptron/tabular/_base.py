@@ -1,4 +1,4 @@
-"""Base of both estimators: parameters, fit, and figures from the held-out rows.
+"""Base of both estimators: parameters, fit, and results on the held-out rows.
 
 A fit turns the table into numbers, parameters into arms and rows into folds, and then fits a cross
 ensemble.
@@ -78,13 +78,13 @@ LEAST_OF_EPOCHS = 1 / 3
 
 
 def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> float:
-    """Return how many epochs are over at `end`, by the time that `train` takes for a few.
+    """Return how many epochs can be trained until `end`, by the time that `train` takes for a few.
 
     Each fit that is timed has twice the epochs of the one before, and their difference is the time
     of epochs alone: on small tables, all else takes as long as many epochs.
 
-    The number may be more than `n_wanted`, for which less is timed, and less than 1, also below 0:
-    so it is if the user interrupts the training.
+    The number may be more than `n_wanted`; fewer epochs are timed then. It may be less than 1, or
+    even negative, for example if the user interrupts the training.
     """
     was_interrupted, n_pilot, seconds = has_happened("interrupted"), 1, 0.0
     while True:
@@ -93,7 +93,7 @@ def epochs_in_time(end: float, n_wanted: int, train: Callable[[int], None]) -> f
         now = time.monotonic()
         interrupts = has_happened("interrupted") and not was_interrupted
         seconds, left = now - began, 0.0 if interrupts else end - now
-        # The first fit of a process takes longer, so that its time is in no difference.
+        # The first fit of a process takes longer, so no difference includes its time.
         of_epochs = seconds if n_pilot <= 2 else min(2 * (seconds - before), seconds)
         n_epochs = n_pilot + n_pilot * (left - seconds) / max(of_epochs, LEAST_OF_EPOCHS * seconds)
         is_known = n_pilot > 2 and of_epochs > seconds / 2
@@ -170,7 +170,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
         Parameters
         ----------
         X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-            The table, with numbers, categories, texts, truth values, dates and gaps as they are.
+            The table: numbers, categories, strings, booleans, dates and missing values as they are.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
@@ -230,7 +230,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             n_epochs = max(1, min(n_epochs, int(found)))
             ensemble.set_params(estimator=self._network(batch, n_epochs))
         if n_epochs in pilots and not self.verbose and not any(callbacks_of(self)):
-            # Another training of so many epochs would only repeat the one that was timed.
+            # Training for this many epochs would only repeat the fit that was timed.
             self.ensemble_ = pilots[n_epochs]
         else:
             ensemble.set_params(verbose=self.verbose)
@@ -298,7 +298,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
 
     @contextmanager
     def _telling(self, ensemble: BaseCrossEnsemble) -> Iterator[None]:
-        """Let the fit of an ensemble, in this fit's place, be told to the callbacks."""
+        """Let the fit of an ensemble be reported to callbacks, in place of this fit."""
         registered, _ = callbacks_of(self)
         ensemble.set_params(callbacks=self.callbacks).set_callbacks(*registered)
         # Inside a search or pipeline of scikit-learn, the fit is a part of another one.
@@ -345,8 +345,8 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             raise ValueError("X has no value in any column: there is nothing to learn from.")
         if width > MOST_INPUTS:
             raise ValueError(
-                f"X has {self.n_features_in_} columns, which make {width} numbers a row:"
-                f" {type(self).__name__} takes up to {MOST_INPUTS}. Choose columns first, for"
+                f"X has {self.n_features_in_} columns, which become {width} numbers for each row:"
+                f" {type(self).__name__} accepts up to {MOST_INPUTS}. Select columns first, for"
                 " example with SelectKBest, or reduce them with TruncatedSVD."
             )
 
@@ -410,7 +410,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             recipe,
             *numbers.shape,
             is_dense=not sparse.issparse(numbers),
-            # Targets of a classifier may be texts.
+            # Targets of a classifier may be strings.
             is_skewed=bool(recipe.skewed_arms) and is_skewed(y, sample_weight),
         )
         if given is not None and given > len(arms):
@@ -512,7 +512,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
         n_repeats: int = 5,
         random_state: Any = None,
     ) -> Bunch:
-        """Return the increase of the loss on unseen rows when each column of X is shuffled.
+        """Return the increase of the loss on held-out rows when each column of X is shuffled.
 
         Each row is predicted by the networks that have not been trained on it; nothing is fitted
         again. All outputs of a column, such as those of the levels of a category, are shuffled
@@ -589,13 +589,13 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
 
 
 def _check_names(arms: Sequence[Arm], network: BaseMultilayerPerceptron) -> None:
-    """Raise ValueError if an arm has a key that is no parameter of the network."""
+    """Raise ValueError if an arm has a key that is not a parameter of the network."""
     known = list(network.get_params(deep=False))
     for i, arm in enumerate(arms):
         for name in arm:
             if name.partition("__")[0] not in known:
                 raise ValueError(
-                    f"arms[{i}] sets {name!r}, which is no parameter of {type(network).__name__}:"
+                    f"arms[{i}] sets {name!r}, which {type(network).__name__} does not have:"
                     f" must be one of {known}.{did_you_mean(name, known)}"
                 )
 

@@ -33,17 +33,17 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
       tables of at least 100 rows and at most 60 columns five arms. Regression trains twice as many
       networks, or four times as many on tables of more than 600 rows.
     - "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are
-      networks as published. They hold out one fifth of the rows to find their best epoch, and are
+      published networks. They hold out one fifth of the rows to find their best epoch, and are
       not calibrated. "realmlp-td" and "tabm" need dense X. "tabm", 32 networks of 3 x 512 units
       that share weights, takes minutes.
 
-    Columns of more than eight categories are embedded, except with "realmlp-td-s" and "tabm": each
-    category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
-    categories and gaps share another one, which is zero if `fit` has seen none of them; beside
-    rarer categories, five gaps or more have their own. If one of your `arms` has an
-    `ensemble_size`, these columns become zeros and ones for all arms instead. In the published
-    networks, numeric embeddings are for numbers only: columns of categories and marks of missing
-    values bypass them.
+    Columns with more than eight categories are embedded, except with "realmlp-td-s" and "tabm":
+    each category with at least five rows ("realmlp-td": any number) has a vector. Rarer and unknown
+    categories and missing values share another one, which is zero if `fit` has seen none of them.
+    If there are rarer categories and at least five missing values, these have their own vector. If
+    one of your `arms` has an `ensemble_size`, these columns become zeros and ones for all arms
+    instead. In the published networks, numeric embeddings are for numbers only: columns of
+    categories and marks of missing values bypass them.
 
 n_folds : int, cross-validation splitter or iterable, default=None
     Number of folds, >= 2; each is held out by one network of each arm. Folds are drawn with
@@ -69,7 +69,7 @@ batch_size : int, default=None
     Rows per step.
 
 categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
-    Which columns hold categories, in addition to columns such as texts, which always do: see
+    Which columns hold categories, in addition to columns such as strings, which always do: see
     :class:`~skperceptron.preprocessing.TabularPreprocessor`.
 
 max_time : float, default=None
@@ -103,13 +103,13 @@ arms_ : list of dict
     The parameters in which the arms differ.
 
 oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, {columns})
-    {predictions} of the training rows by networks that have not seen them, at epochs chosen on
-    other rows, with weights learned on the other folds; NaN where a row was never held out.
+    Out-of-fold {predictions} of the training rows, at epochs chosen on other rows, with weights
+    learned on the other folds; NaN where a row was never held out.
 
 cv_score_ : float
     {score} of `oof_predictions_`: an estimate for new rows. It may be a little too low, since each
     row is predicted only by the networks that held it out, whereas `predict` averages over all
-    networks. :doc:`/tables` has figures.
+    networks: see :doc:`/tables`.
 
 cv_loss_ : float
     Their {loss}.
@@ -137,7 +137,7 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
     attributes=ATTRIBUTES,
     network="MLPSoftmaxClassifier",
     columns="n_classes",
-    predictions="Probabilities",
+    predictions="probabilities",
     score="Accuracy",
     loss="log loss",
     ensemble="StackedCrossEnsembleClassifier",
@@ -146,7 +146,7 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
     """Classifier for raw tables that needs no tuning.
 
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
-    numbers, categories, texts, truth values, dates and missing values as they are.
+    numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
@@ -253,7 +253,7 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
     attributes=ATTRIBUTES,
     network="MLPRegressor",
     columns="n_outputs",
-    predictions="Predictions",
+    predictions="predictions",
     score="R2",
     loss="mean squared error",
     ensemble="StackedCrossEnsembleRegressor",
@@ -262,7 +262,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     """Regressor for raw tables that needs no tuning.
 
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
-    numbers, categories, texts, truth values, dates and missing values as they are.
+    numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.

@@ -64,7 +64,7 @@ def grouped_folds(
     except TypeError as error:
         raise TypeError(
             "groups holds values that cannot be compared with each other, such as None beside"
-            " texts: give each row a number or a text."
+            " strings: give each row a number or a string."
         ) from error
     if n_groups < 2:
         raise ValueError(

@@ -29,10 +29,10 @@ def rises_of_loss(
     the n slices holds columns that are shuffled together, among all rows that are held out.
     ``truth`` is as ``described_labels`` and ``described_numbers`` return it.
     """
-    # A row of zero weight is as good as absent: others must not get its values, either.
+    # A row of zero weight counts as absent: others must not get its values, either.
     held = HeldOutRows([test[sample_weight[test] > 0] for _, test in ensemble.splits_])
     if not len(held.known):
-        raise ValueError("All rows that are held out have a weight of zero: nothing can be judged.")
+        raise ValueError("All held-out rows have a weight of zero: there is no loss to compare.")
     parts = [numbers[test] for test in held.tests]
     loss_of = partial(
         loss_of_held_out, ensemble, held, truth=truth[held.known], weight=sample_weight[held.known]

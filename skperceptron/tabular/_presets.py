@@ -2,7 +2,7 @@
 
 An arm is a dict of a network's parameters. Every arm is trained on every fold; the weights of the
 arms are learned on held-out rows. ``benchmarks/presets.md`` describes what was tried for these
-choices, with figures.
+choices, with results.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Arm = Mapping[str, Any]
 #: input for each bin.
 MOST_BINS = 360
 
-#: Dense tables of at most so many columns after preparation are narrow: with more, the first layer
-#: of arms that embed numbers would take too much time.
+#: Dense tables of at most this many columns after preparation are narrow: with more, the first
+#: layer of arms that embed numbers would take too much time.
 NARROW = 60
 
 #: Targets of a larger skewness count as skewed.
@@ -56,7 +56,7 @@ class Recipe:
         Maps n to the number of rows per batch; a batch holds at most the rows trained on.
     narrow_arms : dict of int -> callable
         Arms, some of which embed numbers, for narrow tables: see `NARROW`. Each entry is for tables
-        of at least so many rows, up to the next entry, and maps the number of columns to arms.
+        of at least this many rows, up to the next entry, and maps the number of columns to arms.
     n_folds : tuple of int
         Number of folds on tables of few rows, and on tables of many rows.
     n_draws : tuple of int
@@ -67,7 +67,7 @@ class Recipe:
     share_of_steps : float
         Factor of the smallest number of steps.
     monitor : str
-        The figure that selects the best epoch, as named by
+        The metric that selects the best epoch, as named by
         :class:`~skperceptron.stopping.EarlyStopping`. With several labels per row it is the loss.
     preparation : dict
         Parameters of the :class:`~skperceptron.preprocessing.TabularPreprocessor`, which all arms
@@ -186,9 +186,9 @@ def is_skewed(y: Floats, sample_weight: Floats | None) -> bool:
 
 
 def batches(n_batches: int, least: int) -> Callable[[int], int]:
-    """Return a rule that divides rows into about so many batches of ``least`` to 256 rows.
+    """Return a rule that divides rows into about ``n_batches`` batches of ``least`` to 256 rows.
 
-    They have a power of two of rows.
+    Batch sizes are powers of two.
     """
     return lambda n_rows: min(256, max(least, 2 ** round(math.log2(max(n_rows, 1) / n_batches))))
 
@@ -262,7 +262,7 @@ _DEEPER: Arm = {**_PLAIN, "hidden_layer_sizes": (100, 100), "dropout": 0.1}
 #: of their own: with one, a column of names raised losses by a quarter.
 _FREQUENT = {"max_one_hot": 8, "min_frequency": 5}
 
-#: For regression, outliers are pulled in less: a target often grows along a column to its very end.
+#: For regression, outliers are clipped less: a target often keeps growing up to a column's end.
 _FAR = {**_FREQUENT, "max_abs": 10.0}
 
 #: Weakly, more strongly, and strongly regularised.
@@ -281,7 +281,7 @@ _IN_WAVES: Arm = {**_WEAK, "numeric_embedding": Periodic(n_frequencies=8)}
 
 
 def _in_bins(arm: Arm, n_bins: int, n_inputs: int) -> Arm:
-    """Return an arm that embeds numbers in so many bins, or fewer if there are many columns."""
+    """Return an arm that embeds numbers in ``n_bins`` bins, or fewer if there are many columns."""
     return {**arm, "numeric_embedding": PiecewiseLinear(min(n_bins, MOST_BINS // n_inputs))}
 
 

@@ -226,7 +226,7 @@ class Unknown(np.random.PCG64):
         (np.number, "^value is the class number, which cannot be stored in a file"),
         (
             np.zeros(1, [("a", int)]),
-            "^value is an array of .*: a file holds arrays of truth values",
+            "^value is an array of .*: a file holds arrays of booleans",
         ),
         (np.zeros(1, complex), "^value is an array of complex128"),
     ],
@@ -296,14 +296,14 @@ def test_the_file_behind_a_link_is_replaced(exists, path):
 )
 def test_foreign_files_are_refused_with_a_sentence(content, tmp_path):
     (tmp_path / "foreign").write_bytes(content)
-    with pytest.raises(ValueError, match=r"is no model that skperceptron\.export\.save"):
+    with pytest.raises(ValueError, match=r"is not a model that skperceptron\.export\.save"):
         load(tmp_path / "foreign")
 
 
 def test_safetensors_of_others_are_refused(path):
     numpy = pytest.importorskip("safetensors.numpy")
     numpy.save_file({"a": np.zeros(2)}, path, {"skperceptron_format": "x"})
-    with pytest.raises(ValueError, match="is no model"):
+    with pytest.raises(ValueError, match="is not a model"):
         load(path)
 
 
@@ -393,11 +393,11 @@ def newer(header):
         (elsewhere, "is damaged"),
         (twice_the_same, "is damaged: its arrays overlap or leave gaps"),
         (less_than_nothing, "another size than its shape says"),
-        (nothing_said, "is no model"),
+        (nothing_said, "is not a model"),
         (half_a_byte, "is damaged"),
         (endless, "is damaged"),
-        (of_many_axes, "forged is damaged, or no model: .*dimension"),
-        (of_many_digits, "forged is no model"),
+        (of_many_axes, "forged is damaged, or not a model: .*dimension"),
+        (of_many_digits, "forged is not a model"),
         (newer, "has format 99, written by skperceptron"),
         (
             forged({"object": "os.system", "state": {}}),

@@ -348,7 +348,7 @@ def test_truth_values_are_told_as_integers(exported):
 def test_labels_that_onnx_has_not_are_refused():
     from skperceptron.export._onnx._outputs import label_type
 
-    with pytest.raises(ValueError, match="must be integers, truth values or texts"):
+    with pytest.raises(ValueError, match="must be integers, booleans or strings"):
         label_type(np.array([0.5, 1.0]), [None])
 
 

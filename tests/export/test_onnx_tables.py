@@ -204,8 +204,8 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
     for name, value, taken in [
         ("count", 0.5, "whole numbers"),
         ("count", np.nan, "whole numbers"),
-        ("flag", np.nan, "truth values"),
-        ("text", 1.0, "texts"),
+        ("flag", np.nan, "booleans"),
+        ("text", 1.0, "strings"),
         ("gaps", "x", "numbers"),
     ]:
         with pytest.raises(ValueError, match=f"Input '{name}' of the model takes {taken}"):
@@ -243,7 +243,7 @@ def test_dates_as_other_numbers_are_refused():
 
 def test_levels_of_another_type_are_refused():
     preprocessor = TabularPreprocessor().fit(FRAME[["color"]])
-    with pytest.raises(ValueError, match="texts are compared with texts, numbers with numbers"):
+    with pytest.raises(ValueError, match="strings only equal strings, and numbers numbers"):
         export.to_onnx(preprocessor, np.ones((2, 1)))
 
 
@@ -262,7 +262,7 @@ def test_texts_that_are_missing_in_all_rows_of_the_export_are_texts(exported, dt
 
 def test_texts_beside_numbers_are_refused():
     X = np.array([["a"], [1.0]], dtype=object)
-    with pytest.raises(ValueError, match="holds texts beside other values"):
+    with pytest.raises(ValueError, match="holds strings beside other values"):
         export.to_onnx(TabularPreprocessor().fit(X), X)
 
 

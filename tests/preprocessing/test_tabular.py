@@ -310,9 +310,9 @@ def test_columns_can_be_declared_categorical(columns):
         (["b"], "holds 'b', but X has no such column: its columns have no names"),
         ([5], "holds 5, but X has no such column.*positions are 0 to 2"),
         ([-1], "holds -1"),
-        ([True, False], "has 2 truth values, X has 3 columns"),
+        ([True, False], "has 2 booleans, X has 3 columns"),
         ([0, True], "holds True"),
-        ("all", "must be 'from_dtype', an array-like of names, positions or truth values"),
+        ("all", "must be 'from_dtype', an array-like of names, positions or booleans"),
     ],
 )
 def test_columns_that_are_not_there_are_refused(columns, message):
@@ -624,7 +624,7 @@ def test_numbers_and_dates_that_would_be_categories_warn(values, is_odd):
         TabularPreprocessor([0]).fit(X)
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == is_odd
-    assert all(re.match("Column 0 holds texts, .* numbers or dates", m) for m in messages)
+    assert all(re.match("Column 0 holds strings, .* numbers or dates", m) for m in messages)
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])

@@ -286,7 +286,7 @@ def to_onnx(
         is_float64 = any(isinstance(kind, DoubleTensorType) for _, kind in inputs)
         if zipmap is True and is_float64 and any(isinstance(p, OF_SCIKIT_LEARN) for p in parts):
             raise ValueError(
-                'zipmap=True needs X as float32 for classifiers around others. Or use "columns".'
+                'zipmap=True needs X as float32 for meta-classifiers. Or use zipmap="columns".'
             )
         if are_joined_as_floats(inputs):
             estimator = _side_by_side(estimator)
@@ -299,7 +299,7 @@ def to_onnx(
 
 
 def _side_by_side(model: Any) -> Any:
-    """Return a model that is given its columns as one array, if it reads one; not so networks."""
+    """Return a model that gets its columns as one array if it reads one, but not for networks."""
     parts = [part for part, _ in _parts(model) if not isinstance(part, str)]
     if all(isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict") for part in parts):
         return model
@@ -340,7 +340,7 @@ def _held(model: Any) -> list[Any]:
 
 
 def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
-    """Raise ValueError if a part of a model would be exported without a word, but wrongly."""
+    """Raise ValueError if a part of a model would silently be exported wrongly."""
     if is_transformer and isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict"):
         raise ValueError(
             f"This {type(part).__name__} stands before another step: to_onnx exports predictions of"
@@ -375,7 +375,7 @@ def _refuse_wrong_labels(part: Any) -> None:
     elif isinstance(part, OneVsRestClassifier) and _has_several_perceptrons(part):
         wrong = "several RosenblattPerceptron. A single one has a unit for each class"
     elif isinstance(part, StackingClassifier) and _has_one_decision(part):
-        wrong = "decisions between two classes. Use stack_method='predict_proba'"
+        wrong = "binary decision functions. Use stack_method='predict_proba'"
     elif _reads_labels(part):
         wrong = (
             "classifiers without predict_proba, such as a VotingClassifier with voting='hard'. Use"
@@ -386,7 +386,7 @@ def _refuse_wrong_labels(part: Any) -> None:
 
 
 def _are_numbers(classes: Any) -> bool:
-    """Tell whether labels are numbers; of several targets, there is a list."""
+    """Tell whether labels are numbers; for several targets, they are a list."""
     return isinstance(classes, np.ndarray) and classes.dtype.kind in "iuf"
 
 
@@ -410,8 +410,8 @@ def _reads_labels(part: Any) -> bool:
 def _options_for_decisions(parts: Sequence[Any]) -> dict[int, dict[str, Any]]:
     """Return the options, by id, of networks in pipelines that a part of a model asks to decide.
 
-    skl2onnx asks pipelines for decisions, but does not pass this on to the last step; and to that
-    of a nested pipeline, if it has options, not that it gets no zipmap.
+    skl2onnx asks pipelines for decisions, but does not tell their last steps. Nor does it tell the
+    last step of a nested pipeline, if it has options, that it gets no zipmap.
     """
     options = {}
     for one in chain.from_iterable(map(_asked_for_decisions, parts)):
@@ -449,12 +449,12 @@ def _asked_in_turn(model: Any) -> list[Any]:
 def _convertible(parts: Sequence[Any]) -> Iterator[None]:
     """Change what skl2onnx does not accept, or converts wrongly, in the parts of a model.
 
-    What searches and frozen estimators in calibrated classifiers and stacks hold stands in their
-    place: skl2onnx does not know the latter, and does not get decisions from the former. It also
-    refuses two parameters of voting estimators, of which one has no effect on predictions, and the
-    other may be a list; there, it counts estimators that are dropped. It merges the columns of a
-    step of a column transformer into integers if the first of them holds integers. It takes
-    unsigned labels of meta-estimators for texts.
+    In calibrated classifiers and stacks, the models inside searches and frozen estimators replace
+    these: skl2onnx does not know frozen estimators, and does not get decisions from searches. It
+    also refuses two parameters of voting estimators: one has no effect on predictions, the other
+    may be a list; there, it counts estimators that are dropped. It merges the columns of a step of
+    a column transformer into integers if the first of them holds integers. It treats unsigned
+    labels of meta-estimators as strings.
     """
     changes: list[tuple[Any, str, Any]] = []
     for part in parts:
@@ -490,8 +490,8 @@ def _convertible(parts: Sequence[Any]) -> Iterator[None]:
 def _with_known_types(steps: Sequence[Any]) -> Iterator[Any]:
     """Yield steps of a pipeline, with another one between a column transformer and its successor.
 
-    skl2onnx takes the type of the former's first columns for that of all. It does not know steps
-    that are left out.
+    skl2onnx gives all columns the type of the transformer's first ones. It does not know steps that
+    are left out.
     """
     for (name, step), following in zip(steps, [*steps[1:], None], strict=True):
         if step is None or isinstance(step, str):
@@ -528,8 +528,8 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If X has other columns, or values that the model does not take: gaps in a column of
-        integers without any in the X of :func:`to_onnx`, for example.
+        If X has other columns, or values that the model does not accept, such as missing values
+        in a column of integers that had none in the X of :func:`to_onnx`.
 
     Examples
     --------

@@ -91,7 +91,7 @@ def set_types_of_classes(operator: Any, is_multilabel: bool) -> None:
 def label_type(classes: Any, shape: list[int | None]) -> Any:
     """Return the type of an output of labels.
 
-    Raises ValueError if the labels are neither integers, truth values nor texts.
+    Raises ValueError if the labels are neither integers, booleans nor strings.
     """
     kind = np.asarray(classes).dtype.kind
     if kind in "US" or (kind == "O" and all(isinstance(label, str) for label in classes)):
@@ -100,7 +100,7 @@ def label_type(classes: Any, shape: list[int | None]) -> Any:
     if kind in "iub" or whole:
         return Int64TensorType(shape)
     raise ValueError(
-        f"Labels of an exported model must be integers, truth values or texts, got {classes!r}."
+        f"Labels of an exported model must be integers, booleans or strings, got {classes!r}."
     )
 
 

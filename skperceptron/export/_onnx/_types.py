@@ -44,7 +44,7 @@ _OF_SESSIONS = {
 }
 
 #: What columns hold, by the kind of their dtype; "numbers" for all others.
-_NOUNS = {"b": "truth values", "i": "whole numbers", "u": "whole numbers", "O": "texts"}
+_NOUNS = {"b": "booleans", "i": "whole numbers", "u": "whole numbers", "O": "strings"}
 
 
 def input_types(X: Any) -> list[tuple[str, Any]]:
@@ -57,14 +57,14 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
 
 
 def are_joined_as_floats(inputs: list[tuple[str, Any]]) -> bool:
-    """Tell whether inputs are columns of numbers, or an array of integers; not floats or texts."""
+    """Tell whether inputs are columns of numbers or an array of integers, not floats or strings."""
     names, types = zip(*inputs, strict=True)
     floats = (FloatTensorType, DoubleTensorType) if names == (ONLY,) else ()
     return not any(isinstance(kind, (StringTensorType, *floats)) for kind in types)
 
 
 def expected_inputs(model: Any) -> dict[str, np.dtype]:
-    """Return the dtype of each input of a model or session, by its name; object for texts."""
+    """Return the dtype of each input of a model or session, by its name; object for strings."""
     if hasattr(model, "get_inputs"):
         return {one.name: np.dtype(_OF_SESSIONS[one.type]) for one in model.get_inputs()}
     types = {one.name: one.type.tensor_type.elem_type for one in model.graph.input}
@@ -104,8 +104,8 @@ def fed(X: Any, inputs: dict[str, np.dtype]) -> dict[str, Any]:
 def _are_others(columns: list[str], names: list[str]) -> bool:
     """Tell whether columns are not those of a model, or in another order.
 
-    skl2onnx has replaced all signs in the names but letters and digits, and told apart names that
-    are then equal, or are those of outputs.
+    skl2onnx has replaced all characters in the names but letters and digits, and has numbered names
+    that are then equal, or are those of outputs.
     """
     found, expected = (
         [re.sub(r"\W", "_", name).lstrip("_") for name in given] for given in (columns, names)
@@ -120,9 +120,9 @@ def _may_be(column: str, name: str) -> bool:
 
 
 def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
-    """Return numbers or texts as an input takes them.
+    """Return numbers or strings in the form that an input accepts.
 
-    Rows without gaps may be integers where those that were given to ``to_onnx`` were floats.
+    Rows without missing values may be integers where those given to ``to_onnx`` were floats.
     """
     if array.dtype == dtype:
         return array
@@ -138,7 +138,7 @@ def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
     raise ValueError(
         f"Input {name!r} of the model takes {taken}, as in the rows that were given to to_onnx, but"
         f" X holds other {held} there. Export the model again, with rows that have all kinds of"
-        " values, such as gaps."
+        " values, such as missing ones."
     )
 
 
@@ -178,7 +178,7 @@ def _content(X: Any, j: int) -> Any:
 
 
 def _holds_texts(X: Any, j: int) -> bool:
-    """Tell whether a column's dtype says that it holds texts, or categories that are texts."""
+    """Tell whether a column's dtype says that it holds strings, or categories that are strings."""
     dtype = dtype_of(X, j)
     dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
     return re.search(r"\bstr\b|string|categorical", str(dtype).lower()) is not None
@@ -199,8 +199,8 @@ def stored(content: Any, name: str) -> Any:
         return np.array([MISSING_TEXT if is_missing(v) else v for v in values], dtype=object)
     if any(isinstance(value, str) for value in known):
         raise ValueError(
-            f"Column {name!r} holds texts beside other values: an input of an exported model is of"
-            " one type. Make all of them texts."
+            f"Column {name!r} holds strings beside other values: an input of an exported model has"
+            " one type. Convert all values to strings."
         )
     return np.array([np.nan if is_missing(value) else value for value in values], dtype=np.float64)
 
@@ -212,7 +212,7 @@ def _in_stored_dtype(array: Any) -> Any:
     if dtype.kind == "f":
         return array.astype(np.float32 if dtype.itemsize <= 4 else np.float64, copy=False)
     if dtype.kind not in kinds:
-        raise ValueError(f"X has dtype {dtype}, which no exported model takes.")
+        raise ValueError(f"X has dtype {dtype}, which no exported model accepts.")
     return array.astype(kinds[dtype.kind], copy=False)
 
 

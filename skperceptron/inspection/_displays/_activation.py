@@ -73,7 +73,7 @@ class ActivationDisplay(Display):
         Raises
         ------
         ValueError
-            If there is no such activation, or `z` has not one dimension.
+            If there is no such activation, or `z` is not one-dimensional.
         """
         activation = get_activation(activation)
         # An odd number of points, so that one lies at zero, where jumps and kinks are.

@@ -26,7 +26,7 @@ WIDTH = 7.0
 def axes_or_new(caller: str, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
     """Return the given axes, or new ones if there are none.
 
-    Raises an error, which names the caller, if matplotlib is not installed, or `ax` is no axes.
+    Raises an error, which names the caller, if matplotlib is not installed, or `ax` is not an Axes.
     """
     try:
         from matplotlib import pyplot

@@ -83,8 +83,8 @@ class NetworkGraphDisplay(Display):
             "neuron": the textbook drawing of a network that is one neuron. "neurons":
             every unit, weights as colour and width; wide layers are shortened.
             "blocks": a box for each block, with shapes. "auto" takes the first of these that
-            shows the whole network (inputs may be shortened): up to 7 hidden layers, and up to 16
-            units in each layer, go neuron by neuron.
+            shows the whole network (inputs may be shortened): networks with up to 7 hidden layers
+            of up to 16 units are drawn neuron by neuron.
         n_features, n_outputs : int, default=None
             Widths of an estimator that is not fitted, as in
             :func:`~skperceptron.inspection.computational_graph`.

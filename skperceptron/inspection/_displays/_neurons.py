@@ -32,10 +32,10 @@ COLUMN, COLOR_BAR = 0.55, 1.3
 #: Inches of a column with its heading in the usual size, where there are few.
 WIDE_COLUMN = 0.8
 
-#: Of a single neuron: horizontal places of inputs, sum, activation and output.
+#: For a single neuron: horizontal places of inputs, sum, activation and output.
 INPUT_X, SUM_X, BOX_X, OUTPUT_X = 1.0, 4.3, 7.0, 8.9
 
-#: Of a single neuron: curves of links on [-1, 1], drawn in the activation's box.
+#: For a single neuron: curves of links on [-1, 1], drawn in the activation's box.
 CURVES = {
     "identity": lambda t: t,
     "logistic": lambda t: 2 * expit(6 * t) - 1,

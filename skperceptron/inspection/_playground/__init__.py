@@ -69,9 +69,9 @@ def to_html(
 
     The page shows the decision surface over two features, what each unit computes, weights as
     colour and width, and the values of a chosen sample in every unit. A slider goes through up to
-    60 of the epochs that a recorder has kept, more of the first ones. The hidden activation can be
-    exchanged, to see what that does to a trained network. Everything is in one page, which is
-    smaller than 300 kB and needs no network access.
+    60 of the epochs that a recorder has kept, with more of the early ones. The hidden activation
+    can be exchanged, to see what that does to a trained network. Everything is in one page, which
+    is smaller than 300 kB and needs no network access.
 
     A column of units shows the last value of a layer, after normalisation, activation and shortcut.
     Scaled or embedded features have a column of their own. Dashed lines carry a value without a
@@ -81,7 +81,7 @@ def to_html(
     Parameters
     ----------
     estimator : estimator of this package, or a pipeline or search that ends in one
-        Fitted, with up to 8 layers and up to 5,000 weights and biases. Of a layer with more than 16
+        Fitted, with up to 8 layers and up to 5,000 weights and biases. If a layer has more than 16
         units, the 16 with the largest weights are drawn; all are computed. An activation of your
         own that learns parameters, and a loss of your own that transforms several outputs, need a
         method ``to_onnx``, which defines the operators that they consist of.

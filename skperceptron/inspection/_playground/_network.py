@@ -147,7 +147,7 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
 
         part = getattr(target, "loss", target)
         function = computed if compute is not None and n_outputs == 1 else None
-        # If y has large numbers, a steep line is no jump.
+        # If y has large numbers, a steep line is not a jump.
         return _program_or_table(constants, [write_in_units_of_y], part, function, jump=1e300)
 
     def decoded(raw: Floats) -> Floats:
@@ -158,7 +158,7 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
         shares = program(target.probabilities_to_onnx)
         return {**found, "answer": program(target.codes_to_onnx), "shares": shares}
     n = 1 if target.loss.estimates_std else target.loss.outputs_per_target
-    # Of several quantiles, the one in the middle is the prediction; all are drawn.
+    # If there are several quantiles, the middle one is the prediction; all are drawn.
     curves = {"answerColumn": n // 2, "curves": list(range(n))}
     return {**found, "answer": program(partial(_write_numbers, target), decoded), **curves}
 

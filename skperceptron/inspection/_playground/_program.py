@@ -74,7 +74,7 @@ class PageGraph(OperatorGraph):
         return self.op("Trunc", value) if is_fraction else value
 
     def coded(self, texts: Any, levels: Sequence[str]) -> Value:
-        # The page has no such operator: a network of numbers does not read texts.
+        # The page has no such operator: a network of numbers does not read strings.
         return self.op("LabelEncoder", texts)
 
     def as_numbers(self, condition: Any) -> Value:
