@@ -107,7 +107,7 @@ class Transformed:
 class FittedMember:
     """A fitted estimator of an ensemble and perhaps its predictions for held-out rows.
 
-    Those of ``honest`` are made at epochs that were chosen on other rows.
+    Those in ``honest`` use epochs that were chosen on other rows.
     """
 
     estimator: Any
@@ -259,7 +259,7 @@ def put_together(
 
 
 def curves_of(estimator: Any) -> dict[str, Floats]:
-    """Return what a fitted estimator's network has recorded of each epoch, by name of the figure.
+    """Return what a fitted estimator's network has recorded of each epoch, by name of the metric.
 
     An estimator without a network, or with one that is not fitted, has recorded nothing.
     """

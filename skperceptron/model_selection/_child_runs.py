@@ -1,6 +1,6 @@
 """The curves of a search's fits, in the runs that MLflow's autologging creates for it.
 
-MLflow logs a search after its fit, from ``cv_results_``, which has no figures of epochs, and it has
+MLflow logs a search after its fit, from ``cv_results_``, which has no metrics of epochs, and it has
 no hook for more. The curves are added to its runs right afterwards.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from ..callbacks.autologging import autologging, log_curves, session_of, tolerated
 from ._candidates import curves_of
 
-#: Figures by which a child run is known: no two candidates take the same times.
+#: Numbers that identify a child run: no two candidates take the same times.
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 
 

@@ -45,7 +45,7 @@ LEAST_PROBABILITY = 1e-30
 
 
 def blocks_of(n_rows: int, width: int) -> list[slice]:
-    """Cut rows of so many numbers into blocks of nearly equal size, each of about 1 MB.
+    """Cut rows of ``width`` numbers into blocks of nearly equal size, each of about 1 MB.
 
     Intermediate results of a block stay in the cache. No block has a single row, of which NumPy
     adds the numbers in another order, unless it is the only one.

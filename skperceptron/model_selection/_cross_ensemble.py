@@ -81,8 +81,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Divisor of the logarithm of the mixture.
 
     oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-        Probabilities of the training rows from members that have not seen them, at epochs chosen
-        on other rows, with weights learned on the other folds; NaN where a row was never held out.
+        Out-of-fold probabilities of the training rows, at epochs chosen on other rows, with
+        weights learned on the other folds; NaN where a row was never held out.
 
     oof_arm_predictions_ : ndarray of shape (n_arms, n_samples, ...)
         The same for each arm, calibrated.
@@ -238,8 +238,8 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     estimator : estimator object
         An :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one, whose transformers
         are fitted to the training rows of each split. Any other regressor works too, but gets
-        no validation rows. Quantiles (``loss="pinball"``) are refused: weights are learned for
-        means.
+        no validation rows. Quantile regression (``loss="pinball"``) is refused: weights are learned
+        for means.
 
     {arms}
 
@@ -261,8 +261,8 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         All 1: means have no temperature.
 
     oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Predictions of the training rows by members that have not seen them, at epochs chosen on
-        other rows, with weights learned on the other folds; NaN where a row was never held out.
+        Out-of-fold predictions of the training rows, at epochs chosen on other rows, with weights
+        learned on the other folds; NaN where a row was never held out.
 
     oof_arm_predictions_ : ndarray of shape (n_arms, n_samples) or (n_arms, n_samples, n_outputs)
         The same for each arm.

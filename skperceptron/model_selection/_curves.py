@@ -217,7 +217,7 @@ def stacked_cross_val_predict(
         Passed to the estimator's ``fit`` and the splitter.
 
     pre_dispatch : int or str, default='2*n_jobs'
-        Ignored: all splits are handed to workers at once.
+        Ignored: all splits are sent to workers at once.
 
     method : str, default='predict'
         The method that predicts: 'predict', 'predict_proba', 'predict_log_proba' or

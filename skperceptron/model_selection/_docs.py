@@ -42,8 +42,8 @@ params : dict, default=None
 
 _VERBOSE = """
 verbose : int, default=0
-    1 prints the progress of the current stack each second, 2 also a line for each network that
-    has ended, and what scikit-learn prints.
+    1 prints the progress of the current stack each second; 2 also prints a line for each network
+    that has ended, and what scikit-learn prints.
 """
 
 SEARCH = f"""
@@ -65,7 +65,7 @@ refit : bool, str, or callable, default=True
 {_VERBOSE.strip()}
 
 pre_dispatch : int or str, default='2*n_jobs'
-    How many stacks are handed to workers in advance.
+    How many stacks are sent to workers in advance.
 """
 
 #: Texts for the functions of cross-validation. Each holds what stands side by side in several of
@@ -109,14 +109,14 @@ n_jobs : int, default=None
 {_PARAMS.strip()}
 
 pre_dispatch : int or str, default='2*n_jobs'
-    How many stacks are handed to workers in advance.
+    How many stacks are sent to workers in advance.
 """,
     "workers": f"""
 n_jobs : int, default=None
     Number of workers.
 
 pre_dispatch : int or str, default='all'
-    How many stacks are handed to workers in advance.
+    How many stacks are sent to workers in advance.
 
 {_VERBOSE.strip()}
 """,
@@ -177,7 +177,7 @@ resource : 'n_samples' or str, default='n_samples'
     estimator that is a positive integer, such as ``max_iter``.
 
 max_resources : int, default='auto'
-    The most of the resource that any candidate gets; 'auto' is the number of rows.
+    Largest amount of the resource for any candidate; 'auto' is the number of rows.
 
 min_resources : {'exhaust', 'smallest'} or int, default='{default}'
     The resource that each candidate gets in the first round.
@@ -277,7 +277,7 @@ random_state : int, RandomState instance or None, default=None
     pipeline whose `random_state` is None get one seed for all members, which share them.
 
 verbose : bool or int, default=0
-    1 prints the progress of the current stack each second, 2 also each member that ended.
+    1 prints the progress of the current stack each second; 2 also prints each member that ended.
 
 {_CALLBACKS.strip()}
 """

@@ -77,7 +77,7 @@ class BaseEnsemble(
     estimator: Any
     estimators_: list[Any]
 
-    # The members request weights; an ensemble only hands them on, so it needs no set_fit_request.
+    # The members request weights; an ensemble only passes them on, so it needs no set_fit_request.
     __metadata_request__fit = {"sample_weight": UNUSED}
 
     def _with_weight(self, sample_weight: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,7 +262,7 @@ class EnsembleRegressorMixin(RegressorMixin):
         Returns
         -------
         float
-            The measure of the members: R2, or D2 if they predict quantiles; at most 1.
+            R2, or D2 if the members predict quantiles; at most 1.
         """
         predicted = self.predict(X)
         y = check_numbers(y)

@@ -32,7 +32,7 @@ class _StackedHalving(StackedSearch):
     def _validate_params(self) -> None:
         super()._validate_params()
         if isinstance(self.refit, str) and self.refit == ENSEMBLE:
-            # scikit-learn would take the text for True.
+            # scikit-learn would treat the string as True.
             raise ValueError(
                 f"refit={self.refit!r} of {type(self).__name__}: candidates of different rounds"
                 " cannot be combined. Use StackedGridSearchCV or StackedRandomizedSearchCV."

@@ -1,4 +1,4 @@
-"""Learning on held-out rows how to combine the arms of an ensemble."""
+"""How to combine the arms of an ensemble, learned on held-out rows."""
 
 from __future__ import annotations
 

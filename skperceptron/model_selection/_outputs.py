@@ -51,7 +51,7 @@ class Output(Protocol):
         """Return the class of each row, by which splits are stratified; None if rows have none."""
 
     def knows(self, truth: Any, split: Split) -> Booleans:
-        """Return which held-out rows of a split a member may be right about."""
+        """Return which held-out rows of a split a member can predict correctly."""
         return np.ones(len(split[1]), dtype=bool)
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
@@ -179,7 +179,7 @@ class MeanOutput(Output):
         if given != (self.n_columns or 1):
             raise ValueError(
                 f"The members predict {given} numbers for each row, but y has"
-                f" {self.n_columns or 1}: means of one and the same target are combined."
+                f" {self.n_columns or 1}: only means of the same target can be combined."
             )
         return predicted.reshape(len(predicted), -1)
 

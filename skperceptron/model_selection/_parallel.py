@@ -227,7 +227,7 @@ class StackedParallel:
         """Warn of the fits that the user has cut short, piece by piece."""
         for names in cut_short:
             tell(
-                "Training interrupted by user. The search has gone on, but these candidates were"
+                "Training interrupted by user. The search has continued, but these candidates were"
                 f" trained for fewer epochs, and are scored as they are: {'; '.join(names)}."
             )
 
@@ -310,7 +310,7 @@ class _Rows:
 
     def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
         """Return X and y of some rows."""
-        # Rows may be listed, or marked by truth values.
+        # Rows may be listed, or marked by booleans.
         parts = [None if part is None else np.asarray(part) for part in (rows, others)]
         key = tuple(None if part is None else part.tobytes() for part in parts)
         X, y = self._taken.get(key, partial(safe_split, estimator, X, y, *parts))
@@ -430,7 +430,7 @@ def _judged(call: Call, rows: _Rows, method: str) -> FittedMember | None:
 
 
 class _Clock:
-    """A clock that can be put forward, to count the time of work that was done earlier."""
+    """A clock that can be set forward, to count the time of work that was done earlier."""
 
     def __init__(self) -> None:
         self.ahead = 0.0

@@ -33,7 +33,7 @@ def record_for(search: Any, y: Any) -> SearchRecord:
     """Return an empty ``SearchRecord`` for a search; raise ValueError if it cannot be combined."""
     estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
     if y is None:
-        raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
+        raise ValueError(f"{owner} needs y: it weights candidates by how well they predict it.")
     if is_classifier(estimator):
         refuse_without(owner, estimator, ProbabilityOutput.method)
         return SearchRecord(ProbabilityOutput.method)
@@ -66,7 +66,7 @@ def ensemble_of(
     if not arms:
         raise ValueError(
             f"{type(search).__name__}(refit='ensemble') combines candidates that were fitted on"
-            " all splits, but each has failed on one at least."
+            " all splits, but each has failed on at least one."
         )
     X, y = indexable(X, y)
     ensemble = _unfitted(search, y, splits)

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def as_sent(error: Exception) -> Any:
-    """Return what any pickler turns into the error, even if its class is one of a notebook."""
+    """Return what any pickler turns into the error, even if a notebook defines its class."""
     return wrap_non_picklable_objects(error, keep_wrapper=False)
 
 

@@ -1,4 +1,4 @@
-"""Tasks spread over joblib's workers. Processes are started only where they save more than that.
+"""Tasks spread over joblib's workers. Processes are started only if they save more than they cost.
 
 A new worker process has to import the package first: a search of 0.3 s waited 3 s for two of them.
 """
@@ -34,10 +34,10 @@ START = 3.0
 #: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10
 
-#: Epochs assumed where `max_iter` is a rule and no number.
+#: Epochs assumed where `max_iter` is a rule, not a number.
 USUAL_EPOCHS = 100
 
-#: Operations of all networks together from which on threads are worth starting: they take some
+#: Operations of all networks together from which on threads are worth starting: they take about
 #: ten milliseconds.
 WORTH_THREADS = 5e8
 
@@ -113,9 +113,8 @@ class Workers:
         """Yield the number and the result of each task as soon as it has ended.
 
         Tasks are run in this process until workers are worth starting. A task is a function and its
-        arguments. ``expected`` is an estimate of the seconds that all take, rather too low than too
-        high. ``must_stay`` tells, after a task, whether the remaining ones must be run in this
-        process, too.
+        arguments. ``expected`` is a low estimate of the seconds that all take. ``must_stay`` tells,
+        after a task, whether the remaining ones must be run in this process, too.
         """
         line = users_line()
         has_ended = Event()
@@ -137,8 +136,8 @@ class Workers:
         if self._is_to_keep:
             self._context.enter_context(self._parallel)
             self._is_to_keep = False
-        # The filters of warnings are those of the whole process: threads that begin and end in
-        # another order would leave behind what one of them has changed for a while.
+        # Warning filters belong to the whole process: threads that begin and end in different
+        # orders would leave behind what one of them has changed for a while.
         with warnings.catch_warnings(), self._shared_blas():
             try:
                 yield from self._parallel(waiting)
@@ -187,8 +186,8 @@ def end_if_abandoned() -> None:
 class _InThread:
     """A task of a thread, with scikit-learn's configuration of the thread that started it.
 
-    Threads share the filters of warnings. The tasks of scikit-learn's ``delayed`` set them, too: a
-    task that outlives an error would put those back that held during the call.
+    Threads share warning filters. The tasks of scikit-learn's ``delayed`` set them, too: a task
+    that outlives an error would restore those of the call.
     """
 
     def __init__(self, has_ended: Event, function: Callable[..., Any]) -> None:

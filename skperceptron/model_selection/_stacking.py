@@ -113,7 +113,7 @@ def trained(fits: Mapping[int, Fit], options: RunOptions, common: Common) -> Ite
     ----------
     fits : mapping of int to Fit
         Each receives its time, and its exception if it fails. Those that have failed before are
-        left alone.
+        not changed.
     options : RunOptions
     common : Common
         Shared with fits before and after these.
