@@ -5,7 +5,7 @@ Fifty million rows, block by block
 
 A network is trained on rows that no single worker holds. The workers of a Dask cluster create them,
 write them to Parquet, read them, train on them and predict them, block by block. This page does so
-with 100,000 rows; ``python plot_cluster.py 50000000`` takes as many rows as you say, and
+with 100,000 rows; ``python plot_cluster.py 50000000`` takes as many rows as you choose, and
 uses a cluster of processes. It needs the extra ``distributed``, pandas and pyarrow.
 """
 

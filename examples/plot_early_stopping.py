@@ -4,7 +4,7 @@ Early stopping with your own validation data
 ================================================
 
 A large network that is trained on few rows memorises their noise: the training loss keeps falling,
-while the loss on other rows falls and then rises. Early stopping watches rows that are not used for
+while the loss on other rows falls and then rises. Early stopping monitors rows that are not used for
 training, and keeps the weights of the best epoch.
 """
 
@@ -30,7 +30,7 @@ X = X / 16
 (X_train, X_val, X_test), (y_train, y_val, y_test) = (np.split(a, [300, 600]) for a in (X, y))
 
 # %%
-# ``EarlyStopping("loss")`` watches the validation loss; the default, "score", watches accuracy,
+# ``EarlyStopping("loss")`` monitors the validation loss; the default, "score", monitors accuracy,
 # which changes in steps and says less. For comparison, a second network with the same seed trains
 # to the end.
 
@@ -82,5 +82,5 @@ print(results.round(3).set_axis(["stopped early", "trained on and on"]))
 # Stopping did not improve the predicted labels: the two accuracies differ by less than their
 # standard error. It improved the *probabilities*, which is what the loss measures, and took a third
 # of the epochs. A network that has memorised its rows still picks the right digit about as often,
-# but it is too sure when it is wrong. If only the labels matter, watch accuracy
-# (``early_stopping=True``); if you use probabilities, watch the loss.
+# but it is too sure when it is wrong. If only the labels matter, monitor accuracy
+# (``early_stopping=True``); if you use probabilities, monitor the loss.

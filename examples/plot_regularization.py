@@ -58,7 +58,7 @@ networks = {
 }
 
 # %%
-# The picture shows the validation loss. Without a remedy it falls for some 30 epochs; then the
+# The picture shows the validation loss. Without a remedy it falls for about 30 epochs; then the
 # network learns the wrong labels. Batch normalisation gets there sooner: its purpose is to make
 # training faster. Averaging over the last quarter of the epochs only removes the jumps. Dropout
 # helps most.

@@ -75,7 +75,7 @@ plt.show()
 # %%
 # Where the time goes
 # -------------------
-# Without :ref:`compiled steps <compiled-steps>`, one training step of a single network takes some
+# Without :ref:`compiled steps <compiled-steps>`, one training step of a single network takes about
 # forty calls, whatever the size of the arrays. In a stack of K networks the same calls work on
 # arrays K times as large. The time per step and network falls until arithmetic dominates:
 

@@ -1,7 +1,7 @@
 """
-==========================================
-A table with categories and gaps, as it is
-==========================================
+====================================================
+A table with categories and missing values, as it is
+====================================================
 
 The table has the rents of flats, with numbers, towns, dates and missing values.
 :class:`~skperceptron.tabular.TabularMLPRegressor` takes the data frame as it is. After the fit, it

@@ -4,7 +4,8 @@ Text, as a sparse matrix
 ==========================
 
 Counting words in documents gives a matrix with thousands of columns that is nearly empty. A network
-takes it as it is, in compressed sparse rows. It is never made dense, not even batch by batch.
+takes it as it is, in compressed sparse rows. It is never converted to a dense array, not even batch
+by batch.
 """
 
 # %%

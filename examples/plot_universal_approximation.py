@@ -150,8 +150,8 @@ ax.minorticks_off()
 plt.show()
 
 # %%
-# Problem 3: over-fitting may choose the wrong function
-# -----------------------------------------------------
+# Problem 3: overfitting may choose the wrong function
+# ----------------------------------------------------
 # With noise and few rows, a network that passes through every row swings wildly between them. A
 # penalty (``alpha``) holds it back.
 

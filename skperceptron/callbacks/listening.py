@@ -57,7 +57,7 @@ class Listener:
     ) -> bool:
         """Report that the epoch has ended; return whether training is to stop.
 
-        ``report`` holds the figures of the epoch and, under ``history``, those of all epochs.
+        ``report`` holds the metrics of the epoch and, under ``history``, those of all epochs.
         ``fitted`` returns the attributes of the estimator, as if the fit ended here; ``state`` the
         state from which training can be resumed.
         """

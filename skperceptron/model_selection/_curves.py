@@ -76,7 +76,7 @@ def stacked_cross_validate(
 ) -> dict[str, Any]:
     """Evaluate metrics by cross-validation, with the networks of all splits in one stack.
 
-    The same results as :func:`sklearn.model_selection.cross_validate` to rounding.
+    The same results as :func:`sklearn.model_selection.cross_validate` up to rounding.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def stacked_cross_val_score(
 ) -> Floats:
     """Evaluate a score by cross-validation, with the networks of all splits in one stack.
 
-    The same results as :func:`sklearn.model_selection.cross_val_score` to rounding.
+    The same results as :func:`sklearn.model_selection.cross_val_score` up to rounding.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def stacked_cross_val_predict(
 ) -> Any:
     """Predict each row by a network that has not seen it; the networks are trained as one stack.
 
-    The same results as :func:`sklearn.model_selection.cross_val_predict` to rounding.
+    The same results as :func:`sklearn.model_selection.cross_val_predict` up to rounding.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def stacked_learning_curve(
 ) -> Any:
     """Return scores for growing numbers of training rows; the networks are trained as stacks.
 
-    The same results as :func:`sklearn.model_selection.learning_curve` to rounding.
+    The same results as :func:`sklearn.model_selection.learning_curve` up to rounding.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ def stacked_validation_curve(
 ) -> Any:
     """Return scores for values of a parameter; the networks are trained as stacks.
 
-    The same results as :func:`sklearn.model_selection.validation_curve` to rounding.
+    The same results as :func:`sklearn.model_selection.validation_curve` up to rounding.
 
     Parameters
     ----------

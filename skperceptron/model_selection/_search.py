@@ -243,7 +243,7 @@ class StackedGridSearchCV(_CombiningSearch, GridSearchCV):
 
     Notes
     -----
-    A candidate's scores are those of ``GridSearchCV`` to rounding: each network has its own
+    A candidate's scores are those of ``GridSearchCV`` up to rounding: each network has its own
     seed, rows and stopping epoch, as if it were alone.
 
     Examples

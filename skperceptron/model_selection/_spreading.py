@@ -170,7 +170,7 @@ def sender(n_jobs: int | None) -> Sender:
 
 
 class _Abandoned(BaseException):
-    """Ends a task of a thread whose result nobody waits for. No handler of errors catches it."""
+    """Ends a thread's task that is no longer needed; ``except Exception`` does not catch it."""
 
 
 _THREAD = local()

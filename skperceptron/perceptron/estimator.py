@@ -410,7 +410,7 @@ class RosenblattPerceptron(
         """Estimate probabilities: a sigmoid or softmax of the responses times a slope.
 
         The slope minimises the log loss on the training rows, those of the last call, whose labels
-        are smoothed as by Platt (1999). A class's probability increases with its response.
+        are smoothed as in Platt (1999). A class's probability increases with its response.
 
         Parameters
         ----------
@@ -672,7 +672,7 @@ class RosenblattPerceptron(
 
 
 def _report_of(mistakes: list[int], n_epochs: int) -> dict[str, Any]:
-    """Return what callbacks are told at the end of an epoch, of `n_epochs` at most."""
+    """Return what callbacks receive at the end of an epoch, of `n_epochs` at most."""
     epoch = len(mistakes)
     return {
         "epoch": epoch,

@@ -73,7 +73,7 @@ class Threshold(Outputs):
 
 
 def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:
-    """Return the slope with the least log loss, for labels smoothed as by Platt.
+    """Return the slope with the least log loss, for labels smoothed as in Platt.
 
     Responses, (N, C), are overwritten; signs, (N, C), are the right answers, 1 or -1.
     """

@@ -19,7 +19,7 @@ PAUSE = 0.001
 if sys.platform == "win32":
     import msvcrt
 
-    #: The byte that is locked. It is far behind the end, since nobody can read a locked one.
+    #: The byte that is locked. It is far behind the end, since a locked byte cannot be read.
     FAR = 2**30
 
     def _take(descriptor: int) -> bool:
@@ -39,7 +39,7 @@ if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
     def _close_and_remove(descriptor: int, path: Path) -> None:
-        # Nobody can remove an open file: one that another has opened meanwhile stays.
+        # An open file cannot be removed: if another process has opened it meanwhile, it stays.
         os.close(descriptor)
         with suppress(OSError):
             os.unlink(path)
@@ -91,7 +91,7 @@ def locked(descriptor: int) -> Iterator[None]:
 
 
 class FileLock:
-    """A lock that has one holder at a time, among all processes: a file that exists meanwhile."""
+    """A lock with one holder among all processes: a file that exists as long as it is held."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
