@@ -95,5 +95,5 @@ print(table.round(3))
 # on labels, and labels and teacher together do about as well as labels. Much of the gain comes from
 # soft targets, which keep a network from believing wrong labels too firmly. A penalty does this as
 # well, and here a little better. But its strength had to be found: it was the best of five on these
-# same test rows, so its result is too optimistic. The teacher was not tuned, but takes more than twice
-# the work. Try a penalty before you distil.
+# same test rows, so its result is too optimistic. The teacher was not tuned, but takes more than
+# twice the work. Try a penalty before you distil.

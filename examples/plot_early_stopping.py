@@ -4,8 +4,8 @@ Early stopping with your own validation data
 ================================================
 
 A large network that is trained on few rows memorises their noise: the training loss keeps falling,
-while the loss on other rows falls and then rises. Early stopping monitors rows that are not used for
-training, and keeps the weights of the best epoch.
+while the loss on other rows falls and then rises. Early stopping monitors rows that are not used
+for training, and keeps the weights of the best epoch.
 """
 
 # %%

@@ -559,7 +559,7 @@ def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
 
     model = MLPBinaryClassifier((4,), max_iter=3, random_state=0, learning_rate=Locked())
     expected = MLPBinaryClassifier((4,), max_iter=3, random_state=0).fit(X, Y)
-    with pytest.raises(ValueError, match=r"parameter learning_rate .*one lock.*name="):
+    with pytest.raises(ValueError, match=r"parameter learning_rate: .*one lock.*name="):
         model.set_params(callbacks=[Checkpoint(tmp_path)]).fit(X, Y)
     for name in ("a", "a", "b"):
         model.set_params(callbacks=[Checkpoint(tmp_path, name=name)]).fit(X, Y)

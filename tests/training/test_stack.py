@@ -649,7 +649,7 @@ def test_stack_does_not_change_what_members_came_with():
 def test_members_must_come_in_order_of_falling_row_counts():
     network = mixed_network(2)
     members = [make_member(k, network) for k in (1, 0)]
-    with pytest.raises(ValueError, match="order of falling numbers of rows"):
+    with pytest.raises(ValueError, match="descending order of their numbers of rows"):
         Stack(network, members, make_data(), BATCH, FLOAT64)
 
 
