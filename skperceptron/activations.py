@@ -303,7 +303,7 @@ class Softsign(Activation):
 
 
 class Gaussian(Activation):
-    """A bump; the hidden unit of Gaussian basis networks (Broomhead & Lowe 1988)."""
+    """Gaussian function, as in radial basis function networks (Broomhead & Lowe 1988)."""
 
     names = ("gaussian",)
     formula = r"e^{-z^2}"
@@ -537,7 +537,7 @@ class ReLU6(Activation):
 
 
 class HardTanh(Activation):
-    """Tanh made of three lines (Collobert 2004); f' = 0 at both kinks."""
+    """Piecewise linear tanh (Collobert 2004); f' = 0 at both kinks."""
 
     names = ("hard_tanh",)
     formula = r"\min(\max(-1, z), 1)"
@@ -555,7 +555,7 @@ class HardTanh(Activation):
 
 
 class HardSigmoid(Activation):
-    """Sigmoid made of three lines, with slope 1/6 (Howard et al. 2019); f' = 0 at both kinks."""
+    """Piecewise linear sigmoid with slope 1/6 (Howard et al. 2019); f' = 0 at both kinks."""
 
     names = ("hard_sigmoid",)
     formula = r"\min(\max(0, z / 6 + 1/2), 1)"
@@ -860,7 +860,7 @@ class GELU(Activation):
 
 
 class Mish(Activation):
-    """Self-gated by the tanh of a softplus (Misra 2020)."""
+    """z times the tanh of its softplus (Misra 2020)."""
 
     names = ("mish",)
     formula = r"z \tanh \log(1 + e^z)"

@@ -472,7 +472,7 @@ class NAdam(Optimizer):
 
 
 class Lion(Optimizer):
-    """Steps of one size in the direction of the momentum's sign (Chen et al. 2023).
+    """Steps of equal size along the sign of the momentum (Chen et al. 2023).
 
     Large networks need a learning rate three to ten times smaller than with Adam, and more weight
     decay.

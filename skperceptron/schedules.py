@@ -215,7 +215,7 @@ class Exponential(TimeSchedule):
 
 
 class Cosine(TimeSchedule):
-    """Fall along half a cosine, and perhaps start again (Loshchilov & Hutter 2017, SGDR).
+    """Fall along half a cosine, perhaps with warm restarts (Loshchilov & Hutter 2017, SGDR).
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class GraphEdge:
-    """A value on its way from one block to another.
+    """A connection that carries a value from one block to another.
 
     Attributes
     ----------

@@ -161,7 +161,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             return sample_weight
         if rows.codes is None:
             raise ValueError(
-                f"class_weight={self.class_weight!r} weighs rows by their class, but"
+                f"class_weight={self.class_weight!r} weights rows by their class, but"
                 f" {target.lacks_class}"
             )
         self.classes_ = target.classes

@@ -47,8 +47,8 @@ learning_rate : str, Schedule or callable, default="constant"
     {schedules}.
     "invscaling" is ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far;
     "adaptive" divides the rate by 5 each time training makes no more progress, as long as the rate
-    is above 1e-6. As strings, these two only have an effect with "sgd". For the others, objects,
-    and functions of time see :mod:`skperceptron.schedules`.
+    is above 1e-6. As strings, these two only have an effect with "sgd". For the others, and for
+    objects and functions of time, see :mod:`skperceptron.schedules`.
 
 learning_rate_init : float, default=0.001
     Initial learning rate of the stochastic solvers, > 0.
@@ -83,7 +83,7 @@ warm_start : bool, default=False
     score, best weights and patience.
 
 momentum : float, default=0.9
-    Momentum of the steps, in [0, 1]. Only used when ``solver="sgd"``.
+    Momentum of gradient descent, in [0, 1]. Only used when ``solver="sgd"``.
 
 nesterovs_momentum : bool, default=True
     Whether to use Nesterov's momentum, which looks ahead. Only used when ``solver="sgd"``.
@@ -102,7 +102,7 @@ beta_1, beta_2 : float, default=0.9, 0.999
     Decay rates of Adam's moments, in [0, 1).
 
 epsilon : float, default=1e-8
-    Adam's guard against division by zero, > 0.
+    Adam's constant for numerical stability, > 0.
 
 n_iter_no_change : int or inf, default=10
     Number of epochs without improvement that are tolerated.
@@ -200,7 +200,7 @@ dropout_schedule : str, TimeSchedule or callable, default=None
 
 drop_last : bool, default=False
     Whether the rows that do not fill a batch at the end of an epoch are left out, so that all
-    steps use equally many rows. With ``shuffle=True``, each epoch leaves out different rows.
+    batches have the same size. With ``shuffle=True``, each epoch leaves out different rows.
 
 max_time : float, default=None
     Time limit in seconds, > 0. Training ends after the epoch in which it is reached.
@@ -246,7 +246,7 @@ adapters_ : list of ndarray of shape (`ensemble_size`, units)
     last items of `coefs_` and `intercepts_` then hold the output layers of all networks, one below
     the other. Only with `ensemble_size`.
 
-activation_shares_ : list of ndarray
+activation_shares_ : list of ndarray of shape (units,)
     How far the units of each hidden layer follow their activation. Only with
     ``parametric_activation=True``.
 
@@ -263,7 +263,7 @@ loss_ : float
     Loss of the last epoch.
 
 loss_curve_ : list of float
-    Training loss of each epoch ("lbfgs": of each iteration of the last call). Of earlier
+    Training loss of each epoch ("lbfgs": of each iteration of the last call). From earlier
     calls, the last 1,000 epochs are kept; the last `n_iter_` entries are those of the last call.
 
 best_loss_ : float or None

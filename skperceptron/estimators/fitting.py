@@ -337,7 +337,7 @@ def _hold_out(
     gives_rows = has_validation_data(extras, estimator.solver)
     draws_rows = not gives_rows and choices.stopping is not None and not choices.is_lbfgs
     if extras.groups is not None and not draws_rows and first_in_call("groups"):
-        warn("groups is ignored: it is for early_stopping that holds out rows of X.")
+        warn("groups is ignored: it only applies if early_stopping holds out rows of X.")
     all_rows = np.arange(data.n_rows)
     if gives_rows:
         held_out = check_validation_data(estimator, checked.target, extras)

@@ -74,7 +74,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ``output="categorical"`` the bounds are integers; None means those of y.
 
     categorical_prediction : {"mean", "mode"}, default="mean"
-        What `predict` returns of the distribution over the values.
+        Whether `predict` returns the mean or the mode of the distribution.
 
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network, to the mean 0 and a

@@ -107,7 +107,7 @@ class ComputationalGraph:
         estimator, X = unwrapped_with_rows(self._estimator, X)
         if y is None:
             if sample_weight is not None:
-                raise ValueError("sample_weight weighs rows of the loss: it needs y.")
+                raise ValueError("sample_weight needs y: it weights the rows in the loss.")
             found = evaluate(estimator, X)
         else:
             run = prepare(estimator, X, y, sample_weight)

@@ -37,7 +37,7 @@ _WITHOUT = {
 
 @dataclass(frozen=True)
 class LearningRateRangeTest:
-    """Losses while the learning rate rose.
+    """Losses at rising learning rates.
 
     Attributes
     ----------

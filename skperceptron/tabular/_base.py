@@ -572,7 +572,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
     weights_ = of_ensemble("weights_", "Weight of each arm: non-negative, with the sum 1.")
     arms_ = of_ensemble("params_", "The parameters in which the arms differ.")
     oof_predictions_ = of_ensemble(
-        "oof_predictions_", "Predictions of the training rows by networks that have not seen them."
+        "oof_predictions_", "Out-of-fold predictions of the training rows."
     )
     cv_score_ = of_ensemble("oof_score_", "Accuracy or R2 of `oof_predictions_`.")
     cv_loss_ = of_ensemble("oof_loss_", "Log loss or mean squared error of `oof_predictions_`.")

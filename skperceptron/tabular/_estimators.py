@@ -69,7 +69,7 @@ batch_size : int, default=None
     Rows per step.
 
 categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
-    Which columns hold categories, in addition to columns such as strings, which always do: see
+    Which columns hold categories, in addition to those that always do, such as strings: see
     :class:`~skperceptron.preprocessing.TabularPreprocessor`.
 
 max_time : float, default=None
@@ -149,9 +149,9 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
     numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
-    together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    Predictions for rows that the networks have not seen determine the weight of each arm and
-    calibrate the probabilities, so that they are neither too confident nor too cautious.
+    together; each network keeps the weights of its best epoch on the held-out fold. Predictions for
+    held-out rows determine the weight of each arm and calibrate the probabilities, so that they are
+    neither too confident nor too cautious.
 
     Parameters
     ----------
@@ -265,8 +265,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
-    together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    Predictions for rows that the networks have not seen determine the weight of each arm.
+    together; each network keeps the weights of its best epoch on the held-out fold. Predictions for
+    held-out rows determine the weight of each arm.
 
     Parameters
     ----------
