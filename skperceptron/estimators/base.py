@@ -75,7 +75,7 @@ class BaseMultilayerPerceptron(
 
     _y_is_numeric = False
 
-    #: By default, metadata routing gives ``groups`` to a splitter around the network, not to it.
+    #: By default, metadata routing passes ``groups`` to a search's splitter, not to its network.
     __metadata_request__fit = {"groups": False}
 
     #: Attributes that only some kinds of target set: a fit to another kind does not replace them.

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from ..estimators.base import BaseMultilayerPerceptron
 from ._spreading import Workers
 
-#: Bounds of the number of members that a worker gets at a time. Smaller stacks are slower per
-#: member: from 15 members on hardly, from 45 on not measurably.
+#: Bounds of the number of members that a worker gets at a time. Small stacks are slower per member:
+#: hardly with 15 members, and not measurably with 45.
 FEWEST, MOST = 15, 60
 
 #: From this number of hidden units on, the arithmetic of two members takes longer than the calls

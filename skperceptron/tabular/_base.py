@@ -73,7 +73,8 @@ MOST_INPUTS = 10_000
 #: A longer fit is timed only if it takes at most this part of the time that is left.
 PILOT_SHARE = 0.4
 
-#: Epochs take at least this part of a fit that is timed: a difference of two times may be chance.
+#: Share of a timed fit that its epochs are assumed to take at least: a difference of two times may
+#: be too small by chance.
 LEAST_OF_EPOCHS = 1 / 3
 
 

@@ -290,7 +290,7 @@ class Stack:
             self.data = [self.data[k] for k in staying]
             self._first_rows = self._first_rows[staying]
             self.vectors = self.vectors.of(staying)
-            # When another member leaves, all is bound anew.
+            # When another member leaves, everything is bound again.
             patience = min(member.patience_left for member in self.members)
             self._bind(Ahead(patience, self._n_epochs_left()))
 

@@ -186,8 +186,8 @@ class BatchNormalize(Normalize):
         self, running: tuple[Floats, Floats], newest: tuple[Floats, Floats], totals: Floats
     ) -> None:
         """Move running statistics towards those of batches of the given weights, (K, 1, 1)."""
-        # A batch without weight changes nothing. A weight is a number of rows, and of a single row
-        # there is no unbiased variance: below two rows, the correction goes back to none.
+        # A batch without weight changes nothing. A weight is a number of rows. A single row has no
+        # unbiased variance, so below two rows the factor falls to 1.
         pace = self.momentum * (totals > 0)
         unbiased = np.maximum(totals, 1) / np.maximum(totals - 1, 1)
         factors = np.ones_like(unbiased), unbiased

@@ -99,7 +99,7 @@ class Periodic(OfWaves):
     r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
 
     "PBLD" of Holzmüller et al. (2024), after Gorishniy et al. (2022), *On embeddings for numerical
-    features*. F frequencies w with phases p are mixed into W numbers, after which x itself stands.
+    features*. F frequencies w with phases p are mixed into W numbers, which x itself follows.
     """
 
     kind: ClassVar[str] = "periodic_embedding"
