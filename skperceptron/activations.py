@@ -860,7 +860,7 @@ class GELU(Activation):
 
 
 class Mish(Activation):
-    """z times the tanh of its softplus (Misra 2020)."""
+    """Product of z and the tanh of its softplus (Misra 2020)."""
 
     names = ("mish",)
     formula = r"z \tanh \log(1 + e^z)"
