@@ -200,7 +200,7 @@ class Categories(Part):
         if are_texts != (column.dtype == "str"):
             raise ValueError(
                 f"Column {name!r} has the levels {shown(self.levels)}, but is given to the exported"
-                f" model as {column.dtype}: strings only equal strings, and numbers numbers."
+                f" model as {column.dtype}: strings and numbers are never equal."
             )
         if are_texts:
             codes = graph.coded(column, self.levels)
