@@ -148,7 +148,7 @@ def test_arms_of_ones_own_are_parameters_of_the_network():
         ({"arms": [1]}, "'arms' parameter"),
         (
             {"arms": [{}, {"dropuot": 0.3}]},
-            r"arms\[1\] sets 'dropuot'.* of MLPSoftmaxClassifier: .* Did you mean 'dropout'\?",
+            r"arms\[1\] sets 'dropuot', which MLPSoft.* does not have: .* Did you mean 'dropout'\?",
         ),
         ({"arms": [{"alpha": -1}]}, "'alpha' parameter .* Got -1"),
         ({"arms": [{"hidden_layer_sizes": [4.5]}]}, "'hidden_layer_sizes' parameter .* Got .4.5"),
