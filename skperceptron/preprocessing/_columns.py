@@ -170,7 +170,7 @@ def _broad_type(value: Any) -> type:
 def _as_categorical(column: Any) -> Any:
     """Return a column of a pandas frame with pandas' own categorical dtype."""
     if str(column.dtype).startswith("dictionary"):
-        # Arrow's dictionaries have any order, and pandas does not convert those with gaps.
+        # Arrow's dictionaries have any order, and pandas cannot convert them if values are missing.
         column = column.astype(object)
     return column.astype("category")
 
@@ -228,7 +228,7 @@ def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
 
 
 def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
-    """Return the categories of a frame's column, and the place of each row's one, -1 for gaps.
+    """Return the categories of a frame's column, and the place of each row's one, -1 if missing.
 
     None if values cannot be numbered faster than they are compared one by one.
     """
@@ -365,7 +365,7 @@ def kind_of(content: Any, name: Any) -> str:
     values = content.tolist()
     types = {t for t in set(map(type, values)) if t.__name__ not in MISSING_TYPES}
     if len(types) > 1:
-        # One of them may be that of gaps: NaN among dates or booleans.
+        # One of them may be that of missing values: NaN among dates or booleans.
         types = {type(value) for value in values if not is_missing(value)}
     odd = [t for t in types if t.__hash__ is None or issubclass(t, complex | np.complexfloating)]
     if odd:

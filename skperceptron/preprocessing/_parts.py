@@ -21,7 +21,7 @@ YEAR = np.timedelta64(1, "Y")
 #: Microseconds of a day.
 MICROSECONDS = 86_400_000_000
 
-#: Suffix of the output that marks gaps.
+#: Suffix of the output that marks missing values.
 MISSING = "_missing"
 
 #: The int64 that stands for a missing date.
@@ -254,7 +254,7 @@ class Levels(Categories):
         n_gaps = sum(counts.pop(level) for level in list(counts) if is_missing(level))
         levels = _in_order(list(counts))
         coded = [level for level in levels if counts[level] >= self.min_frequency]
-        # Otherwise rare levels could not be told from gaps: whether there is a value would be lost.
+        # Otherwise rare levels and missing values would share a code.
         has_gaps = len(coded) < len(levels) and n_gaps >= self.min_frequency
         are_many = self.max_one_hot is not None and len(levels) > self.max_one_hot
         if are_many and coded:

@@ -428,7 +428,7 @@ _LARGE_BATCHES = batches(1, least=256)
 _ONE_HOT = {"max_categories": 1000}
 
 #: RealMLP-TD learns a vector for each level of a column with more than eight levels, and one for
-#: gaps.
+#: missing values.
 _EMBEDDED = {"max_one_hot": 8}
 
 _OF_NUMBERS: Arm = {"activation": "mish", "standardize_target": True}
