@@ -86,6 +86,18 @@ TESTS = {
         "tests/estimators",
         "tests/test_mlp.py",
     ],
+    "skperceptron/tabular/": [
+        "tests/tabular",
+        "tests/export/test_onnx_tables.py",
+    ],
+    "skperceptron/preprocessing/": [
+        "tests/preprocessing",
+        "tests/export/test_onnx_tables.py",
+        "tests/tabular",
+    ],
+    "skperceptron/export/": [
+        "tests/export",
+    ],
 }
 
 #: The place of the compiled extension after an editable installation.
