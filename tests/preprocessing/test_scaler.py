@@ -40,6 +40,8 @@ def test_constant_column_becomes_zero_whatever_comes_later():
     scaler = RobustSmoothClipScaler().fit(X)
     assert scaler.scale_[4] == 0
     assert_array_equal(scaler.transform(X + 1)[:, 4], 0)
+    scaler.fit(sparse.csr_array([[0.0, 1.0], [0.0, 2.0]]))
+    assert_array_equal(scaler.transform(sparse.csr_array([[5.0, 0.0]])).toarray(), 0)
 
 
 @pytest.mark.parametrize("max_abs", [0.5, 3.0, None])

@@ -102,7 +102,7 @@ def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler) -> Value:
     """Return scaled numbers; none of the inputs is missing."""
     constant = scaler.scale_ == 0
     inverse = inverse_or_zero(scaler.scale_, graph.dtype)
-    z = (X - np.where(constant, 0, scaler.center_)) * np.where(constant, 0, inverse)
+    z = (X - np.where(constant, 0, scaler.center_)) * inverse
     largest = float(np.finfo(graph.dtype).max)
     z = graph.op("Max", graph.op("Min", z, largest), -largest)
     if scaler.max_abs is None:
