@@ -172,7 +172,7 @@ def load(path: Any) -> Any:
 def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]:
     """Return the header, and where the numbers begin."""
     length = int.from_bytes(file.read(8), "little")
-    if size < 8 or length > min(size - 8, LARGEST_HEADER):
+    if length > min(size - 8, LARGEST_HEADER):
         raise _foreign(path)
     try:
         header = json.loads(file.read(length))

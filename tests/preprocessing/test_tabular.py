@@ -82,6 +82,9 @@ def test_numbers_are_scaled_as_the_scaler_does():
     expected = RobustSmoothClipScaler(2).fit_transform(NUMBERS)
     for table in (NUMBERS, NUMBERS.tolist(), NUMBERS.astype(object)):
         assert_allclose(TabularPreprocessor(max_abs=2).fit_transform(table), expected)
+    near = (NUMBERS / 10 + 100).astype(np.float32)
+    found = TabularPreprocessor(dtype="float32").fit_transform(near)
+    assert_array_equal(found, RobustSmoothClipScaler().fit_transform(near))
 
 
 def test_missing_number_becomes_the_median_and_is_told_where_training_had_gaps():

@@ -62,9 +62,8 @@ def convert_scaler(scope: Any, operator: Any, container: Any) -> None:
     is_float64 = numbers_are_float64(operator.inputs)
     graph = Graph(scope, container, np.float64 if is_float64 else np.float32)
     X = as_matrix(graph, operator.inputs)
-    missing = graph.op("IsNaN", X)
-    scaled = _scaled(graph, graph.where(missing, 0, X), operator.raw_operator)
-    graph.write(graph.where(missing, np.nan, scaled), operator.outputs[0])
+    scaled = _scaled(graph, X, operator.raw_operator, missing=np.nan)
+    graph.write(scaled, operator.outputs[0])
 
 
 def preprocessor_shapes(operator: Any) -> None:
@@ -92,25 +91,23 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
     if n_scaled:
         numbers = graph.concatenate(encoded[:n_scaled])
         # A missing number becomes the median, which is 0 once it is scaled.
-        missing = graph.op("IsNaN", numbers)
-        scaled = _scaled(graph, graph.where(missing, 0, numbers), model.scaler_)
-        found = [graph.where(missing, 0, scaled), *found]
+        found = [_scaled(graph, numbers, model.scaler_, missing=0), *found]
     graph.write(graph.concatenate(found), operator.outputs[0])
 
 
-def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler) -> Value:
-    """Return scaled numbers; none of the inputs is missing."""
+def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler, *, missing: float) -> Value:
+    """Return scaled numbers, and ``missing`` where a number is missing."""
     constant = scaler.scale_ == 0
     inverse = inverse_or_zero(scaler.scale_, graph.dtype)
     z = (X - np.where(constant, 0, scaler.center_)) * inverse
     largest = float(np.finfo(graph.dtype).max)
     z = graph.op("Max", graph.op("Min", z, largest), -largest)
-    if scaler.max_abs is None:
-        return z
-    # z / sqrt(1 + (z / m)^2) without squares of large numbers: with t = |z| / m, the factor is
-    # min(t, 1) / sqrt(1 + (min(t, 1) / max(t, 1))^2) on both sides of t = 1.
-    t = graph.op("Abs", z / scaler.max_abs)
-    small = graph.op("Min", t, 1)
-    ratio = small / graph.op("Max", t, 1)
-    drawn = small / graph.op("Sqrt", ratio * ratio + 1) * scaler.max_abs
-    return graph.op("Sign", z) * drawn
+    if scaler.max_abs is not None:
+        # z / sqrt(1 + (z / m)^2) without squares of large numbers: with t = |z| / m, the factor is
+        # min(t, 1) / sqrt(1 + (min(t, 1) / max(t, 1))^2) on both sides of t = 1.
+        t = graph.op("Abs", z / scaler.max_abs)
+        small = graph.op("Min", t, 1)
+        ratio = small / graph.op("Max", t, 1)
+        drawn = small / graph.op("Sqrt", ratio * ratio + 1) * scaler.max_abs
+        z = graph.op("Sign", z) * drawn
+    return graph.where(graph.op("IsNaN", X), missing, z)
