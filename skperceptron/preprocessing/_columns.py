@@ -374,7 +374,7 @@ def kind_of(content: Any, name: Any) -> str:
             " string or a real number, or another hashable value."
         )
     if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
-        return "category" if types and types <= {bool, np.bool_} else "number"
+        return "category" if types == {bool} else "number"
     if all(map(_is_of_dates, types)):
         return "date"
     return "category"

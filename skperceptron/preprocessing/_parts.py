@@ -445,14 +445,10 @@ def _part_of_year(graph: OperatorGraph, instants: Value) -> Value:
     rest = instants - times(towards_zero, MICROSECONDS)
     day_of_1970 = towards_zero - graph.cast(rest < graph.whole(0), "int64")
     day = plus(day_of_1970, MARCH_1970)
-    era = over(day, DAYS_OF_ERA)
-    of_era = day - times(era, DAYS_OF_ERA)
-    leaps = over(of_era, 1460) - over(of_era, 36524) + over(of_era, 146096)
-    year_of_era = over(of_era - leaps, 365)
-    leap = over(year_of_era, 4) - over(year_of_era, 100)
-    of_year = of_era - (times(year_of_era, 365) + leap)
-    # From day 306 after the first of March on, a new year has begun.
-    year = times(era, 400) + year_of_era + graph.cast(of_year > graph.whole(305), "int64")
+    # All years from March to February are taken as equally long. Near the first of March, this one
+    # may be wrong by one, but the next line gives the same year.
+    year = over(times(day, 400), DAYS_OF_ERA)
+    year = year + graph.cast(day > plus(first_day(plus(year, 1)), -1), "int64")
     start = first_day(year)
     length = first_day(plus(year, 1)) - start
     passed = graph.cast(times(day - start, MICROSECONDS), "float64")

@@ -521,6 +521,16 @@ def test_ensembles_of_classifiers_are_exported(check_exported, dtype, opset):
         check_exported(ensemble.fit(X, y), rows, target_opset=opset)
 
 
+def test_labels_as_probable_as_not_are_exported(check_exported):
+    labels = np.column_stack([TWO, Y == 0])
+    network = MLPBinaryClassifier((8,), **SHORT)
+    for model in (network, StackedEnsembleClassifier(network, 2, random_state=0)):
+        for fitted in getattr(model.fit(X, labels), "estimators_", [model]):
+            fitted.coefs_[-1][:] = fitted.intercepts_[-1][:] = 0
+        assert (model.predict_proba(X) == 0.5).all()
+        check_exported(model, X)
+
+
 @BOTH_DTYPES
 def test_members_that_have_not_seen_all_classes_are_exported(check_exported, dtype):
     y = Y.copy()

@@ -191,6 +191,14 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
     preprocessor = TabularPreprocessor().fit(frame)
     model = export.to_onnx(preprocessor, frame)
     session = runtime.InferenceSession(model.SerializeToString())
+    types = {one.name: one.type.removeprefix("tensor") for one in session.get_inputs()}
+    assert types == {
+        "gaps": "(double)",
+        "small": "(float)",
+        "count": "(int64)",
+        "flag": "(bool)",
+        "text": "(string)",
+    }
 
     def found(X):
         return session.run(None, export.onnx_inputs(session if as_session else model, X))[0]

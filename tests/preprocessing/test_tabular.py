@@ -616,6 +616,7 @@ def test_categories_of_another_type_warn(fitted, given, max_one_hot):
         ([*(date(2024, 1, i + 1) for i in range(30)), "n/a"], True),
         ([f"{i:05d}" for i in range(30)], False),
         ([*"abcdefghijklmnopqrstuvwxyz", 1.5], False),
+        ([*"abcdefghijkl", *(i + 0.5 for i in range(12))], False),
         ([1.5, 2.5, "?"], False),
     ],
 )
@@ -687,7 +688,7 @@ def test_integers_that_are_categories_stay_exact_integers(library, has_gap):
     if library == "pandas" and has_gap:
         pytest.skip("NumPy's integers have no gaps.")
     big = 2**53
-    values = [big, big + 1, 7, None if has_gap else 7] * 3
+    values = [big, big + 1, 7, None if has_gap else 7] * 60
     if library == "polars":
         X = pytest.importorskip("polars").DataFrame({"zip": values})
     elif library == "pyarrow":

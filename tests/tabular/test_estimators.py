@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -615,3 +616,18 @@ def test_sparse_tables_are_taken_where_transformers_return_frames():
     plain = small().fit(X, y).predict_proba(X)
     with config_context(transform_output="pandas"):
         np.testing.assert_array_equal(small().fit(X, y).predict_proba(X), plain)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda model: model.weights_,
+        lambda model: model.predict([[1.0]]),
+        lambda model: model.predict_proba([[1.0]]),
+        lambda model: model.score([[1.0]], ["a"]),
+        lambda model: model.permutation_importances([[1.0]], ["a"]),
+    ],
+)
+def test_nothing_is_known_before_fit(asked):
+    with pytest.raises(NotFittedError, match="This TabularMLPClassifier instance is not fitted"):
+        asked(TabularMLPClassifier())

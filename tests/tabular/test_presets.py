@@ -39,7 +39,7 @@ def test_folds_follow_from_the_number_of_rows():
 def test_epochs_and_batches_follow_from_the_number_of_rows():
     preset = base.PRESETS["default"]
     assert preset.classification.batch_size(100) == 32
-    assert preset.classification.batch_size(1_600) == 128
+    assert [preset.classification.batch_size(n) for n in (1_448, 1_449)] == [64, 128]
     assert preset.classification.batch_size(10**6) == 256
     assert preset.regression.batch_size(50) == 64
     assert preset.regression.batch_size(100) == 64

@@ -65,9 +65,6 @@ class Graph(OperatorGraph):
             return self._erf(values[0])
         if name == "Cast":
             return self.cast(values[0], attributes["to"])
-        if name == "Softmax" and self.opset < 13:
-            # The older operator merges all axes from ``axis`` on: for a matrix, only the last one.
-            attributes = {**attributes, "axis": 1}
         out = self._new(name, dtype_of_result(name, values))
         self._node(name, [value.name for value in values], out.name, **attributes)
         return out
