@@ -260,8 +260,68 @@ def test_numbers_of_long_narrow_tables_are_embedded(cls):
     assert networks[2].numeric_embeddings_
 
 
+#: Parameters of the networks as published, and those that depend on the task: for classes, for
+#: numbers.
+_REALMLP = {
+    "hidden_layer_sizes": (256, 256, 256),
+    "feature_scale": True,
+    "parametrization": "ntk",
+    "learning_rate": "coslog4",
+    "solver__beta_1": 0.9,
+    "solver__beta_2": 0.95,
+    "parameter_groups__bias__rate": 0.1,
+    "parameter_groups__feature_scale__rate": 6.0,
+}
+_REALMLP_BOTH = {"activation": ("selu", "mish"), "loss__label_smoothing": (0.1, None)}
+PUBLISHED = {
+    "realmlp-td-s": (
+        {**_REALMLP, "dropout": 0.0, "solver__weight_decay": 0.0},
+        {**_REALMLP_BOTH, "learning_rate_init": (0.04, 0.07)},
+    ),
+    "realmlp-td": (
+        {
+            **_REALMLP,
+            "dropout": 0.15,
+            "dropout_schedule": "flat_cosine",
+            "solver__weight_decay": 0.02,
+            "decay_schedule": "flat_cosine",
+            "parametric_activation": True,
+            "numeric_embedding": "pbld",
+            "parameter_groups__numeric_embedding__rate": 0.1,
+            "parameter_groups__activation_share__rate": 0.1,
+            "embedding_dim": 8,
+        },
+        {**_REALMLP_BOTH, "learning_rate_init": (0.04, 0.2), "clip_predictions": (None, True)},
+    ),
+    "tabm": (
+        {
+            "hidden_layer_sizes": (512, 512, 512),
+            "ensemble_size": 32,
+            "activation": "relu",
+            "learning_rate_init": 0.002,
+            "dropout": 0.1,
+        },
+        {},
+    ),
+}
+
+
 @BOTH
-@pytest.mark.parametrize("preset", ["realmlp-td-s", "realmlp-td", "tabm"])
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_published_networks_have_the_parameters_of_their_papers(cls, preset):
+    X = np.random.RandomState(0).normal(size=(350, 1))
+    model = cls(preset, max_epochs=1, random_state=0).fit(X, np.arange(350) % 2)
+    of_both, of_tasks = PUBLISHED[preset]
+    place = 0 if cls is TabularMLPClassifier else 1
+    expected = {**of_both, **{name: values[place] for name, values in of_tasks.items()}}
+    expected.update(alpha=0.0, batch_size=256)
+    ((network,),) = model.ensemble_.estimators_
+    found = network.get_params()
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@BOTH
+@pytest.mark.parametrize("preset", PUBLISHED)
 def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, preset):
     X, labels = frame()
     model = cls(preset, max_epochs=3, random_state=0).fit(X, target_of(cls, labels))
