@@ -198,7 +198,8 @@ def test_accurate_classifiers_embed_numbers_of_all_narrow_tables():
     found = [arm.get("numeric_embedding") for arm in narrow]
     assert found[0].n_frequencies == 8
     assert found[2].n_bins == found[3].n_bins == 6
-    assert [arm["numeric_embedding"].n_bins for arm in arms(100, 15, is_dense=True)[2:4]] == [12, 12]
+    few = arms(100, 15, is_dense=True)
+    assert [arm["numeric_embedding"].n_bins for arm in few[2:4]] == [12, 12]
     assert narrow == (
         {**weak, "numeric_embedding": found[0]},
         rectified,
