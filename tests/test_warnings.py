@@ -120,7 +120,7 @@ def test_warning_points_at_the_users_line(name, place):
 @pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
-    network = MLPBinaryClassifier(**SMALL)
+    network = MLPBinaryClassifier(**SMALL, batch_size=999)
     search = StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, refit=False, n_jobs=n_jobs)
     crossed = StackedCrossEnsembleClassifier(network, {}, restore_best=False, n_jobs=n_jobs)
     calls = [
@@ -130,10 +130,11 @@ def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
         (sys._getframe().f_lineno, lambda: crossed.fit(X, Y)),
     ]
     for line, call in calls:
-        found = warnings_of(call, "Maximum iterations")
-        # Warnings in other processes are not seen here.
-        assert set(found) <= {(__file__, line)}
-        assert found or n_jobs
+        for fragment in ("Maximum iterations", "batch_size=999"):
+            found = warnings_of(call, fragment)
+            # Warnings in other processes are not seen here.
+            assert set(found) <= {(__file__, line)}
+            assert found or n_jobs
 
 
 def test_partial_fit_warns_at_the_users_line():

@@ -32,14 +32,10 @@ def sendable(error: Exception) -> Exception:
 
 
 class _ErrorToSend(Exception):
-    """Stands for an error that a worker raises. Any pickler turns it into that error."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self._error = error
+    """Stands for its argument, an error. Any pickler turns it into that error."""
 
     def __reduce__(self) -> Any:
-        return as_sent(self._error).__reduce__()
+        return as_sent(self.args[0]).__reduce__()
 
 
 def as_raised(error: Exception) -> Exception:

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
 from sklearn.decomposition import KernelPCA
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
@@ -27,7 +28,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
@@ -582,6 +583,49 @@ def test_what_cannot_be_combined_is_refused_in_one_sentence():
     assert "arm 1 with the parameters" in caught.value.__notes__[0]
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ensemble: ensemble.classes_,
+        lambda ensemble: ensemble.temperature_,
+        lambda ensemble: ensemble.loss_curves_,
+        lambda ensemble: ensemble.validation_loss_curves_,
+        lambda ensemble: ensemble.predict_members(X),
+        lambda ensemble: ensemble.predict_proba(X),
+    ],
+)
+def test_an_ensemble_that_is_not_fitted_says_so(ask):
+    with pytest.raises(NotFittedError):
+        ask(classifier())
+
+
+def test_arms_that_predict_another_number_of_columns_are_refused():
+    class Doubling(LinearRegression):
+        def predict(self, X):
+            return np.column_stack([super().predict(X)] * 2)
+
+    with pytest.raises(ValueError, match="predict 2 numbers for each row, but y has 1"):
+        regressor(Doubling(), {}).fit(XR, YR)
+
+
+def test_transformers_that_fail_before_a_network_that_is_fitted_alone_say_why():
+    def refuse(X):
+        raise ArithmeticError("not today")
+
+    network = clone(SOFTMAX).set_params(max_time=1000)
+    with pytest.raises(ArithmeticError, match="not today"):
+        classifier(make_pipeline(FunctionTransformer(refuse), network), {}).fit(X, Y)
+
+
+def test_a_network_whose_fit_takes_no_validation_rows_is_fitted_without():
+    class Narrow(MLPSoftmaxClassifier):
+        def fit(self, X, y):
+            return super().fit(X, y)
+
+    ensemble = classifier(Narrow(**QUICK), {}, cv=2).fit(X, Y)
+    assert ensemble.validation_loss_curves_ == [[None, None]]
+
+
 def test_member_that_cannot_be_fitted_is_reported_before_any_training(monkeypatch):
     monkeypatch.setattr(stacking, "epochs", None)
     with pytest.raises(ValueError, match="'alpha' parameter") as caught:
@@ -718,7 +762,7 @@ def test_weights_have_the_name_under_which_the_network_requests_them():
     with sklearn.config_context(enable_metadata_routing=True):
         network = clone(SOFTMAX).set_fit_request(sample_weight="of_network")
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        found = classifier(make_pipeline(scaler, network), SCALED_ARMS, cv=3)
+        found = classifier(make_pipeline(scaler, "passthrough", network), SCALED_ARMS, cv=3)
         found.fit(X, Y, of_network=weights)
     assert_allclose(found.oof_loss_, expected.oof_loss_)
     assert_allclose(found.weights_, expected.weights_)

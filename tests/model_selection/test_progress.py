@@ -225,6 +225,12 @@ def test_ensembles_tell_callbacks_of_members_and_epochs(ensemble):
     ensemble.set_params(callbacks=None)
 
 
+def test_callbacks_are_told_of_members_that_are_fitted_alone():
+    plain, network = Plain(), clone(NETWORK).set_params(solver="lbfgs")
+    StackedEnsembleClassifier(network, n_members=2, callbacks=[plain]).fit(X, Y)
+    assert [name for name, _ in plain.told] == ["member", "member", "fit"]
+
+
 def test_callbacks_are_told_of_members_whose_validation_fails():
     scores = iter([0.5])
 

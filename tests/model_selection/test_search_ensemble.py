@@ -11,7 +11,7 @@ from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -45,6 +45,21 @@ SCORES = ("mean_test_score", "std_test_score", "rank_test_score", "split0_test_s
 
 def search(estimator=SOFTMAX, grid=GRID, **options):
     return StackedGridSearchCV(estimator, grid, **{"refit": "ensemble", "cv": 3} | options)
+
+
+class SometimesMute(LogisticRegression):
+    """A classifier whose probabilities cannot be computed for one of its settings."""
+
+    def predict_proba(self, X):
+        if self.C == 2:
+            raise ArithmeticError("overflow")
+        return super().predict_proba(X)
+
+
+def test_candidates_whose_probabilities_cannot_be_computed_are_not_combined():
+    found = search(SometimesMute(max_iter=500), {"C": [1, 2, 3]}).fit(X, Y)
+    assert {arm["C"] for arm in found.best_estimator_.params_} <= {1, 3}
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
 
 
 def test_results_are_those_of_an_ordinary_search():

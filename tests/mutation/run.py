@@ -97,6 +97,11 @@ TESTS = {
     ],
     "skperceptron/export/": [
         "tests/export",
+    "skperceptron/model_selection/": [
+        "tests/model_selection",
+        "tests/test_bad_input.py",
+        "tests/test_pipelines.py",
+        "tests/tabular/test_folds.py",
     ],
 }
 
