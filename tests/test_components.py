@@ -1,6 +1,5 @@
 """Properties that all exchangeable components share."""
 
-import ast
 import inspect
 import re
 
@@ -21,7 +20,7 @@ from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, Squared
 from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import Adam, Optimizer
 from skperceptron.schedules import Schedule, TimeSchedule
-from tests.public import CLASSES
+from tests.public import CLASSES, defaults_in_docstring, defaults_of
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 SETTINGS = {"hidden_layer_sizes": (4,), "batch_size": 16, "max_iter": 3, "random_state": 0}
@@ -84,14 +83,7 @@ class Backwards(Adam):
 
 @pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not Layer])
 def test_defaults_are_those_of_the_docstring(cls):
-    written = {}
-    lines = re.findall(r"^ *([\w, ]+) : .*default=(.+)$", cls.__doc__, flags=re.MULTILINE)
-    for listed, given in lines:
-        # "a, b : int, default=1, 2", or one default for both.
-        names, defaults = listed.split(", "), ast.literal_eval(f"[{given}]")
-        written |= zip(names, defaults * (len(names) // len(defaults)), strict=True)
-    parameters = inspect.signature(cls).parameters.values()
-    assert written == {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert defaults_in_docstring(cls) == defaults_of(cls)
 
 
 #: How docstrings state a range, and how errors do.

@@ -15,6 +15,8 @@ from skperceptron.initializers import list_initializers
 from skperceptron.losses import list_losses
 from skperceptron.optimizers import list_optimizers
 from skperceptron.schedules import list_schedules
+from tests.public import defaults_in_docstring, defaults_of
+from tests.test_public_api import BEHIND_EXTRAS, MODULES
 
 ROOT = Path(__file__).parents[1]
 DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
@@ -36,6 +38,15 @@ def plots(text):
     tools = extension("code_blocks")
     directives = re.findall(r"^\.\. plot::\n((?: .*\n|\n)+)", text + "\n", flags=re.MULTILINE)
     return ["\n".join(block.code for block in tools["blocks"](found)) for found in directives]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_defaults_are_those_of_the_docstring(name):
+    module = importlib.import_module(name)
+    for thing in (getattr(module, n) for n in set(module.__all__) - BEHIND_EXTRAS.get(name, set())):
+        written = defaults_in_docstring(thing) if callable(thing) else {}
+        defaults = defaults_of(thing) if written else {}
+        assert {name: defaults.get(name) for name in written} == written, thing
 
 
 def test_lecture_guide_has_every_slide_in_both_languages():

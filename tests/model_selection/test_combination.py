@@ -196,6 +196,9 @@ def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do
     # The mean of both arms is nearly right; a third round, in which one is added again, harms it.
     opposite = np.array([[1.0], [-1.1]])
     assert_array_equal(greedy_selection(opposite, mean_square, n_rounds=3), [0.5, 0.5])
+    # The first of equally good rounds is kept: in the third one, both arms do not weigh alike.
+    near = greedy_selection(np.array([[1.0], [-1.0]]), lambda m: np.abs(m[:, 0]) > 0.5, n_rounds=3)
+    assert_array_equal(near, [0.5, 0.5])
     likelihoods = rng.uniform(size=(4, 60))
     found = greedy_selection(likelihoods, minus_log_likelihood)
     best_alone = minus_log_likelihood(likelihoods).min()
@@ -230,6 +233,15 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too(rng):
     assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
 
 
+@pytest.mark.parametrize(("n_arms", "pseudo_count"), [(2, 1.0), (3, 1.0), (6, 0.5)])
+def test_more_than_three_arms_have_three_pseudo_counts_in_total(rng, n_arms, pseudo_count):
+    arms, truth = rng.dirichlet(np.ones(3), (n_arms, 20, 1)), rng.randint(3, size=(20, 1))
+    likelihoods = arms[:, np.arange(20), 0, truth[:, 0]]
+    expected = em_weights(likelihoods, ones(truth[:, 0]), pseudo_count=pseudo_count)
+    blend = blend_of_probabilities(Lesson(arms, truth, np.ones(20), BlendRules(calibrate=False)))
+    assert_allclose(blend.weights, expected)
+
+
 def test_columns_count_in_units_of_their_deviation(rng):
     y = rng.normal(size=(200, 2))
     # Each arm predicts one column exactly, and 0 for the other.
@@ -242,7 +254,7 @@ def test_columns_count_in_units_of_their_deviation(rng):
 def test_columns_of_equal_numbers_count_in_their_own_units():
     # The deviation of the first column is 1. Each arm errs by 1 in one of the columns.
     y = np.column_stack([np.tile([1.0, -1.0], 100), np.full(200, 3.0)])
-    arms = np.stack([y + [1, 0], y + [0, 1]])
+    arms = y + np.eye(2)[:, np.newaxis]
     blend = blend_of_means(Lesson(arms, y, np.ones(200), BlendRules()))
     assert_allclose(blend.weights, [0.5, 0.5])
 

@@ -198,7 +198,8 @@ def test_signatures_are_scikit_learns(ours, theirs):
 
 def test_options_of_the_functions_are_checked():
     for function in (stacked_cross_val_predict, stacked_cross_val_score):
-        with pytest.raises(ValueError, match=r"cv' parameter of stacked_cross_val_"):
-            function(MODEL, X, Y, cv=True)
+        for cv in (True, 1):
+            with pytest.raises(ValueError, match=r"cv' parameter of stacked_cross_val_"):
+                function(MODEL, X, Y, cv=cv)
     with pytest.raises(ValueError, match=r"param_range=\[\] of stacked_validation_curve is empty"):
         stacked_validation_curve(MODEL, X, Y, param_name="alpha", param_range=[])
