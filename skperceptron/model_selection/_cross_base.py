@@ -28,7 +28,7 @@ from ..callbacks.autologging import autologged
 from ..engine.arrays import Floats
 from ..estimators.blas_threads import blas_limited_to
 from ..estimators.splits import counted_from_0
-from ..options import Flag, Interval, Name, Rules, is_allowed, plain, shown
+from ..options import Flag, Name, Rules, plain, shown
 from ._candidates import FittedMember, curves_of, own_rows, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
@@ -198,7 +198,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         self, X: Any, y: Any, output: Output, params: dict[str, Any], rng: np.random.RandomState
     ) -> list[Split]:
         cv, classes = plain(self.cv), output.classes_of_rows(y)
-        if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
+        if isinstance(cv, int | None):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
             kind = KFold if classes is None else StratifiedKFold
             splitter = kind(n_splits, shuffle=True, random_state=seed)

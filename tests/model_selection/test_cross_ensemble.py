@@ -539,8 +539,10 @@ def test_verbose_tells_arms_folds_weights_and_score(capsys):
     classifier(verbose=1).fit(X, Y)
     out = capsys.readouterr().out
     assert "Fitting 2 arms on 4 folds, totalling 8 members" in out
-    assert out.count("Weight ") == 2
+    assert out.count("Weight ") == out.count(", temperature ") == 2
     assert "Out-of-fold score" in out
+    regressor(arms={}, verbose=1).fit(XR, YR)
+    assert "Weight 1.000: {}" in capsys.readouterr().out
 
 
 def test_frames_are_taken_and_clones_and_pickles_predict_the_same():
@@ -642,6 +644,26 @@ class NoProbabilities(LogisticRegression):
 def test_sparse_numbers_are_refused_as_by_the_members():
     with pytest.raises(TypeError, match="Sparse data was passed for y"):
         regressor().fit(XR, sparse.csr_matrix(np.c_[YR, YR]))
+
+
+@pytest.mark.parametrize(("cv", "n_folds"), [(None, 5), (2, 2), (np.int64(3), 3)])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_folds_are_drawn_by_the_seed_and_have_each_class_alike(make, cv, n_folds):
+    numbers = Y if make is classifier else Y.astype(float)
+
+    def tests_of(seed):
+        ensemble = make(arms={}, cv=cv, random_state=seed, restore_best=False)
+        ensemble.set_params(estimator__max_iter=1).fit(X, numbers)
+        return [test for _, test in ensemble.splits_]
+
+    found, other = tests_of(0), tests_of(1)
+    assert len(found) == n_folds
+    assert_array_equal(np.sort(np.concatenate(found)), np.arange(150))
+    for test, of_other_seed in zip(found, other, strict=True):
+        assert not np.array_equal(test, of_other_seed)
+        if make is classifier:
+            counts = np.bincount(Y[test], minlength=3)
+            assert counts.max() - counts.min() <= 1
 
 
 def test_stratified_folds_of_the_users_are_taken_as_they_are():

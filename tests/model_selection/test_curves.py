@@ -94,6 +94,9 @@ def test_weights_are_routed_as_in_scikit_learn():
         cross_validate(network, *data, params=params),
         stacked_cross_validate(network, *data, params=params),
     )
+    predicted = stacked_cross_val_predict(network, *data, params=params)
+    assert_allclose(predicted, cross_val_predict(network, *data, params=params))
+    assert not np.allclose(predicted, stacked_cross_val_predict(network, *data))
     with sklearn.config_context(enable_metadata_routing=True):
         network.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         assert_same(
