@@ -110,7 +110,7 @@ def test_averages_of_one_stack_begin_at_their_own_epochs(early_stopping, steps, 
     rules = [None, SWA(start=0.25), SWA(start=0.75), EMA(0.9)]
     options = {"batch_size": 30, "early_stopping": early_stopping}
     fits = [Fit(make(averaging=rule, **options), X, Y) for rule in rules]
-    assert sorted(trained(dict(enumerate(fits)), RunOptions(), Common())) == [0, 1, 2, 3]
+    assert sorted(trained(dict(enumerate(fits)), RunOptions(0, "stack"), Common())) == [0, 1, 2, 3]
     for rule, fit in zip(rules, fits, strict=True):
         alone = make(averaging=rule, **options).fit(X, Y)
         assert_allclose(fit.estimator.coefs_[0], alone.coefs_[0], rtol=1e-9)

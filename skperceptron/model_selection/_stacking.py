@@ -97,8 +97,8 @@ class RunOptions:
         ``InterruptedFit`` as their error, and all others are kept.
     """
 
-    verbose: int = 0
-    label: str = "stack"
+    verbose: int
+    label: str
     keeps_finished: bool = False
 
 

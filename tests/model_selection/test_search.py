@@ -458,6 +458,15 @@ def test_stacks_keep_to_the_working_set(monkeypatch, stack_sizes):
     assert stack_sizes == [1] * 6
 
 
+@pytest.mark.parametrize(("normalization", "sizes"), [(None, [4]), ("batch", [2, 2])])
+def test_members_with_and_without_weights_share_a_stack_that_does_not_mix_rows(
+    normalization, sizes, stack_sizes
+):
+    network = clone(BINARY).set_params(normalization=normalization)
+    assert_same_search(network, {"class_weight": [None, "balanced"]}, X, Y, cv=2)
+    assert stack_sizes == sizes
+
+
 def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():
     coefficients = []
 
