@@ -652,7 +652,7 @@ def test_folds_are_drawn_by_the_seed_and_have_each_class_alike(make, cv, n_folds
     numbers = Y if make is classifier else Y.astype(float)
 
     def tests_of(seed):
-        ensemble = make(arms={}, cv=cv, random_state=seed, restore_best=False)
+        ensemble = clone(make(arms={}, cv=cv, random_state=seed, restore_best=False))
         ensemble.set_params(estimator__max_iter=1).fit(X, numbers)
         return [test for _, test in ensemble.splits_]
 
