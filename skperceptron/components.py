@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from .engine.calls import refuse_lost
-from .options import Checked, Interval, did_you_mean, plain
+from .options import Checked, Instance, Interval, did_you_mean, hint_for, plain
 
 __all__ = [
     "Component",
@@ -184,18 +184,16 @@ def find(
     what = base.__name__.lower()
     if isinstance(value, str):
         if value not in classes:
-            known = ", ".join(repr(name) for name in sorted(classes))
+            known = sorted(classes)
             raise ValueError(
-                f"Unknown {what} {value!r}{purpose}. Known names: {known}."
-                f"{did_you_mean(value, list(classes))}"
+                f"Unknown {what} {value!r}{purpose}. Known names: {', '.join(map(repr, known))}."
+                f"{did_you_mean(value, known)}"
             )
         return classes[value]()
     if not isinstance(value, base):
-        hint = ""
-        if isinstance(value, type) and issubclass(value, base):
-            hint = f" Pass an instance: {value.__name__}()."
         article = "an" if what[0] in "aeiou" else "a"
         raise TypeError(
-            f"{what} must be a string or {article} {base.__name__}, got {value!r}.{hint}"
+            f"{what} must be a string or {article} {base.__name__}, got {value!r}."
+            f"{hint_for(value, [Instance(base)])}"
         )
     return value

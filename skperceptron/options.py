@@ -24,6 +24,7 @@ __all__ = [
     "AnyNumber",
     "Checked",
     "ChecksOptions",
+    "Filled",
     "Flag",
     "Function",
     "HasMethods",
@@ -36,11 +37,11 @@ __all__ = [
     "Precision",
     "RememberedNames",
     "Rule",
-    "Text",
     "Weights",
     "Workers",
     "check_option",
     "did_you_mean",
+    "hint_for",
     "is_allowed",
     "is_immutable",
     "is_number",
@@ -198,15 +199,6 @@ class Name(Rule):
         return list(map(repr, self.options))
 
 
-class Text(Rule):
-    """A string that is not empty."""
-
-    text = "a str that is not empty"
-
-    def allows(self, value: Any) -> bool:
-        return isinstance(value, str) and bool(value)
-
-
 @dataclass(frozen=True)
 class Instance(Rule):
     """An object of a class."""
@@ -272,6 +264,20 @@ class Listing(Rule):
     @property
     def text(self) -> str:
         return f"an array-like of {self.items}"
+
+
+@dataclass(frozen=True)
+class Filled(Rule):
+    """What another rule allows, unless it is empty."""
+
+    rule: Rule
+
+    def allows(self, value: Any) -> bool:
+        return self.rule.allows(value) and len(value) > 0
+
+    @property
+    def text(self) -> str:
+        return f"{self.rule.text} that is not empty"
 
 
 class AnyNumber(Rule):
@@ -340,7 +346,7 @@ def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
     wanted = f"{', '.join(others)} or {last}" if others else last
     raise InvalidOption(
         f"The {name!r} parameter of {owner} must be {wanted}. Got {shown(value)} instead."
-        f"{_hint(value, rules)}"
+        f"{hint_for(value, rules)}"
     )
 
 
@@ -354,11 +360,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
-def _hint(value: Any, rules: Rules) -> str:
+def hint_for(value: Any, rules: Rules) -> str:
     """Return a sentence on what was probably meant; empty if that is unclear."""
     if isinstance(value, list | tuple):
         lists = [rule for rule in rules if isinstance(rule, Listing)]
-        return next(filter(None, (_hint(item, rule.of) for rule in lists for item in value)), "")
+        return next(filter(None, (hint_for(item, rule.of) for rule in lists for item in value)), "")
     if isinstance(value, type) and any(
         (isinstance(rule, Instance) and issubclass(value, rule.of))
         or (isinstance(rule, HasMethods) and rule.has_them(value))
@@ -371,7 +377,7 @@ def _hint(value: Any, rules: Rules) -> str:
 
 def did_you_mean(given: Any, names: Sequence[str]) -> str:
     """Return a sentence with the most similar name; empty if none is similar."""
-    close = get_close_matches(given, names, n=1) if isinstance(given, str) else []
+    close = get_close_matches(given.lower(), names, n=1) if isinstance(given, str) else []
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

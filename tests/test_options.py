@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +29,7 @@ from skperceptron.activations import ELU, Activation
 from skperceptron.averaging import EMA, Averaging
 from skperceptron.callbacks import Callback, Checkpoint, StopOnPlateau
 from skperceptron.embeddings import NumericEmbedding
+from skperceptron.estimators.parameters import NAMES_ELSEWHERE
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import Given, Initializer, ZeroOutput
 from skperceptron.inspection import (
@@ -459,11 +461,22 @@ def test_parts_are_told_with_the_public_name():
             call()
 
 
+ELSEWHERE = NAMES_ELSEWHERE.items()
+
+
+def test_names_of_other_libraries_lead_to_parameters_that_there_are():
+    for _, here in ELSEWHERE:
+        assert here in MLPClassifier().get_params()
+
+
 def test_a_misspelt_option_or_name_is_answered_with_the_right_one():
     for call, word in (
         (lambda: MLPRegressor(hidden_layers=3), "'hidden_layer_sizes'"),
         (lambda: small(MLPBinaryClassifier, solver="adma").fit(X, Y), "'adam'"),
         (lambda: small(MLPBinaryClassifier, activation="rleu").fit(X, Y), "'relu'"),
+        (lambda: small(MLPBinaryClassifier, activation="ReLU").fit(X, Y), "'relu'"),
+        (lambda: small(MLPBinaryClassifier, solver="SGD").fit(X, Y), "'sgd'"),
+        *((partial(MLPClassifier, **{name: 1}), f"'{here}'") for name, here in ELSEWHERE),
     ):
         with pytest.raises((ValueError, TypeError), match=f"Did you mean {word}?"):
             call()

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ..options import COUNT, Infinity, Instance, Interval, InvalidOption, Text, shown
+from ..options import COUNT, Filled, Infinity, Instance, Interval, InvalidOption, shown
 from ..training import Verdict
 from ..training.checkpoint import Job, State
 from ..training.checkpoint_file import Writing, load
@@ -53,7 +53,7 @@ class Checkpoint(Callback):
         "path": [Instance(str), Instance(os.PathLike, "a path")],
         "every_n_epochs": [COUNT],
         "every_n_seconds": [Interval(0.0, low_closed=True), Infinity(), None],
-        "name": [Text(), None],
+        "name": [Filled(Instance(str)), None],
     }
 
     def __init__(

@@ -162,7 +162,7 @@ def add_to_rows(row: Floats, out: Floats) -> Call:
     return call
 
 
-def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
+def sum_of_rows(x: Floats, out: Floats, in_order: bool) -> Call:
     """Bind the sum over the batch: (K, B, H) into (K, 1, H).
 
     With ``in_order``, rows are added one by one: the bits of ``np.sum``, in three times the time.

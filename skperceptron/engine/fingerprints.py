@@ -24,17 +24,14 @@ EXTRA_FROM = 2**40
 
 
 def row_fingerprints(
-    X: Floats | sparse.csr_array, extra: Floats | Integers | sparse.csr_array | None = None
+    X: Floats | sparse.csr_array, extra: Floats | Integers | sparse.csr_array
 ) -> Words:
     """Hash each row of X, (N, D), and of further columns, (N, E), such as targets: (N,), uint64.
 
     Numbers are float32 or float64. Zeros contribute nothing, so that a sparse and a dense row
     agree; 0.0 equals -0.0.
     """
-    hashes = _hashes(X, 0)
-    if extra is not None:
-        hashes += _hashes(extra, EXTRA_FROM)
-    return _mixed(hashes)
+    return _mixed(_hashes(X, 0) + _hashes(extra, EXTRA_FROM))
 
 
 def merge_equal_rows(

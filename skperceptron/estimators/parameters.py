@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -48,6 +47,16 @@ _POSITIVE = Interval(0.0)
 _NOT_NEGATIVE = Interval(0.0, low_closed=True)
 _BELOW_ONE = Interval(0.0, 1.0, low_closed=True)
 _SHARE = Interval(0.0, 1.0, low_closed=True, high_closed=True)
+#: What other libraries call a parameter.
+NAMES_ELSEWHERE = {
+    "criterion": "loss",
+    "epochs": "max_iter",
+    "lr": "learning_rate_init",
+    "max_epochs": "max_iter",
+    "optimizer": "solver",
+    "scheduler": "learning_rate",
+    "seed": "random_state",
+}
 _TIME_SCHEDULE = (Name(list_time_schedules()), Instance(TimeSchedule), Function("(time)"), None)
 
 
@@ -204,10 +213,10 @@ class NetworkParameters(ChecksOptions, PackageEstimator, RememberedNames):
     ) -> None:
         if unknown:
             # Worded as Python's own error.
-            name, known = next(iter(unknown)), inspect.signature(type(self).__init__).parameters
+            name = next(iter(unknown))
             raise TypeError(
                 f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}."
-                f"{did_you_mean(name, list(known))}"
+                f"{did_you_mean(NAMES_ELSEWHERE.get(name, name), names_of_parameters(self))}"
             )
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation

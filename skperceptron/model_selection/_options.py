@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..options import (
@@ -11,6 +10,7 @@ from ..options import (
     N_JOBS,
     SEED,
     AnyNumber,
+    Filled,
     Flag,
     Function,
     HasMethods,
@@ -23,20 +23,6 @@ from ..options import (
     check_option,
     items_of,
 )
-
-
-@dataclass(frozen=True)
-class Filled(Rule):
-    """What another rule allows, unless it is empty."""
-
-    rule: Rule
-
-    def allows(self, value: Any) -> bool:
-        return self.rule.allows(value) and len(value) > 0
-
-    @property
-    def text(self) -> str:
-        return f"{self.rule.text} that is not empty"
 
 
 class Splits(Rule):

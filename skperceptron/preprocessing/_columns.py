@@ -402,8 +402,9 @@ def warn_of_hidden_quantities(content: Any, name: Any) -> None:
         warn(
             f"Column {name!r} holds strings, such as {shown(raw)}, but most of its values are"
             f" numbers or dates, such as {shown(found[0])}. Each of its {len(levels)} different"
-            " values counts as a category. Convert the column, for example by pd.to_numeric or"
-            " pd.to_datetime with errors='coerce', or name it in categorical_features."
+            " values counts as a category. Convert the column, without signs such as $, for example"
+            " by pd.to_numeric or pd.to_datetime with errors='coerce', or name it in"
+            " categorical_features."
         )
 
 
@@ -412,9 +413,10 @@ def _is_quantity(value: Any) -> bool:
     if not isinstance(value, str):
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         return is_number or _is_of_dates(type(value))
+    value = value.replace(",", "")
     for read in () if value.isdigit() else (float, datetime.fromisoformat):
         try:
-            read(value)
+            read(value.strip("$€£%"))
         except ValueError:
             continue
         return True

@@ -97,6 +97,7 @@ TESTS = {
     ],
     "skperceptron/export/": [
         "tests/export",
+    ],
     "skperceptron/model_selection/": [
         "tests/model_selection",
         "tests/test_bad_input.py",

@@ -196,7 +196,8 @@ class ManyClasses(_Classes):
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
                 "MLPSoftmaxClassifier handles one class per row, but `y` is a multilabel"
-                " indicator. Use MLPBinaryClassifier for several labels per row."
+                " indicator. Use MLPBinaryClassifier for several labels per row, or"
+                " y.argmax(axis=1) if each row has one."
             )
 
 
