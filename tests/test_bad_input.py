@@ -715,6 +715,15 @@ def test_later_targets_outside_the_values_of_the_first_call_are_refused():
     assert state(estimator) == before
 
 
+@BOTH_METHODS
+def test_another_number_of_labels_is_refused_by_later_calls(method):
+    estimator = make(MLPBinaryClassifier, warm_start=True)
+    before = state(train(estimator, method, X, np.c_[Y, 1 - Y]))
+    with pytest.raises(ValueError, match="`y` has 3 labels, but 2 are expected"):
+        train(estimator, method, X, np.c_[Y, Y, Y])
+    assert state(estimator) == before
+
+
 def test_another_number_of_target_columns_is_refused_by_later_calls():
     estimator = make(MLPRegressor).partial_fit(X, np.c_[Y, X])
     before = state(estimator)

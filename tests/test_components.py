@@ -15,7 +15,7 @@ from skperceptron import (
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
 from skperceptron.averaging import Averaging
 from skperceptron.embeddings import NumericEmbedding
-from skperceptron.initializers import Initializer, Layer
+from skperceptron.initializers import GlorotUniform, Initializer, Layer
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
 from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import Adam, Optimizer
@@ -344,6 +344,29 @@ def test_a_method_that_returns_or_changes_the_wrong_thing_is_refused(options, me
     with pytest.raises((TypeError, ValueError), match=message):
         MLPRegressor(**SETTINGS | options).fit(X, y)
     assert_allclose(y, X[:, 0], rtol=0)
+
+
+class ShortTable(GlorotUniform):
+    def draw_table(self, shape, rng):
+        return rng.normal(size=shape[1])
+
+
+class NaNTable(GlorotUniform):
+    def draw_table(self, shape, rng):
+        return np.full(shape, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "message"),
+    [
+        (ShortTable(), r"ShortTable\.draw_table must .* shape \(3, 3\), got \(3,\)"),
+        (NaNTable(), r"NaNTable\.draw_table must return finite numbers"),
+    ],
+)
+def test_a_table_of_another_shape_or_without_numbers_is_refused(initializer, message):
+    network = MLPRegressor(initializer=initializer, categorical_features=[3], **SETTINGS)
+    with pytest.raises(ValueError, match=message):
+        network.fit(np.c_[X, np.arange(60) % 3], X[:, 0])
 
 
 def test_a_recorded_schedule_may_fall_below_zero_after_the_last_epoch():

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import warnings
+from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
 
@@ -76,6 +77,7 @@ BAD_VALUES = [
     np.inf,
     -np.inf,
     10**400,
+    Fraction(10**400),
     True,
     np.True_,
     [],

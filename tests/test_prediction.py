@@ -120,7 +120,9 @@ def test_softmax_of_many_rows_equals_that_of_each(fitted):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_rows_that_float32_has_no_room_for_are_predicted_in_float64(fitted):
     X = rows(dtype="float32")
-    X[3] *= np.float32(1e38)
+    largest = np.finfo(np.float32).max
+    X[3] = np.copysign(largest, fitted.coefs_[0][:, 0])
+    assert X[3] @ fitted.coefs_[0][:, 0].astype(np.float64) > largest
     probability = fitted.predict_proba(X)
     assert np.isfinite(probability).all()
     assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)

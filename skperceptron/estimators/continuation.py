@@ -193,7 +193,7 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
     return Progress(
         loss_curve=earlier["loss_curve"],
         best_loss=np.inf if best is None else best,
-        no_improvement=0 if best is None else no_improvement or 0,
+        no_improvement=0 if best is None else no_improvement,
         rows_seen=estimator.t_,
     )
 

@@ -147,6 +147,26 @@ def class_of(base, inherited=False):
     return Other() if inherited else Schedule()
 
 
+def class_with(wrap, base):
+    """Return an object whose class holds a function that something is wrapped around."""
+
+    class Schedule:
+        factor = wrap(lambda self: base)
+
+    return Schedule()
+
+
+def unfilled(base):
+    """Return a function of a name that is not defined yet."""
+
+    def schedule(time):
+        return base * later
+
+    if base > 1:
+        later = 1
+    return schedule
+
+
 def cached(base):
     return functools.lru_cache(closed(base))
 
@@ -174,6 +194,13 @@ PAIRS = {
     "attribute of a function": attributed,
     "code of a method": class_of,
     "code of a base": lambda x: class_of(x, inherited=True),
+    "property": lambda x: class_with(property, x),
+    "cached property": lambda x: class_with(functools.cached_property, x),
+    "static method": lambda x: class_with(staticmethod, x),
+    "class method": lambda x: class_with(classmethod, x),
+    "name without a value": unfilled,
+    "absent module": lambda x: made(f"def f(time):\n import absent_module\n return {x}"),
+    "bytes of an array": lambda x: np.void(bytes([int(10 * x)])),
     "cache": cached,
     "scorer": lambda x: make_scorer(fbeta_score, beta=x),
     "own scorer": lambda x: make_scorer(closed(x)),

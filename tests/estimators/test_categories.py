@@ -156,6 +156,8 @@ def test_frames_of_pandas_hold_any_categories():
     missing = frame.assign(letter=pandas.Categorical([None] * 200))
     assert_array_equal(model.predict(unknown), model.predict(missing))
     assert_array_equal(frame["letter"].cat.categories, list("abcdef"))
+    with pytest.raises(ValueError, match="letter"):
+        model.predict(frame[["x"]])
 
 
 def test_frames_of_polars_hold_any_categories():

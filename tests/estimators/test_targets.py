@@ -369,6 +369,14 @@ def test_each_member_of_a_search_is_checked_with_its_own_batch_size(monkeypatch,
         network.set_params(batch_size=10, hidden_layer_sizes=(300,)).fit(X, y)
 
 
+@pytest.mark.parametrize("largest", [2.0**60, 1e300])
+def test_integers_far_apart_are_refused_before_anything_counts_them(largest):
+    y = np.where(np.arange(20) % 2, largest, 0)
+    network = MLPRegressor(hidden_layer_sizes=(3,), output="categorical", solver="lbfgs")
+    with pytest.raises(TooLargeError, match="one output for each integer from 0 to"):
+        network.fit(np.ones((20, 2)), y)
+
+
 # Predictions within the range of the training targets.
 
 FAR = np.linspace(-30, 30, 50)[:, np.newaxis] * [1, -1, 0.5]

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import (
     MLPBinaryClassifier,
+    MLPClassifier,
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
@@ -46,7 +47,7 @@ NETWORKS = {
     "large numbers": (MLPRegressor(hidden_layer_sizes=(4,), **QUICK), NUMBERS),
     "gaussian": (MLPRegressor("gaussian_nll", (4,), "tanh", **QUICK), NUMBERS),
     "integers": (MLPRegressor(output="categorical", output_range=(0, 2), **QUICK), CLASSES),
-    "class weights": (MLPSoftmaxClassifier((4,), class_weight="balanced", **QUICK), CLASSES),
+    "class weights": (MLPClassifier((4,), class_weight="balanced", **QUICK), LABELS),
     "feature scale": (
         MLPBinaryClassifier((4,), "tanh", feature_scale=True, input_dropout=0.2, **QUICK),
         LABELS,
