@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import PReLU, get_activation
+from skperceptron.exceptions import DivergedError
 from skperceptron.losses import Huber
 from skperceptron.model_selection import StackedCrossEnsembleRegressor
 from skperceptron.training.lbfgs import Objective
@@ -1025,6 +1026,13 @@ def test_diverged_fit_is_an_error_that_names_the_cause_and_restores(solver):
     assert model.coefs_ is coefs
     model.set_params(activation="relu")
     assert_array_equal(model.predict(X), predicted)
+
+
+def test_weights_that_overflow_in_units_of_y_are_refused():
+    X, y = 1e-3 * np.eye(4), np.array([0, 0, 0, 1.7e308])
+    model = MLPRegressor(hidden_layer_sizes=(), alpha=0, solver="lbfgs")
+    with pytest.raises(DivergedError, match="diverged"):
+        model.fit(X, y)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

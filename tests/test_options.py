@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import warnings
+from collections import deque
 from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
@@ -78,6 +79,8 @@ BAD_VALUES = [
     -np.inf,
     10**400,
     Fraction(10**400),
+    np.ndarray,
+    deque([1]),
     True,
     np.True_,
     [],

@@ -567,10 +567,19 @@ def test_fits_that_differ_in_anything_share_no_file(tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == len(fits)
 
 
+class Holding(Callback):
+    """A callback with a parameter that cannot be described."""
+
+    rules = {}
+
+    def __init__(self, held):
+        self.held = held
+
+
 def test_callbacks_and_words_are_no_part_of_a_fit(tmp_path):
     model = MLPBinaryClassifier((4,), max_iter=3, random_state=0)
     for change in ({}, {"verbose": True}):
-        callbacks = [Checkpoint(tmp_path), *[Callback()] * len(change)]
+        callbacks = [Checkpoint(tmp_path), *[Holding(threading.Lock())] * len(change)]
         clone(model).set_params(callbacks=callbacks, **change).fit(X, Y)
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
