@@ -18,15 +18,12 @@ Marked = TypeVar("Marked", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Deprecation:
-    """What will be removed, since and until when, and what to write instead; KNOWN lists it."""
+    """What will be removed, since and until when, and what to write instead."""
 
     what: str
     since: str
     until: str
     instead: str
-
-    def __post_init__(self) -> None:
-        KNOWN.append(self)
 
     def tell(self) -> None:
         """Warn the user."""
@@ -37,8 +34,12 @@ class Deprecation:
         )
 
 
-#: All deprecations in the modules that have been imported.
-KNOWN: list[Deprecation] = []
+_KNOWN: list[Deprecation] = []
+
+
+def list_deprecations() -> list[Deprecation]:
+    """Return all deprecations in the modules that have been imported."""
+    return list(_KNOWN)
 
 
 def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Marked]:
@@ -66,12 +67,12 @@ def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Ma
     """
 
     def mark(thing: Marked) -> Marked:
-        noted = Deprecation(thing.__name__, since, until, instead)
+        noted = _noted(thing.__name__, since, until, instead)
         if not isinstance(thing, type):
-            return _telling(thing, lambda *args, **params: noted.tell())
+            return _telling(thing, lambda arguments: noted.tell())
         # A class must remain a class: only its __init__ is wrapped.
         made: Any = thing
-        made.__init__ = _telling(made.__init__, lambda *args, **params: noted.tell())
+        made.__init__ = _telling(made.__init__, lambda arguments: noted.tell())
         return thing
 
     return mark
@@ -91,10 +92,10 @@ def deprecated_parameter(
         if name not in signature.parameters:
             raise TypeError(f"{function.__qualname__} has no parameter {name!r} to deprecate.")
         what = f"The parameter {name!r} of {function.__qualname__}"
-        noted = Deprecation(what, since, until, instead)
+        noted = _noted(what, since, until, instead)
 
-        def tell(*args: Any, **params: Any) -> None:
-            if name in signature.bind_partial(*args, **params).arguments:
+        def tell(arguments: tuple[Any, dict[str, Any]]) -> None:
+            if name in signature.bind_partial(*arguments[0], **arguments[1]).arguments:
                 noted.tell()
 
         return _telling(function, tell)
@@ -102,10 +103,16 @@ def deprecated_parameter(
     return mark
 
 
-def _telling(function: Any, tell: Callable[..., None]) -> Any:
+def _noted(what: str, since: str, until: str, instead: str) -> Deprecation:
+    noted = Deprecation(what, since, until, instead)
+    _KNOWN.append(noted)
+    return noted
+
+
+def _telling(function: Any, tell: Callable[[Any], None]) -> Any:
     @wraps(function)
     def telling(*args: Any, **params: Any) -> Any:
-        tell(*args, **params)
+        tell((args, params))
         return function(*args, **params)
 
     return telling

@@ -9,14 +9,14 @@ import pytest
 
 import skperceptron
 from skperceptron import deprecation
-from skperceptron.deprecation import deprecated, deprecated_parameter
+from skperceptron.deprecation import deprecated, deprecated_parameter, list_deprecations
 
 SINCE = {"since": "0.3", "until": "99.0", "instead": "the new one"}
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_deprecated_before(monkeypatch):
-    monkeypatch.setattr(deprecation, "KNOWN", [])
+    monkeypatch.setattr(deprecation, "_KNOWN", [])
 
 
 def test_a_function_warns_at_the_users_line_and_works():
@@ -30,7 +30,7 @@ def test_a_function_warns_at_the_users_line_and_works():
     assert caught[0].filename == __file__
     assert old.__doc__ == "Add."
     assert list(inspect.signature(old).parameters) == ["a", "b"]
-    assert [one.what for one in deprecation.KNOWN] == ["old"]
+    assert [one.what for one in list_deprecations()] == ["old"]
 
 
 def test_a_class_stays_a_class():
@@ -77,4 +77,4 @@ def test_nothing_outlives_the_version_that_was_promised(monkeypatch):
         return tuple(int(part) for part in version.split(".")[:2])
 
     now = numbers(skperceptron.__version__)
-    assert not [one for one in deprecation.KNOWN if numbers(one.until) <= now]
+    assert not [one for one in list_deprecations() if numbers(one.until) <= now]
