@@ -202,7 +202,7 @@ def test_names_of_features_are_carried_over():
         (number, {"loss": Pinball([0.1, 0.9])}, "one number per target"),
         (number, {"loss": "gaussian_nll"}, "one number per target"),
         (number, {"clip_predictions": True}, "clip_predictions=True"),
-        (counts, {"output": "categorical"}, "output of WholeNumbers, they know plain numbers"),
+        (counts, {"output": "categorical"}, "output of WholeNumbers, they support plain numbers"),
     ],
 )
 def test_what_scikit_learn_cannot_express_is_refused_by_name(make, options, fragment):

@@ -608,5 +608,6 @@ def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
 @pytest.mark.parametrize("name", ["", 3, True, ["a"]])
 def test_a_name_is_a_text(name, tmp_path):
     model = MLPBinaryClassifier(callbacks=[Checkpoint(tmp_path, name=name)])
-    with pytest.raises(ValueError, match="'name' parameter of Checkpoint must be a str"):
+    expected = "'name' parameter of Checkpoint must be an instance of 'str' that is not empty"
+    with pytest.raises(ValueError, match=expected):
         model.fit(X, Y)
