@@ -44,7 +44,8 @@ class StackedPredictions:
         calls = [(wrapped.__wrapped__, arguments) for wrapped, arguments, _ in tasks]
         parts, jobs = [], []
         for i, (_, (estimator, X, y, train, test, fit_params, _)) in enumerate(calls):
-            parts.append(Part(X, y, fit_params, (train, test), estimator))
+            # Old versions of scikit-learn give None for no parameters.
+            parts.append(Part(X, y, fit_params or {}, (train, test), estimator))
             jobs.append(Job(estimator, i))
         members = fit_members(jobs, parts, self._n_jobs)
         found = []

@@ -98,9 +98,10 @@ class Call:
         """Return X, y and further arguments of ``fit`` for the call's split."""
         _, X, y = self.arguments
         train = np.asarray(self.rows[0])
+        params = self.keywords["fit_params"] or {}
         return (
             *safe_split(self.estimator, X, y, train),
-            check_method_params(X, params=self.keywords["fit_params"], indices=train),
+            check_method_params(X, params=params, indices=train),
         )
 
 

@@ -314,7 +314,7 @@ def test_invalid_candidates_fail_as_in_scikit_learn():
     with pytest.warns(FitFailedWarning, match="'alpha' parameter"):
         assert_same_search(BINARY, {"alpha": [0, -1]}, X, Y)
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
-    with pytest.warns(FitFailedWarning, match="empty"):
+    with pytest.warns(FitFailedWarning):
         assert_same_search(pipeline, {"net": [BINARY, Pipeline([])]}, X, Y)
     with pytest.raises(ValueError, match="Invalid parameter 'beta'"):
         StackedGridSearchCV(BINARY, {"beta": [1]}).fit(X, Y)
