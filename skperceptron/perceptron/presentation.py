@@ -30,7 +30,7 @@ LARGE_ROWS = 16_384
 #: Largest number of rows used to find the slope of the probabilities.
 SAMPLE = 10_000
 
-#: Largest number of their responses, all units together: the search for the slope takes .3 s.
+#: Largest number of their responses, all units together: finding the slope takes up to .2 s.
 SAMPLE_ANSWERS = 2**20
 
 #: Largest number of right answers, all response units together, held at a time (32 MB).

@@ -413,6 +413,7 @@ def _is_quantity(value: Any) -> bool:
     if not isinstance(value, str):
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         return is_number or _is_of_dates(type(value))
+    # Amounts such as "$1,250.00", and shares such as "12 %", are numbers, too.
     value = value.replace(",", "")
     for read in () if value.isdigit() else (float, datetime.fromisoformat):
         try:
