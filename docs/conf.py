@@ -49,7 +49,7 @@ html_css_files = ["style.css"]
 html_show_sourcelink = False
 
 autosummary_generate = True
-# What a module offers is in its __all__; its constants and helpers are its own affair.
+# Only the names in __all__ are public.
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
 autodoc_typehints = "none"
@@ -65,7 +65,7 @@ numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
 numpydoc_validation_checks = {
     "all",
-    "ES01",  # many docstrings are told in one line
+    "ES01",  # many docstrings have one line only
     "EX01",  # not each method needs an example
     "GL02",  # comments on attributes
     "GL08",  # hooks and overrides inherit their docstrings
@@ -108,7 +108,7 @@ sphinx_gallery_conf = {
 
 
 def reachable(inventory):
-    """Tell whether another project's documentation can be linked to: builds work offline."""
+    """Tell whether another project's inventory can be read, so that builds work offline, too."""
     try:
         with urllib.request.urlopen(inventory, timeout=5):
             return True

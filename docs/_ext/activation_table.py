@@ -9,7 +9,7 @@ HEADER = ("string", "class and formula", "picture")
 
 
 def rows():
-    """Return the cells of a row, one tuple per class; a cell is a list of lines."""
+    """Return a row of cells for each class; a cell is a list of lines."""
     for cls in map(type, map(get_activation, list_activations())):
         parameters = ", ".join(f"{k}={v!r}" for k, v in cls().get_params().items())
         role = f":class:`{cls.__name__} <skperceptron.activations.{cls.__name__}>`"
@@ -27,7 +27,7 @@ def rows():
 
 
 def draw(name):
-    """Draw an activation in the size of a cell."""
+    """Draw an activation at the size of a cell."""
     from matplotlib import pyplot
 
     from skperceptron.inspection import ActivationDisplay
@@ -39,7 +39,7 @@ def draw(name):
 
 
 class ActivationTable(Directive):
-    """A list table made from the registry, so that a new activation needs no new line here."""
+    """A list table made from the registry: a new activation needs no new line here."""
 
     def run(self):
         return list_table(self, HEADER, "20 45 35", rows())

@@ -1,11 +1,11 @@
 """Which methods and properties a page of the reference shows.
 
-The template of classes asks ``shown(fullname)``. A user of a class wants what it is for; hidden are
+The template of classes calls ``shown(fullname, kind)``. These are hidden:
 
-- what scikit-learn needs every estimator to have: requests of metadata, tags, HTML;
-- of a component, such as an activation: what its base describes once for all of them, and faster
-  ways to compute the same;
-- what Python's own classes have.
+- what scikit-learn requires of every estimator: metadata requests, tags, HTML;
+- methods of a component, such as an activation, that the page of its base describes for all of
+  them, and faster ways to compute the same;
+- attributes of Python's own classes.
 """
 
 import importlib
@@ -15,10 +15,10 @@ import re
 from skperceptron.callbacks import Callback
 from skperceptron.components import Component
 
-#: Methods of scikit-learn that every estimator has and hardly anybody calls.
+#: Methods of estimators that users rarely call.
 PLUMBING = re.compile(r"set_\w+_request|get_metadata_routing|check_parameters|make_numbers_plain")
 
-#: Families of classes whose common methods are described with their base alone.
+#: Families of classes whose common methods are described on the page of their base only.
 FAMILIES = (Component, Callback)
 
 
@@ -41,7 +41,7 @@ def is_shown(cls, name):
     if not re.match(r"(skperceptron|sklearn)\b", home.__module__):
         return False
     attribute = inspect.getattr_static(cls, name)
-    # On the class, what scikit-learn makes available under a condition is callable too.
+    # On the class, methods with scikit-learn's ``available_if`` are callable, too.
     if not (isinstance(attribute, property) or callable(getattr(cls, name))):
         return False
     if inspect.isclass(attribute) or not issubclass(cls, FAMILIES) or cls in FAMILIES:
@@ -53,7 +53,7 @@ def is_shown(cls, name):
 
 
 def is_base(cls):
-    """Tell whether a class is there to be derived from."""
+    """Tell whether a class is a base of others."""
     return (cls.__doc__ or "").startswith("Base of") or cls in FAMILIES
 
 
@@ -71,7 +71,7 @@ def shown(fullname, kind):
 
 
 def base_of(fullname):
-    """Return the full name of the public base whose page describes what a component can do."""
+    """Return the full name of the public base whose page describes the methods of a component."""
     cls = find(fullname)
     if not issubclass(cls, FAMILIES) or is_base(cls):
         return ""
@@ -87,6 +87,6 @@ def on_config(app, config):
 
 
 def setup(app):
-    """Give the templates their functions."""
+    """Register the functions that the templates call."""
     app.connect("config-inited", on_config)
     return {"parallel_read_safe": True}

@@ -1,7 +1,8 @@
 """Blocks of code in pages: whether they run alone, and the note on those that do not.
 
-A block that uses names which it does not define continues the code above it. Nobody has to mark
-it: the note is made from the code. ``tests/docs/test_code_blocks.py`` runs the others alone.
+A block that uses names which it does not define continues the code above it. The note is made from
+the code, so that nobody has to write it. ``tests/docs/test_code_blocks.py`` runs all other blocks
+alone.
 """
 
 import ast
@@ -11,7 +12,7 @@ import textwrap
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 
-#: Pages whose code is no code for readers to paste: references, scripts, recipes with places.
+#: Pages whose code is not meant to be pasted: the reference, scripts, and files to add or change.
 ELSEWHERE = ("api/", "gallery/", "extending/")
 
 #: The first line of a directive that holds code, after its indentation.
@@ -27,7 +28,7 @@ class Block:
     line : int
         Where it begins, from 1.
     text : str
-        As it stands in the page, without indentation: with prompts and output, if it has them.
+        The source without its indentation, with prompts and output if it has them.
     """
 
     line: int
@@ -49,7 +50,7 @@ def without_prompts(text):
         return text
     code, continues = [], False
     for line in text.splitlines():
-        # Three dots in an output, such as a traceback, are no code.
+        # Three dots in an output, such as a traceback, are not code.
         continues = line.startswith(">>>") or (continues and line.startswith("..."))
         if continues:
             code.append(line[4:])
@@ -57,7 +58,7 @@ def without_prompts(text):
 
 
 def blocks(page):
-    """Return the blocks of a page's source: doctests, and Python of directives."""
+    """Return the blocks of a page's source: doctests, and Python code in directives."""
     found, lines = [], page.splitlines()
     number = 0
     while number < len(lines):
@@ -68,7 +69,7 @@ def blocks(page):
             code = list(dropwhile(is_option, inside))
             text = "\n".join(code).strip()
             if any(line.startswith(":caption:") for line in inside):
-                # A file's code, or a sketch: nothing to paste.
+                # The code of a file, or a sketch, which nobody pastes.
                 end += len(inside)
             elif text and not text.startswith(">>>"):
                 end += len(inside)
@@ -82,18 +83,18 @@ def blocks(page):
 
 
 def indented(lines, width):
-    """Return the first lines that are blank or indented by a width, without it."""
+    """Return the first lines that are blank or indented by a width, without the indentation."""
     inside = takewhile(lambda line: not line.strip() or line.startswith(" " * width), lines)
     return [line[width:] for line in inside]
 
 
 def is_option(line):
-    """Tell whether a line of a directive stands before its code, or goes on an option."""
+    """Tell whether a line of a directive is blank, an option, or the continuation of one."""
     return line[:1] in ("", ":", " ")
 
 
 class Names(ast.NodeVisitor):
-    """The names that code defines, and those that it reads before, in order of execution."""
+    """The names that code defines, and those that it reads before it defines them."""
 
     def __init__(self):
         self.defined = set(dir(builtins)) | {"__name__"}
@@ -168,7 +169,7 @@ class Names(ast.NodeVisitor):
     visit_DictComp = visit_comprehension_like  # noqa: N815
 
     def _visit_later(self, arguments, body):
-        """Look at a function's body: names of its own do not count, others may come later."""
+        """Visit a function's body, whose outer names may be defined after the function."""
         inside = Names()
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         every += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
@@ -192,7 +193,7 @@ def names_of(code):
 
 
 def is_python(node):
-    """Tell whether a node is code that a reader may paste: Python, without a caption."""
+    """Tell whether a node is code that a reader may paste: Python without a caption."""
     from docutils import nodes
 
     if isinstance(node, nodes.doctest_block):
@@ -227,10 +228,10 @@ def mark(app, doctree):
         try:
             defined, needed = names_of(without_prompts(node.astext()))
         except SyntaxError as error:
-            logger.warning("This is no Python: %s", error, location=node)
+            logger.warning("This is not valid Python: %s", error, location=node)
             continue
         for name in set(needed) - above:
-            logger.warning("%r is defined nowhere above this code", name, location=node)
+            logger.warning("%r is not defined above this code", name, location=node)
         if needed:
             node.parent.insert(node.parent.index(node), note_on(needed, app.env.docname))
         above |= defined

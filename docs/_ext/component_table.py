@@ -1,4 +1,4 @@
-"""The directive ``component-table``: one row for each class that a module offers.
+"""The directive ``component-table``: one row for each public class of a module.
 
 ``.. component-table:: optimizers`` lists strings, parameters and the first sentence of docstrings.
 """
@@ -17,7 +17,7 @@ HEADER = ("string", "class and parameters", "what it is")
 
 
 def rows(module):
-    """Return the cells of a row, one tuple per class; a cell is a list of lines."""
+    """Return a row of cells for each class; a cell is a list of lines."""
     offered = [getattr(module, name) for name in module.__all__]
     for cls in offered:
         if not inspect.isclass(cls) or not issubclass(cls, Component):
@@ -56,7 +56,7 @@ def list_table(directive, header, widths, cells):
 
 
 class ComponentTable(Directive):
-    """A list table made from the classes, so that a new one needs no new line here."""
+    """A list table made from the classes: a new one needs no new line here."""
 
     required_arguments = 1
 

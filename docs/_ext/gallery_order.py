@@ -1,4 +1,4 @@
-"""The sections of the gallery: slide by slide of the lecture, then by task."""
+"""The sections of the gallery: first steps, the slides of the lecture in order, then tasks."""
 
 from pathlib import Path
 
@@ -44,6 +44,6 @@ ORDER = tuple(name for names in SECTIONS.values() for name in names)
 
 
 def place(file):
-    """Return an example's place in the order; examples without one come last, by name."""
+    """Return the sort key of an example; examples without a section come last, by name."""
     name = Path(file).stem
     return (ORDER.index(name) if name in ORDER else len(ORDER), name)

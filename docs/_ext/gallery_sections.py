@@ -1,4 +1,4 @@
-"""Cut the index that sphinx-gallery writes into the sections of ``gallery_order``.
+"""Divide the index that sphinx-gallery writes into the sections of ``gallery_order``.
 
 The scripts stay in one folder, so that their paths are short: ``python examples/grid_search.py``.
 """

@@ -1,6 +1,6 @@
-"""Strips of links between a page of the guide and its examples in the gallery.
+"""Links between a page of the guide and its examples in the gallery.
 
-``EXAMPLES`` is the one table; both strips are made from it. Guide pages get theirs at the end,
+Both directions come from the table ``EXAMPLES``. Pages of the guide have their links at the end,
 examples before their downloads.
 """
 
@@ -46,12 +46,12 @@ EXAMPLES = {
 
 
 def guides_of(example):
-    """Return the pages whose strip has an example."""
+    """Return the pages of the guide that link to an example."""
     return [page for page, examples in EXAMPLES.items() if example in examples]
 
 
 def strip(title, links):
-    """Return the source of a strip."""
+    """Return the source of a box with links."""
     return f"\n\n.. admonition:: {title}\n   :class: seealso\n\n   {' · '.join(links)}\n\n"
 
 

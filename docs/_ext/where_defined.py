@@ -1,4 +1,4 @@
-"""Lets the links to source code find classes that name the public module which offers them."""
+"""Links to source code for classes whose ``__module__`` is the public module that exports them."""
 
 import importlib
 import inspect
@@ -6,7 +6,7 @@ import sys
 
 
 def module_of(cls):
-    """Return the module in which a class is written."""
+    """Return the name of the module whose source defines a class."""
     for name, module in list(sys.modules.items()):
         has_it = name.startswith("skperceptron") and vars(module).get(cls.__name__) is cls
         if has_it and f"\nclass {cls.__name__}" in inspect.getsource(module):
@@ -15,13 +15,13 @@ def module_of(cls):
 
 
 def follow(app, module, name):
-    """Return where a documented class or method is written; None leaves it to Sphinx."""
+    """Return the module that defines a documented class or method; None leaves it to Sphinx."""
     owner = getattr(importlib.import_module(module), name.partition(".")[0], None)
     is_offered = inspect.isclass(owner) and owner.__module__ == module
     return module_of(owner) if is_offered else None
 
 
 def setup(app):
-    """Tell ``sphinx.ext.viewcode``."""
+    """Register the handler of ``sphinx.ext.viewcode``."""
     app.connect("viewcode-follow-imported", follow)
     return {"parallel_read_safe": True}

@@ -2,11 +2,11 @@
 
 Each row of the table names an inner loop with the signature of NumPy's: one behind a ufunc of
 NumPy or SciPy, which gives the same bits as in Python, or one of our own below. A row also says
-where its operands lie and by how much they move from step to step and from member to member. Only
-the size of the table is checked here: encoding.py has checked every address.
+where its operands lie in memory and by how much their addresses change from step to step and from
+member to member. Only the size of the table is checked here: encoding.py has checked every address.
 
-This file also has hashes of rows, and Rosenblatt's rule for many rows. The rule is no table, as
-whether a row changes the weights depends on the rows before it. */
+This file also computes hashes of rows, and applies Rosenblatt's rule to many rows. The rule is not a
+table, because whether a row changes the weights depends on the rows before it. */
 
 #include <Python.h>
 #include <math.h>
@@ -21,10 +21,10 @@ whether a row changes the weights depends on the rows before it. */
 typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
-/* Version of rows and loops, as in layout.py: raise both when a meaning changes. */
+/* Version of rows and loops, as in layout.py: increase both when the format or a loop changes. */
 #define VERSION 9
 
-/* Largest numbers of operands of a row, and of sizes and strides that a loop reads. */
+/* Largest number of operands of a row, and of the sizes and strides that a loop reads. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
 
 /* All fields are as wide as a pointer: Python writes a row as an array of integers (layout.py). */
@@ -32,20 +32,20 @@ typedef struct {
     Loop loop;
     void *data;
     Size n_args;
-    Size group;       /* how many rows, starting with this one, are run block by block; 0: none */
-    Size first, last; /* the members that it concerns */
+    Size group;       /* number of rows, from this one on, that are run block by block; 0: none */
+    Size first, last; /* range of members that it is run for */
     Size work;        /* approximate cost for one member, in elements */
-    Size axis;        /* which of its sizes a team of threads divides; -1: one thread does it all */
-    Size waits;       /* whether a team has to have finished the rows before */
-    Size outer[2];    /* how often the loop runs: two nested repetitions */
+    Size axis;        /* which of its sizes a team of threads divides; -1: none, one thread runs it */
+    Size waits;       /* whether all threads have to finish the earlier rows first */
+    Size outer[2];    /* numbers of repetitions of the loop, in two nested loops */
     char *args[OPERANDS];
     Size by_step[OPERANDS], by_member[OPERANDS], by_part[OPERANDS], by_outer[2][OPERANDS];
     Size dims[DIMS], steps[STEPS];
 } Row;
 
-/* Elements after which the rows of a group take turns: operands stay in the nearest cache. */
+/* Elements of a block, after which the next row of a group is run: operands stay in the L1 cache. */
 #define BLOCK 1024
-/* Elements after which to look at the clock, between steps and within one, and seconds after which
+/* Elements after which the clock is read, between steps and within a step, and seconds after which
    to check for Ctrl-C. */
 #define WORK 1000000
 #define LONG_WORK (50 * WORK)
@@ -59,7 +59,7 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* A thread's part of the size that a row divides: its first element and its length. */
+/* The part of a row's divided size that a thread computes: its first element and its length. */
 typedef struct { Size start, length; } Part;
 
 /* Parts begin at multiples of this number of elements. */
@@ -102,8 +102,8 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
     }
 }
 
-/* Threads that work together: each its part of every row, or different members. They communicate
-   through words of an array; words that change lie far apart, in different cache lines. */
+/* A team of threads: either each runs a part of every row, or they run different members. They
+   communicate through the words of an array. Words that change lie in different cache lines. */
 #ifdef __GNUC__
 #include <sched.h>
 #define HAS_TEAMS 1
@@ -120,15 +120,15 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
 #define CLAIM(FLAG) (!*(FLAG) && (*(FLAG) = 1))
 #define GIVE_WAY() ((void)0)
 #endif
-/* Words of threads that divide rows, of those that run different members, and of both. */
+/* Indices of words: for threads that divide rows, for threads that run different members, for both. */
 enum { N_THREADS = 0, ARRIVED = 16, ROUND = 32 };
 enum { RUN = 0, LEFT = 16, INSIDE = 32 };
 enum { STOPPED = 48, TEAM_WORDS = 64 };
 
-/* How often a thread looks for what it waits for before it yields the processor. */
+/* How often a waiting thread checks its condition before it yields the processor. */
 enum { LOOKS = 2000 };
 
-/* Waits for the others; returns 0 if the team is stopped before all have arrived. */
+/* Waits for the other threads; returns 0 if the team is stopped before all have arrived. */
 static int meet(Size *team) {
     const Size round = READ(team + ROUND);
     if (ADD(team + ARRIVED, 1) == team[N_THREADS]) {
@@ -143,23 +143,23 @@ static int meet(Size *team) {
     return 1;
 }
 
-/* What is to be run: a table, for a range of steps. `taken` counts the steps of each member;
-   `n_threads` share each row, and this thread is at `place` among them. `begun` marks the members
-   that a thread runs or has run, if threads run different ones. */
+/* A table to be run for a range of steps. `taken` counts the steps of each member. Each row is divided
+   among `n_threads`; `place` is the index of this thread. `begun` marks the members that a thread has
+   begun, if threads run different members. */
 typedef struct {
     const Row *rows;
     Size n_rows, n_members, first, last, *taken, *team, n_threads, place;
     char *begun;
 } Run;
 
-/* A thread without the interpreter's lock that looks for Ctrl-C from time to time. */
+/* State of a thread that has released the interpreter's lock and checks for Ctrl-C now and then. */
 typedef struct {
     PyThreadState *released;
     double looked;
-    Size work; /* since it last looked at the clock */
+    Size work; /* since the clock was last read */
 } Watch;
 
-/* Tells whether a handler of signals has raised an exception. */
+/* Returns whether a signal handler has raised an exception; checks at most every PATIENCE seconds. */
 static int is_interrupted(Watch *watch) {
     const double now = seconds();
     watch->work = 0;
@@ -171,7 +171,7 @@ static int is_interrupted(Watch *watch) {
     return failed != 0;
 }
 
-/* How taking steps ends. */
+/* How a run of steps ends. */
 typedef enum { DONE, HALTED, INTERRUPTED } End;
 
 /* Takes all steps of a member. */
@@ -181,7 +181,7 @@ static End take_steps(const Run *run, Size k, Watch *watch) {
         if (run->team && READ(run->team + STOPPED)) return HALTED;
         for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
             if (run->n_threads > 1 && r->waits && !meet(run->team)) return HALTED;
-            /* Between steps, unless a step is very long. */
+            /* Checked between steps, or within a very long step. */
             if (watch && watch->work >= (r == run->rows ? WORK : LONG_WORK) && is_interrupted(watch))
                 return INTERRUPTED;
             if (k < r->first || k >= r->last) continue;
@@ -203,12 +203,12 @@ static End run_all_members(const Run *run, Watch *watch) {
     return end;
 }
 
-/* Runs members as long as any are left that no other thread has begun. A thread looks for them in
-   its own part of the stack first: it has run these in the last epoch, so they are in its cache. */
+/* Runs members until all have been begun. A thread first looks for members in its own part of the
+   stack: it has run these in the last epoch, so they are in its cache. */
 static End run_members_left(Size *team, double part, Watch *watch) {
     End end = DONE;
     for (Size k = -1; end == DONE && ADD(team + LEFT, -1) >= 0;) {
-        /* There is a member for each thread that comes here. */
+        /* LEFT was positive, so at least one member has not been begun. */
         const Run *run = (const Run *)READ(team + RUN);
         if (k < 0) k = (Size)(part * (double)run->n_members);
         while (!CLAIM(run->begun + k))
@@ -218,7 +218,7 @@ static End run_members_left(Size *team, double part, Watch *watch) {
     return end;
 }
 
-/* Runs all members together with the threads that follow. */
+/* Runs all members together with the threads in follow_leader(). */
 static End lead_members(const Run *given, Watch *watch) {
     Run run = *given;
     Size *team = run.team;
@@ -230,12 +230,12 @@ static End lead_members(const Run *given, Watch *watch) {
     WRITE(team + LEFT, run.n_members);
     End end = run_members_left(team, 0, watch);
     WRITE(team + STOPPED, end != DONE);
-    /* No thread begins another member; but those inside still read the run. */
+    /* No thread begins another member, but threads that are INSIDE still read the run. */
     ADD(team + LEFT, -run.n_members);
     for (Size looks = 0; ADD(team + INSIDE, 0); looks++) {
         if (looks <= LOOKS) continue;
         GIVE_WAY();
-        /* Another thread may have much left to do. */
+        /* Another thread may still have to run for long. */
         if (end == DONE && is_interrupted(watch)) {
             end = INTERRUPTED;
             WRITE(team + STOPPED, 1);
@@ -245,7 +245,8 @@ static End lead_members(const Run *given, Watch *watch) {
     return end;
 }
 
-/* Runs members of each run that another thread leads, until there has been none for so long. */
+/* Runs members of each run that another thread leads, until there has been none for `patience`
+   seconds. */
 static void follow_leader(Size *team, double part, double patience) {
     double last = seconds();
     for (Size looks = 1;; looks++) {
@@ -263,10 +264,10 @@ static void follow_leader(Size *team, double part, double patience) {
     }
 }
 
-/* Our own loops. Casts, copies and comparisons take any strides; the others, adjacent elements. */
+/* Our own loops. Casts, copies and comparisons accept any strides; the others need adjacent elements. */
 
-/* Where the linker can choose a version of a function when the program starts, the loops that take
-   the most time exist for wider registers too. All versions give the same bits. */
+/* Where the dynamic linker can choose a version of a function, the loops that take most of the time
+   are also compiled for wider registers. All versions give the same bits. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
     && !defined(SKPERCEPTRON_SANITIZED)
 #define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
@@ -284,7 +285,7 @@ enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
 
 static Size clipped(Size row, Size n_rows) { return row < 0 ? 0 : LEAST(row, n_rows - 1); }
 
-/* Prefetches some bytes; only the first of them if they are many. */
+/* Prefetches at most the first LINES_AHEAD cache lines of some bytes. */
 static void announce(const char *from, Size n_bytes) {
     const Size stop = LEAST(n_bytes, LINES_AHEAD * CACHE_LINE);
     for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b);
@@ -306,7 +307,7 @@ static void gather(char **a, const Size *d, const Size *s, void *u) {
     }
 }
 
-/* The same, from doubles to floats or back; dims[1]: columns. */
+/* As gather(), with conversion from doubles to floats or back; dims[1]: columns. */
 #define GATHER_AND_CAST(NAME, FROM, TO) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size *rows = (const Size *)a[1]; \
@@ -345,7 +346,7 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COPY(copy_d, double)
 COPY(copy_f, float)
 
-/* (out): numbers from [0, 1) as Generator.random draws them; data: the bit generator. */
+/* (out): random numbers in [0, 1), as from Generator.random; data: the bit generator. */
 static void uniform_d(char **a, const Size *d, const Size *s, void *u) {
     bitgen_t *source = (bitgen_t *)u;
     double *o = (double *)a[0];
@@ -358,7 +359,7 @@ static void uniform_f(char **a, const Size *d, const Size *s, void *u) {
         o[i] = (float)(source->next_uint32(source->state) >> 8) * (1.0f / 16777216.0f);
 }
 
-/* (x, y, out): 1 where x is greater than y, and so on, else 0. */
+/* (x, y, out): 1 where the comparison of x and y holds, else 0. */
 #define COMPARISON(NAME, T, SIGN) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size n = d[0]; \
@@ -378,8 +379,8 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COMPARISONS(double, d)
 COMPARISONS(float, f)
 
-/* Rows of a learned table at codes, which are whole numbers. A number that is no code of the table,
-   such as -1 or NaN, has a row of zeros. */
+/* Rows of an embedding table, by codes, which are integers in floats. A number that is not a code of
+   the table, such as -1 or NaN, has a row of zeros. */
 #define IS_CODE(X, LEVELS, T) ((X) >= 0 && (X) < (T)(LEVELS))
 
 /* (table, codes, out); dims: codes, width, rows of the table; steps: bytes from code to code and
@@ -399,8 +400,8 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 LOOK_UP(look_up_d, double)
 LOOK_UP(look_up_f, float)
 
-/* (gradient, codes, room, out): out is the sum of the gradient's rows at each code, in their order,
-   computed in room; dims: codes, width, rows of the table; steps: bytes from row to row of the
+/* (gradient, codes, scratch, out): out is, for each code, the sum of the gradient's rows with this code,
+   in their order, computed in scratch; dims: codes, width, rows of the table; steps: bytes from row to row of the
    gradient and from code to code. */
 #define SUM_BY_CODE(NAME, T) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
@@ -421,9 +422,9 @@ SUM_BY_CODE(sum_by_code_d, double)
 SUM_BY_CODE(sum_by_code_f, float)
 
 #define OUTER(NAME, T) \
-/* (a, b, out) as in NumPy's loop for products, which takes five times as long if a has one column
-   and b one row. Like there, zeros are added to zeros, so that none is negative. Rows of b and of out
-   lie in one piece. */ \
+/* (a, b, out) as in NumPy's loop for matmul, which takes five times as long if a has one column and b
+   one row. As there, 0 is added to products, so that no zero is negative. Rows of b and of out are
+   contiguous. */ \
 WIDE static void NAME(char **args, const Size *d, const Size *s, void *u) { \
     for (Size r = 0; r < d[0]; r++) \
         for (Size i = 0; i < d[1]; i++) { \
@@ -436,7 +437,7 @@ WIDE static void NAME(char **args, const Size *d, const Size *s, void *u) { \
 OUTER(outer_d, double)
 OUTER(outer_f, float)
 
-/* Numbers whose exponentials are computed at once; there are fewer classes (layout.py). */
+/* Numbers whose exponentials are computed in one call; a softmax has fewer classes (layout.py). */
 enum { EXPONENTIALS = 1024 };
 
 #define SIGMOID(NAME, T) \
@@ -536,19 +537,20 @@ WIDE static void nesterov_##F(char **a, const Size *d, const Size *s, void *u) {
 ARITHMETIC(double, d, sqrt)
 ARITHMETIC(float, f, sqrtf)
 
-/* Large products of floats, in less time than OpenBLAS takes. Columns of the second factor are copied
-   side by side, as many as stay in the cache, and multiplied by a few rows of the first at a time,
-   while the sums are in registers. The sums are divided as in OpenBLAS, whose kernels for AVX-512
-   give the same bits. */
+/* Large matrix products of floats, faster than OpenBLAS's. As many columns of the second factor as fit
+   in the cache are packed into adjacent memory, and multiplied by a few rows of the first factor at a
+   time, with the sums in registers. Sums are divided into parts as in OpenBLAS, whose kernels for
+   AVX-512 give the same bits. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #include <immintrin.h>
 #define AVX512 __attribute__((target("avx512f")))
 #define UNROLL _Pragma("GCC unroll 16")
 enum { LANES = 16, VECTORS = 4, COLUMNS = VECTORS * LANES, ROWS = 6 };
-/* Sums have parts of at most DEPTH numbers. Copies of so many numbers and rows stay in the cache. */
+/* Parts of sums have at most DEPTH terms. PACKED is the number of floats, and COPIED the number of rows,
+   whose copies stay in the cache. */
 enum { DEPTH = 448, PACKED = 1 << 17, COPIED = 8 * ROWS };
 
-/* Where it begins, and by how many numbers one moves from row to row and from column to column. */
+/* The address of the first number, and the strides of rows and columns in numbers. */
 typedef struct { float *x; Size by_row, by_column; } Matrix;
 
 static Matrix at(Matrix a, Size i, Size j) {
@@ -560,7 +562,7 @@ static __mmask16 lanes(Size n) { return (__mmask16)((1 << (n < 0 ? 0 : LEAST(n, 
 
 AVX512 static inline __m512 load(Size n, Matrix a) { return _mm512_maskz_loadu_ps(lanes(n), a.x); }
 
-/* Transposes 16 x 16 numbers: exchanges blocks beside the diagonal, then smaller ones in each. */
+/* Transposes 16 x 16 numbers: swaps the off-diagonal blocks, then those of each smaller block. */
 AVX512 static inline void transpose(__m512 *x) {
     UNROLL for (int half = LANES / 2; half; half /= 2) {
         int low __attribute__((vector_size(64))), high __attribute__((vector_size(64)));
@@ -577,7 +579,7 @@ AVX512 static inline void transpose(__m512 *x) {
     }
 }
 
-/* Copies b, (n, width), row by row; what is beside these columns does not matter. */
+/* Copies b, (n, width), row by row, padded to COLUMNS with numbers that are not used. */
 AVX512 static void pack(Matrix b, Size n, Size width, float *out) {
     for (Size k = 0; b.by_column == 1 && k < n; k++)
         for (Size j = 0; j < COLUMNS; j += LANES)
@@ -593,7 +595,7 @@ AVX512 static void pack(Matrix b, Size n, Size width, float *out) {
         }
 }
 
-/* Copies a, (n_rows, n), column by column, ROWS of its rows after the other. */
+/* Copies a, (n_rows, n), in groups of ROWS rows, each of them column by column. */
 AVX512 static void copy_rows(Matrix a, Size n_rows, Size n, float *out) {
     for (Size k = 0; k < n; k++)
         for (Size i = 0; i < n_rows; i += ROWS) {
@@ -603,13 +605,13 @@ AVX512 static void copy_rows(Matrix a, Size n_rows, Size n, float *out) {
         }
 }
 
-/* Writes a @ b, (m, width), for a, (m, n), and packed columns of b; or adds it to what is there. */
+/* Writes a @ b, (m, width), for a, (m, n), and packed columns of b, to out, or adds it to out. */
 AVX512 static void multiply(Matrix a, const float *b, Matrix out, Size m, Size n, Size width,
                             int adds) {
     const float *row[ROWS];
     __m512 sums[ROWS][VECTORS], y[VECTORS];
     UNROLL for (Size i = 0; i < ROWS; i++) {
-        /* Instead of rows that are missing, the last one is computed again. */
+        /* If there are fewer than ROWS rows, the last one is computed several times. */
         row[i] = at(a, LEAST(i, m - 1), 0).x;
         UNROLL for (Size j = 0; j < VECTORS; j++) {
             FETCH(at(out, LEAST(i, m - 1), j * LANES).x);
@@ -632,8 +634,8 @@ AVX512 static void multiply(Matrix a, const float *b, Matrix out, Size m, Size n
         }
 }
 
-/* (a, b, out) as in NumPy's loop, which is the data. Rows of out lie in one piece each, and so do
-   rows or columns of a and of b. */
+/* (a, b, out) as in NumPy's loop for matmul, which is the data. Rows of out are contiguous, and so are
+   the rows or the columns of a and of b. */
 AVX512 static void product_f(char **args, const Size *d, const Size *s, void *numpy) {
     enum { F = sizeof(float), LINE = CACHE_LINE / F };
     const Size m = d[1], n = d[2], p = d[3];
@@ -656,7 +658,7 @@ AVX512 static void product_f(char **args, const Size *d, const Size *s, void *nu
                     pack(at(b, 0, j), depth, p - j, packed + (j - left) / COLUMNS * size);
                 for (Size i = 0; i < m; i += ROWS) {
                     Matrix some = at(a, i, 0);
-                    /* Without a copy, each number of a row would be in another line of the cache. */
+                    /* Without a copy, each number of a row would be in another cache line. */
                     if (a.by_column > 1 && i % COPIED == 0)
                         copy_rows(some, LEAST(m - i, COPIED), depth, rows);
                     if (a.by_column > 1) some = (Matrix){rows + i % COPIED * depth, 1, ROWS};
@@ -674,28 +676,28 @@ static void product_f(char **args, const Size *d, const Size *s, void *numpy) {
 }
 #endif
 
-/* Rosenblatt's rule: rows in turn, each added to a unit's weights, times its amount, if the unit
-   answers it wrongly. The sign of an amount is the right answer. The last weight is that of a
-   constant. Scores are summed in order, from the first number on, so that they have the same bits
-   as in any other code that does so. */
+/* Rosenblatt's rule: one row after another, each added to a unit's weights, times its amount, if the
+   unit's response is wrong. The sign of an amount is the right response. The last weight is the bias,
+   the weight of a constant. Scores are summed from the first number on, so that they have the same
+   bits as in any other code that does so. */
 
 /* Bytes of rows that stay in a fast cache without being prefetched. */
 #define NEAR (1 << 19)
 
 typedef struct {
-    const void *numbers; /* of dense rows, one after another, or those that a CSR matrix stores */
-    const void *columns, *starts; /* of a CSR matrix; starts is NULL for dense rows */
-    Size number, column; /* the sizes of a number and of a column number, in bytes */
-    int is_far; /* whether there are so many numbers that rows are prefetched */
-    const Size *rows; /* which to present, in this order */
-    const double *amounts; /* (n_rows, n_units), as is wrong; from the unit's first one on */
+    const void *numbers; /* those of dense rows, one after another, or the data of a CSR matrix */
+    const void *columns, *starts; /* indices and indptr of a CSR matrix; NULL for dense rows */
+    Size number, column; /* the sizes of a number and of a column index, in bytes */
+    int is_far; /* whether the rows are too large for a fast cache, and so are prefetched */
+    const Size *rows; /* indices of the rows to present, in order */
+    const double *amounts; /* (n_rows, n_units), like wrong; begins at the unit's first amount */
     double *weight;
-    char *wrong; /* written for each row: 1 or 0; NULL to add all rows, whatever their scores */
+    char *wrong; /* gets 1 or 0 for each row; NULL to add all rows, whatever their scores */
     Size n_rows, n_columns, n_units;
     double constant;
 } Visit;
 
-/* Corrects the bias if need be; returns whether the other weights are to be corrected too. */
+/* Corrects the bias if the response is wrong; returns whether to correct the other weights, too. */
 static int correct_if_wrong(const Visit *v, Size i, double score) {
     const double amount = v->amounts[i * v->n_units];
     double *bias = v->weight + v->n_columns;
@@ -710,8 +712,8 @@ static int correct_if_wrong(const Visit *v, Size i, double score) {
     return 1;
 }
 
-/* An addition waits for the one before it, so the scores of several rows are summed side by side.
-   Scores after a wrong answer are summed again, with the corrected weights. */
+/* Each addition depends on the one before it, so the scores of several rows are summed at the same
+   time. Scores of rows after a wrong response are computed again, with the corrected weights. */
 enum { AT_ONCE = 4 };
 
 #define VISIT_DENSE(T, F) \
@@ -785,10 +787,11 @@ static void visit_by_a_unit(const Visit *v) {
     else (is_double ? visit_sparse_d64 : visit_sparse_f64)(v);
 }
 
-/* Numbers of dense rows that all units visit in turn, while the rows are in the cache (2 MB). */
+/* Numbers of the dense rows that are presented to one unit after another while they are in the cache
+   (2 MB). */
 #define CACHED (1 << 18)
 
-/* Lets all units visit some of the rows; returns how often they are wrong. */
+/* Presents some of the rows to all units; returns the number of wrong responses. */
 static Size visit_rows(const Visit *all, Size first, Size last) {
     const Size at_once = all->starts ? last - first : CACHED / (all->n_columns + 1) + 1;
     const Size begin = first * all->n_units, end = last * all->n_units;
@@ -807,8 +810,8 @@ static Size visit_rows(const Visit *all, Size first, Size last) {
     return n_wrong;
 }
 
-/* The hash of some numbers, as in engine/fingerprints.py: the sum of their scrambled bits, each times
-   its multiplier. Adding 0.0 turns -0.0 into 0.0. */
+/* The hash of a row of numbers, as in engine/fingerprints.py: the sum of their scrambled bits, each
+   times its multiplier. Adding 0.0 turns -0.0 into 0.0. */
 
 static uint64_t scrambled(uint64_t word) {
     word = (word ^ (word >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -831,8 +834,8 @@ WIDE static uint64_t hash_##F(const void *numbers, const uint64_t *multipliers, 
 HASH(double, d)
 HASH(float, f)
 
-/* Dense rows, of as many numbers as there are multipliers; or, with starts, rows of a CSR matrix,
-   with a multiplier for each number. Returns whether starts lie within the numbers, in order. */
+/* Hashes dense rows, with a multiplier for each column; or, with starts, rows of a CSR matrix, with a
+   multiplier for each stored number. Returns whether the starts are valid. */
 static int hash_all(const char *numbers, Size size, Size n_numbers, const uint64_t *multipliers,
                     Size n_multipliers, const Size *starts, uint64_t *hashes, Size n_rows) {
     for (Size i = 0; i < n_rows; i++) {
@@ -855,7 +858,7 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     BOTH(look_up), BOTH(sum_by_code), {"product_f", product_f},
 };
 
-/* Facts about arrays, which rows.py needs for every operand of every call. */
+/* Properties of arrays, which encoding.py needs for every operand of every call. */
 
 /* The address after the last element of an array, if no stride is negative. */
 static const char *behind(PyArrayObject *x) {
@@ -877,7 +880,7 @@ static int are_laid_out_alike(PyArrayObject *x, PyArrayObject *y) {
         && PyArray_CompareLists(PyArray_STRIDES(x), PyArray_STRIDES(y), n);
 }
 
-/* The array that the memory belongs to; a borrowed reference. */
+/* The array that owns the memory of a view; a borrowed reference. */
 static PyArrayObject *owner(PyArrayObject *x) {
     for (PyObject *base; (base = PyArray_BASE(x)) && PyArray_Check(base);)
         x = (PyArrayObject *)base;
@@ -921,12 +924,12 @@ static PyObject *distance(PyObject *module, PyObject *args) {
     return PyLong_FromSsize_t(PyArray_BYTES(y) - PyArray_BYTES(x));
 }
 
-/* Axes along which a loop repeats: how often, and by how much each operand moves. */
+/* An axis along which a loop is repeated: its length, and the stride of each operand. */
 typedef struct { Size length, moves[OPERANDS]; } Axis;
 enum { MOST_AXES = 8 };
 
-/* Writes the axes of the last operand, with the strides with which all operands are broadcast along
-   them; returns how many there are, or -1 if an operand does not fit. */
+/* Writes the axes of the last operand, with the strides of all operands, broadcast to it; returns the
+   number of axes, or -1 if an operand cannot be broadcast. */
 static int broadcast(PyArrayObject **x, Size n, Axis *axes) {
     PyArrayObject *out = x[n - 1];
     const int n_axes = PyArray_NDIM(out);
@@ -944,8 +947,8 @@ static int broadcast(PyArrayObject **x, Size n, Axis *axes) {
     return n_axes;
 }
 
-/* Sorts axes by the stride of the last operand, the smallest one last, and joins axes that can be
-   run as one; those of one element are left out. Returns how many remain. */
+/* Sorts axes by the stride of the last operand, the smallest one last, joins axes that can be run as
+   one, and leaves out axes of length 1. Returns the number of axes that remain. */
 static int joined(Axis *axes, int n_axes, Size n) {
     int m = 0;
     for (int i = 0; i < n_axes; i++) {
@@ -995,7 +998,7 @@ static PyObject *outer_axes(const Axis *axes, int n_axes, Size n) {
     return found;
 }
 
-/* Whether an operand may overlap the last one, which is written; identical ones do not count. */
+/* Whether an operand may partly overlap the last one, which is written. */
 static int may_meet(PyArrayObject **x, Size n) {
     PyArrayObject *out = x[n - 1];
     for (Size j = 0; j < n - 1; j++)
@@ -1072,8 +1075,8 @@ static PyObject *inner_loop(PyObject *module, PyObject *args) {
                          PyLong_FromVoidPtr(data));
 }
 
-/* Runs a table by a function that runs members: all of them, or some while other threads run the
-   rest. Only in the first case do the threads of a team divide rows. */
+/* Runs a table with a function that runs either all members, or some of them while other threads run
+   the rest. Only in the first case do the threads of a team divide rows. */
 static PyObject *run_table(PyObject *args, End (*members)(const Run *, Watch *)) {
     Py_buffer table, taken, team = {0};
     Run r = {0};
@@ -1201,42 +1204,42 @@ static PyMethodDef METHODS[] = {
     {"inner_loop", inner_loop, METH_VARARGS,
      "inner_loop(ufunc, i, /)\n--\n\nReturn the addresses of a ufunc's i-th loop and of its data."},
     {"owner_of", owner_of, METH_O,
-     "owner_of(x, /)\n--\n\nReturn the array that the memory of an array belongs to."},
-    {"address", address, METH_O, "address(x, /)\n--\n\nReturn where an array begins."},
+     "owner_of(x, /)\n--\n\nReturn the array that owns the memory of an array."},
+    {"address", address, METH_O, "address(x, /)\n--\n\nReturn the address of an array's first element."},
     {"is_plain", is_plain, METH_VARARGS,
      "is_plain(x, dtype, /)\n--\n\n"
      "Tell whether an operand is an array that a loop for this dtype can read."},
     {"distance", distance, METH_VARARGS,
      "distance(x, y, /)\n--\n\n"
-     "Return by how many bytes two views of an array's memory lie apart that are alike otherwise;\n"
+     "Return the distance in bytes between two views of an array's memory that are otherwise equal;\n"
      "None if they are not."},
     {"spread", spread, METH_VARARGS,
      "spread(arrays, n_members, /)\n--\n\n"
      "Describe how a loop runs over operands that are broadcast to the last one.\n\n"
-     "Returns addresses, length and strides of the loop, how many elements a member has, by how\n"
-     "much operands move from member to member, up to two (length, moves) of repetitions, the\n"
-     "owners of the memory, and whether an operand may meet what is written; None if there is no\n"
-     "such loop."},
+     "Returns addresses, length and strides of the loop, the number of elements of a member, the\n"
+     "strides from member to member, up to two (length, strides) of repetitions, the owners of the\n"
+     "memory, and whether an operand may overlap the last one; None if there is no such loop."},
     {"run", run, METH_VARARGS,
      "run(table, taken, first, last, team=None, place=0, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of all members.\n\n"
-     "Counts in ``taken`` how many steps each member has taken. ``team`` is what threads share\n"
-     "that divide rows (team.py): how many they are, and whether to stop. ``place`` is which of\n"
-     "them this is."},
+     "Counts in ``taken`` how many steps each member has taken. ``team`` is the array that threads\n"
+     "share if they divide rows (team.py): their number, and whether to stop. ``place`` is the index\n"
+     "of this thread."},
     {"lead", lead, METH_VARARGS,
      "lead(table, taken, first, last, team, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of all members, together with threads that\n"
      "follow: each runs some of the members."},
     {"follow", follow, METH_VARARGS,
      "follow(team, part, patience, /)\n--\n\n"
-     "Run members for the thread that leads the team, until it has led none for so many seconds.\n\n"
-     "``part``, from 0 to 1, is where in the stack to look for members first."},
+     "Run members for the thread that leads the team, until there have been none for ``patience``\n"
+     "seconds.\n\n"
+     "``part``, from 0 to 1, is the place in the stack where to look for members first."},
     {"visit", visit, METH_VARARGS,
      "visit(numbers, columns, starts, rows, amounts, weight, wrong, mistakes, constant, /)\n--\n\n"
-     "Correct each unit's weights at each row that they answer wrongly, one after another; at all\n"
-     "rows, if ``wrong`` is None.\n\n"
-     "The rows are those of as many epochs as ``mistakes`` has room for. None follows on one\n"
-     "without a mistake."},
+     "Correct each unit's weights at each row with a wrong response, one row after another; if\n"
+     "``wrong`` is None, at all rows.\n\n"
+     "``rows`` holds the rows of as many epochs as ``mistakes`` has elements. Training ends after\n"
+     "an epoch without a mistake."},
     {"hash_rows", hash_rows, METH_VARARGS,
      "hash_rows(numbers, multipliers, starts, hashes, /)\n--\n\n"
      "Write a hash of each row; without ``starts``, of dense rows."},
@@ -1252,8 +1255,8 @@ PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
 #ifdef Py_GIL_DISABLED
-    /* Functions keep no state. What they borrow from, such as the list for spread(), belongs to the
-       calling thread. */
+    /* Functions keep no state. Objects whose references they borrow, such as the list for spread(),
+       belong to the calling thread. */
     PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
 #endif
     import_array();
