@@ -1,9 +1,10 @@
 """Builds the compiled steps with the package, where there is a compiler.
 
-Without one, the wheel is a pure one, tagged as such, and everything works. The variable
-SKPERCEPTRON_BUILD chooses: "auto" (the default), "pure" does not try, "compiled" fails if it fails.
+Without a compiler, the build gives a pure wheel with all features. SKPERCEPTRON_BUILD is "auto" (the
+default), "pure" (never compile) or "compiled" (fail if the steps cannot be compiled).
 ``python hatch_build.py`` builds in place, for a checkout that is already installed;
-``python hatch_build.py sanitized`` builds what tells of wrong addresses and undefined behaviour.
+``python hatch_build.py sanitized`` builds a version with sanitizers, which report invalid memory
+accesses and undefined behaviour.
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ ROOT = Path(__file__).parent
 FOLDER = Path("skperceptron", "engine", "compiled")
 CHOICES = ("auto", "pure", "compiled")
 
-#: No fused multiply-add: it rounds once where NumPy rounds twice. Nobody reads ``errno`` or traps,
-#: which would keep loops from being vectorised.
+#: No fused multiply-add: it rounds once where NumPy rounds twice. Support for ``errno`` and floating-
+#: point traps, which are not used, would keep loops from being vectorised.
 GCC_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 #: Free-threaded builds of Python have no limited API: each version needs a module of its own.
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-#: On Windows, Python's headers do not say for which build they are used.
+#: On Windows, Python's headers do not define this macro by themselves.
 API = ("Py_GIL_DISABLED", "1") if IS_FREE_THREADED else ("Py_LIMITED_API", "0x030B0000")
 
 
 def compile_steps(folder: Path, sanitized: bool = False) -> Path:
-    """Compile the extension module; return the file, in ``folder``."""
+    """Compile the extension module; return its file in ``folder``."""
     import numpy as np
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
-    watching = [*SANITIZERS, "-DSKPERCEPTRON_SANITIZED", "-g"] if sanitized else []
+    sanitizers = [*SANITIZERS, "-DSKPERCEPTRON_SANITIZED", "-g"] if sanitized else []
     extension = Extension(
         "_steps",
         [str(ROOT / FOLDER / "_steps.c")],
         include_dirs=[np.get_include()],
         define_macros=[API, ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=MSVC_FLAGS if os.name == "nt" else GCC_FLAGS + watching,
-        extra_link_args=watching,
+        extra_compile_args=MSVC_FLAGS if os.name == "nt" else GCC_FLAGS + sanitizers,
+        extra_link_args=sanitizers,
         py_limited_api=not IS_FREE_THREADED,
     )
     command = build_ext(Distribution({"name": "skperceptron", "ext_modules": [extension]}))
@@ -59,7 +60,7 @@ def compile_steps(folder: Path, sanitized: bool = False) -> Path:
 
 
 def compile_if_possible(folder: Path) -> Path | None:
-    """Compile as SKPERCEPTRON_BUILD says; return the file, or None without one."""
+    """Compile as SKPERCEPTRON_BUILD says; return the file, or None if there is none."""
     choice = os.environ.get("SKPERCEPTRON_BUILD", "auto")
     if choice not in CHOICES:
         raise ValueError(f"SKPERCEPTRON_BUILD={choice!r} must be one of {', '.join(CHOICES)}.")
@@ -67,7 +68,7 @@ def compile_if_possible(folder: Path) -> Path | None:
         return None
     try:
         return compile_steps(folder)
-    # Whatever it is, no compiler, no headers, a compiler's error: the package works without.
+    # No compiler, no headers or a compiler's error: the package works without the extension.
     except (Exception, SystemExit) as error:
         if choice == "compiled":
             raise

@@ -1,4 +1,4 @@
-"""Everything that one can do: ``nox -l`` lists it, ``nox -s oldest`` does one of them."""
+"""Development tasks: ``nox -l`` lists them, ``nox -s oldest`` runs one of them."""
 
 import nox
 
@@ -51,7 +51,7 @@ def free(session):
 
 @nox.session
 def others(session):
-    """Test with libraries that users have around the package: ONNX, skops, MLflow, Optuna, Dask."""
+    """Test with libraries that users combine with the package: ONNX, skops, MLflow, Optuna, Dask."""
     session.install("-e", ".[test,onnx,safetensors,trackers,distributed]", "skops", "pyarrow")
     session.run("pytest", "tests/export", "tests/trackers", "tests/distributed", *session.posargs)
 
@@ -71,14 +71,14 @@ def pytorch(session):
 
 @nox.session
 def kernels(session):
-    """Run the numerical tests as on other machines; -- --list names the ways."""
+    """Run the numerical tests as on other machines; -- --list lists the passes."""
     session.install("-e", ".[test]")
     session.run("python", "tests/kernels/run.py", *session.posargs)
 
 
 @nox.session
 def mutation(session):
-    """See which small faults the tests notice; -- --help tells more."""
+    """Count the small faults that the tests notice; -- --help lists options."""
     session.install("-e", ".[test,mutation]", "torch==2.13.0")
     session.run("python", "tests/mutation/run.py", *session.posargs)
 
@@ -107,6 +107,6 @@ def docs(session):
 
 @nox.session
 def benchmark(session):
-    """Measure speed and memory beside scikit-learn, PyTorch and JAX; -- --help tells more."""
+    """Compare speed and memory with scikit-learn, PyTorch and JAX; -- --help lists options."""
     session.install("-e", ".[benchmark]")
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -1,7 +1,7 @@
 """
-==================================================
-Are the probabilities right? A small table, tested
-==================================================
+=========================================================
+Are the probabilities right? Calibration on a small table
+=========================================================
 
 A probability of 80 % is right if four of five such rows belong to the class. This example compares
 the probabilities of :class:`~skperceptron.tabular.TabularMLPClassifier` with those of gradient
@@ -31,9 +31,9 @@ print(f"{len(y)} patients, {X.shape[1]} columns, {y.mean():.0%} above the mean")
 # :class:`~sklearn.calibration.CalibratedClassifierCV`. The last model ignores the columns and
 # always predicts the share of the class.
 #
-# Each patient is predicted by models that have not seen that patient. Log loss and Brier score
-# both measure the quality of probabilities; lower is better. The log loss punishes confident errors
-# hardest.
+# Each patient is predicted by models that were not trained on that patient. Log loss and Brier score
+# both measure the quality of probabilities; lower is better. The log loss penalises confident errors
+# most.
 
 boosting = HistGradientBoostingClassifier(random_state=0)
 models = {
@@ -59,7 +59,7 @@ print(pd.DataFrame(rows).T.round(3))
 
 # %%
 # By log loss, boosting with its defaults is worse than the model that ignores the columns, although
-# it is right more often. The pictures show why. Left: the patients are sorted by predicted
+# its accuracy is higher. The pictures show why. Left: the patients are sorted by predicted
 # probability and divided into eight groups of about 55. Each point compares the mean prediction of
 # a group with the share that was really above the mean. On the diagonal both agree. In groups this
 # small, a distance of 0.1 may be chance. Right: how many patients get each probability.
@@ -89,4 +89,4 @@ plt.show()
 # their fit ends with one: it learns temperatures on held-out rows. Their probabilities are close to
 # the diagonal and still spread over the whole range.
 #
-# This is one small, noisy table. On large tables boosting is less overconfident, and may win.
+# This is one small, noisy table. On large tables boosting is less overconfident, and may be better.

@@ -66,7 +66,7 @@ def train_and_predict(folder):
     predict_proba(network, table[FEATURES]).rename(columns=str).to_parquet(folder / "predicted")
     predicted = dask.dataframe.read_parquet(folder / "predicted")
     accuracy = network.score(unseen[FEATURES], unseen["label"])
-    print(f"{len(predicted):,} rows predicted; accuracy on others {accuracy:.3f}")
+    print(f"{len(predicted):,} rows predicted; accuracy on new rows {accuracy:.3f}")
     return network
 
 
@@ -83,7 +83,7 @@ def main():
         print(f"{name}: {value:,.3g}" if isinstance(value, float) else f"{name}: {value}")
     _, axes = plt.subplots(figsize=(5, 3), layout="constrained")
     epochs = range(1, network.n_iter_ + 1)
-    axes.plot(epochs, network.loss_curve_, "o-", label="training, while it went on")
+    axes.plot(epochs, network.loss_curve_, "o-", label="training, during the epoch")
     axes.plot(epochs, network.validation_loss_curve_, "s-", label="validation, of the average")
     axes.set(xlabel="epoch", ylabel="log loss", title=f"{N_ROWS:,} rows on two workers")
     axes.legend()

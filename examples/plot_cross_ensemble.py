@@ -34,7 +34,7 @@ TABLES = {
 
 
 def fitted(X, y):
-    """Return a fitted ensemble, and the rows that it has not seen."""
+    """Return a fitted ensemble, and the test rows."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.5, stratify=y, random_state=0
     )
@@ -52,7 +52,7 @@ results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 # Left, the weights: the arm with the strongest penalty gets hardly any weight where the border
 # between classes is sharp, as in "two moons", and some on small tables. Right, log losses on the
 # other half of the rows: of the single networks, and of the ensemble. The loss that the ensemble
-# expects ("out of fold") was computed on rows that its members had not seen.
+# expects ("out of fold") was computed on rows that its members were not trained on.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 colours = ["#0072b2", "#e69f00", "#d55e00"]
@@ -106,6 +106,6 @@ print(pd.DataFrame.from_dict(rows, orient="index").round(3).to_string())
 # true one.
 #
 # The outputs of an arm are divided by its temperature before they become probabilities. A
-# temperature below 1 means that the arm's networks are too cautious: the strongest penalty keeps
+# temperature below 1 means that the arm's networks are underconfident: the strongest penalty keeps
 # outputs so small that its temperature is at or near 1/3, the lowest that is allowed. A temperature
 # above 1 means that the networks are overconfident.

@@ -38,14 +38,14 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=800, random
 
 # %%
 # The teacher is an ensemble of two arms and four folds. Its out-of-fold predictions come from
-# members that have not seen the row. On their training rows, members are too sure of the labels,
-# including wrong ones: such predictions would teach little more than the labels themselves.
+# members that were not trained on the row. On their training rows, members are overconfident, also
+# for wrong labels: such predictions would teach little more than the labels themselves.
 
 wide = MLPSoftmaxClassifier((64,), batch_size=32, max_iter=60, learning_rate_init=0.005)
 teacher = StackedCrossEnsembleClassifier(wide, {"alpha": [0.01, 1.0]}, random_state=0)
 teacher.fit(X_train, y_train)
 taught = teacher.oof_predictions_
-print("a row's label:", y_train[0], " what the teacher says:", np.round(taught[0], 2))
+print("a row's label:", y_train[0], " the teacher's probabilities:", np.round(taught[0], 2))
 
 # %%
 # The students have 16 hidden units and the same seeds, but different targets. In place of labels,
@@ -70,7 +70,7 @@ for seed in range(8):
         accuracies[name].append(student.score(X_test, y_test))
 
 # %%
-# All are scored with the true labels of rows that no network has seen.
+# All are scored with the true labels of test rows.
 
 teacher_loss = log_loss(y_test, teacher.predict_proba(X_test))
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
@@ -78,7 +78,7 @@ for place, values in enumerate(losses.values()):
     axes.plot([place] * len(values), values, "o", color="#0072b2", alpha=0.6)
 axes.axhline(teacher_loss, color="#d55e00", label="teacher")
 axes.set_xticks(range(len(losses)), list(losses))
-axes.set(ylabel="log loss on unseen rows", xlim=(-0.5, len(losses) - 0.5))
+axes.set(ylabel="log loss on test rows", xlim=(-0.5, len(losses) - 0.5))
 axes.set_title("students and their teacher")
 axes.legend()
 plt.show()
@@ -90,10 +90,10 @@ table.loc["the teacher itself"] = teacher_loss, teacher.score(X_test, y_test)
 print(table.round(3))
 
 # %%
-# In log loss, the small network that was trained by the teacher comes close to it: it makes up for
-# most of what training on labels alone costs. In accuracy it is no better than the network trained
+# In log loss, the small network that was trained on the teacher's probabilities comes close to the
+# teacher, and avoids most of the loss of the network that was trained on labels alone. In accuracy it is no better than the network trained
 # on labels, and labels and teacher together do about as well as labels. Much of the gain comes from
-# soft targets, which keep a network from believing wrong labels too firmly. A penalty does this as
+# soft targets, which keep a network from fitting wrong labels closely. A penalty does this as
 # well, and here a little better. But its strength had to be found: it was the best of five on these
 # same test rows, so its result is too optimistic. The teacher was not tuned, but takes more than
 # twice the work. Try a penalty before you distil.

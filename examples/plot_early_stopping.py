@@ -64,8 +64,8 @@ ax.legend()
 plt.show()
 
 # %%
-# Now both networks are scored on rows that neither training nor stopping has seen. With this many
-# rows, the standard error of an accuracy is about 0.01.
+# Now both networks are scored on rows that neither training nor early stopping has used. With this
+# many rows, the standard error of an accuracy is about 0.01.
 
 print(f"{len(y_test)} test rows")
 results = pd.DataFrame(
@@ -82,5 +82,5 @@ print(results.round(3).set_axis(["stopped early", "trained on and on"]))
 # Stopping did not improve the predicted labels: the two accuracies differ by less than their
 # standard error. It improved the *probabilities*, which is what the loss measures, and took a third
 # of the epochs. A network that has memorised its rows still picks the right digit about as often,
-# but it is too sure when it is wrong. If only the labels matter, monitor accuracy
+# but is overconfident when it is wrong. If only the labels matter, monitor accuracy
 # (``early_stopping=True``); if you use probabilities, monitor the loss.

@@ -62,7 +62,7 @@ print(f"standard deviation of the series: {series.std():.3f}")
 
 # %%
 # For feedback, drop the oldest value of each window and append the prediction. Many forecasts run
-# at once, from different times that the network has not seen.
+# at once, from different times after the training rows.
 
 
 def forecast(network, windows, n_steps):
@@ -80,7 +80,7 @@ forecasts = forecast(network, sliding_window_view(series, lags)[starts - lags], 
 
 # %%
 # Left, the first of the forecasts. Right, the error of all of them: it grows with the steps,
-# since chaos magnifies small differences. The dashed line is the error of always predicting the
+# since in a chaotic series small differences grow. The dashed line is the error of always predicting the
 # mean.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", width_ratios=(3, 2))

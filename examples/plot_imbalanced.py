@@ -3,7 +3,7 @@
 When one class is rare
 =================================
 
-If one class is rare, a network can be right nearly always and still miss most rows of this class.
+If one class is rare, a network can have a high accuracy and still miss most rows of this class.
 Class weights, another loss, and another threshold change its predictions, but in different ways.
 """
 
@@ -70,7 +70,7 @@ for model in models.values():
 # alarms. The focal loss is for hard rows, not for rare ones: without its ``alpha`` it finds no more
 # of them. Probabilities: those of the plain network have the best log loss, and a tuned threshold
 # does not change them. With class weights, a network predicts probabilities for classes of equal
-# size, which these are not, and the focal loss draws probabilities away from 0 and 1.
+# size, which these are not, and the focal loss moves probabilities away from 0 and 1.
 
 rows = {}
 for name, model in models.items():

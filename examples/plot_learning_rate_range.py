@@ -3,8 +3,8 @@ How large a learning rate?
 ==========================
 
 The range test of Smith (2017) trains a copy of a network for a hundred steps, each with a larger
-learning rate. At tiny rates nothing happens, then the loss falls, and in the end it explodes. The
-test suggests the rate at which the loss falls fastest. Is that a good rate?
+learning rate. At tiny rates the loss hardly changes, then it falls, and in the end training
+diverges. The test suggests the rate at which the loss falls fastest. Is that a good rate?
 """
 
 # %%

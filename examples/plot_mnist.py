@@ -27,7 +27,7 @@ from skperceptron.inspection import WeightsDisplay
 warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = mnist_data()
 X_train, X_test, y_train, y_test = train_test_split(X / 255, y, stratify=y, random_state=0)
-print(f"{len(X_train)} images to learn from, {len(X_test)} to be tested on")
+print(f"{len(X_train)} training images, {len(X_test)} test images")
 
 # %%
 # The strong penalty makes the weights smooth enough to look at, but costs some accuracy.

@@ -3,7 +3,7 @@
 Which preset? A search over tables
 ==================================
 
-:class:`~skperceptron.tabular.TabularMLPRegressor` needs no tuning, but it has a few switches: the
+:class:`~skperceptron.tabular.TabularMLPRegressor` needs no tuning, but it has a few options: the
 preset, and the number of folds. They are parameters like any other, so that
 :class:`~sklearn.model_selection.GridSearchCV` can try them. Is it worth it?
 """
@@ -67,4 +67,4 @@ for name, found in (("GridSearchCV", search), ("StackedGridSearchCV", stacked)):
 # %%
 # Often no search is needed. Each fit holds out some of its rows, and stores its score on them:
 
-print(f"R2 on rows held out by the last fit: {search.best_estimator_.cv_score_:.2f}")
+print(f"R2 on the held-out rows of the last fit: {search.best_estimator_.cv_score_:.2f}")

@@ -3,7 +3,7 @@
 Four ways to avoid overfitting
 ====================================
 
-A network with more weights than rows learns the noise of the rows, and its loss on other rows
+A network with more weights than rows fits the noise of the rows, and its loss on other rows
 rises. Dropout, a penalty, batch normalisation and averaged weights are four remedies, but they do
 not all help against the same problem.
 """
@@ -59,8 +59,8 @@ networks = {
 
 # %%
 # The picture shows the validation loss. Without a remedy it falls for about 30 epochs; then the
-# network learns the wrong labels. Batch normalisation gets there sooner: its purpose is to make
-# training faster. Averaging over the last quarter of the epochs only removes the jumps. Dropout
+# network learns the wrong labels. With batch normalisation, this begins sooner: its purpose is to
+# make training faster. Averaging over the last quarter of the epochs only removes the jumps. Dropout
 # helps most.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")

@@ -9,7 +9,7 @@ class? A large network that is trained for a long time is overconfident.
 """
 
 # %%
-# The data are noisy and have three classes, and the network memorises the noise. There are two
+# The data are noisy and have three classes, and the network fits the noise. There are two
 # remedies. One is early stopping. The other divides the network's outputs by a *temperature* that
 # is fitted to cross-validated predictions (Guo et al. 2017; scikit-learn has it from 1.8 on). The
 # most probable class of each row then stays the same.
@@ -79,6 +79,6 @@ axes[0].set(xlabel="predicted probability", ylabel="share of the class")
 axes[0].set_title("calibration of three models")
 axes[0].legend()
 axes[1].set(xlabel="probability of the predicted class", ylabel="test rows")
-axes[1].set_title("how sure the models are")
+axes[1].set_title("confidence of the models")
 plt.show()
 print(pd.DataFrame(rows).T.round(3))

@@ -5,7 +5,7 @@ A table with categories and missing values, as it is
 
 The table has the rents of flats, with numbers, towns, dates and missing values.
 :class:`~skperceptron.tabular.TabularMLPRegressor` takes the data frame as it is. After the fit, it
-tells you how good its predictions are, what they depend on, and what weight each kind of network
+reports how good its predictions are, what they depend on, and what weight each kind of network
 has.
 """
 
@@ -46,12 +46,12 @@ for kind, rows in (("known", known), ("missing", ~known)):
     held_out = rows[train]
     expected = r2_score(rent[train][held_out], model.oof_predictions_[held_out])
     found = model.score(flats[test][rows[test]], rent[test][rows[test]])
-    print(f"town {kind}: R2 {expected:.2f} on rows held out, {found:.2f} on new ones")
+    print(f"town {kind}: R2 {expected:.2f} on held-out rows, {found:.2f} on new rows")
 for members, weight in zip(model.ensemble_.estimators_, model.weights_, strict=True):
     print(f"weight {weight:.2f}: {members[0].activation}, layers {members[0].hidden_layer_sizes}")
 
 # %%
-# Left: predictions for rows that the networks had not seen. If the town is missing, the rent cannot
+# Left: out-of-fold predictions, by networks that were not trained on the row. If the town is missing, the rent cannot
 # be predicted well. Right: how much the error of these predictions rises when a column is shuffled,
 # together with everything that is derived from it, such as the levels of "town".
 
@@ -66,7 +66,7 @@ for label, colour in (("known", "#0072b2"), ("missing", "#d55e00")):
         truth[rows], predicted[rows], ".", color=colour, label=f"town {label}: R2 {score:.2f}"
     )
 left.axline((500, 500), slope=1, color="gray", lw=1)
-left.set(title="rents of rows not seen", xlabel="rent", ylabel="predicted out of fold")
+left.set(title="out-of-fold predictions", xlabel="rent", ylabel="predicted rent")
 left.legend()
 order = np.argsort(found.importances_mean)
 rise = np.sqrt(model.cv_loss_ + found.importances_mean[order]) - np.sqrt(model.cv_loss_)

@@ -56,5 +56,5 @@ plt.show()
 # %%
 # With plain thresholds, only the last layer learns, from random features. With "straight-through",
 # all layers learn, but the steps are rough: the surrogate's slope is 1, however far the sum lies
-# from the threshold. The slope of a sigmoid fades with the distance, and training ends about as
+# from the threshold. The slope of a sigmoid decreases with the distance, and training ends about as
 # well as with ReLU.

@@ -3,9 +3,9 @@ r"""
 Universal approximation, and its limits
 ========================================
 
-One hidden layer approximates every continuous function to any accuracy, given enough units
-(Cybenko 1989; Hornik et al. 1989). Here networks of growing width approximate a function. Then come
-three problems about which the theorem says nothing.
+Given enough units, one hidden layer approximates every continuous function on a bounded, closed set
+to any accuracy (Cybenko 1989; Hornik et al. 1989). Here networks of growing width approximate a
+function. Then come three problems about which the theorem says nothing.
 """
 
 # %%
@@ -152,8 +152,8 @@ plt.show()
 # %%
 # Problem 3: overfitting may choose the wrong function
 # ----------------------------------------------------
-# With noise and few rows, a network that passes through every row swings wildly between them. A
-# penalty (``alpha``) holds it back.
+# With noise and few rows, a network that fits every row exactly oscillates between them. A penalty
+# (``alpha``) prevents this.
 
 few = np.linspace(-2, 2, 25)
 noisy = target(few) + np.random.RandomState(1).normal(scale=0.4, size=25)

@@ -63,9 +63,9 @@ reports = {
 
 # %%
 # ``gradient_report`` has a row per layer. The pictures show the norm of the gradient of the
-# weights, at the start and after training. On average, a layer of sigmoids takes more than four
-# fifths of the gradient; the larger weights of "he_normal" (He et al. 2015) make up for a part of
-# this. ReLU and leaky ReLU start alike.
+# weights, at the start and after training. On average, the gradient loses more than four fifths of
+# its norm in a layer of sigmoids. The larger weights of "he_normal" (He et al. 2015) make up for a
+# part of this. ReLU and leaky ReLU start alike.
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained")
 for row, initializer in zip(axes, initializers, strict=True):

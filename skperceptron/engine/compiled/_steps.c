@@ -264,7 +264,7 @@ static void follow_leader(Size *team, double part, double patience) {
     }
 }
 
-/* Our own loops. Casts, copies and comparisons accept any strides; the others need adjacent elements. */
+/* Our own loops. Casts, copies and comparisons accept any strides, the others only adjacent elements. */
 
 /* Where the dynamic linker can choose a version of a function, the loops that take most of the time
    are also compiled for wider registers. All versions give the same bits. */
@@ -401,8 +401,8 @@ LOOK_UP(look_up_d, double)
 LOOK_UP(look_up_f, float)
 
 /* (gradient, codes, scratch, out): out is, for each code, the sum of the gradient's rows with this code,
-   in their order, computed in scratch; dims: codes, width, rows of the table; steps: bytes from row to row of the
-   gradient and from code to code. */
+   in their order, computed in scratch; dims: codes, width, rows of the table; steps: bytes from row to
+   row of the gradient and from code to code. */
 #define SUM_BY_CODE(NAME, T) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size width = d[1], n = width * d[2]; \

@@ -73,7 +73,7 @@ function where(condition, a, b) {
   return array(shape, chosen.map((c, i) => c ? yes[i] : no[i]));
 }
 
-// Matrix products; of several matrices at once, those with those at the same place.
+// Matrix products, also of several pairs of matrices.
 function product(a, b) {
   const n = lengthOf(a, -2), inner = lengthOf(a, -1), m = lengthOf(b, -1);
   const outer = (a.shape.length > b.shape.length ? a : b).shape.slice(0, -2), several = sizeOf(outer);
@@ -85,7 +85,7 @@ function product(a, b) {
   return out;
 }
 
-// Replace each row, along the last axis, by what a function makes of it.
+// Apply a function to each row along the last axis.
 function byRow(a, f, width = lengthOf(a, -1)) {
   const parts = [];
   for (let at = 0; at < a.data.length; at += width) parts.push(f(a.data.subarray(at, at + width)));
@@ -109,7 +109,7 @@ function argMax(a, { keepdims = 1 }) {
   return array(keepdims ? [...a.shape.slice(0, -1), 1] : a.shape.slice(0, -1), places);
 }
 
-// Along an axis, the entries with the given numbers.
+// The entries with given indices along an axis.
 function gather(a, places, { axis = 0 }) {
   const inner = sizeOf(a.shape.slice(axis + 1)), length = a.shape[axis], rows = [];
   for (let start = 0; start < a.data.length; start += length * inner) {
@@ -134,7 +134,7 @@ function concatenate(...operands) {
   return out;
 }
 
-// 0 stands for the length that the axis has, -1 for what is left.
+// 0 keeps the length of an axis, -1 is the remaining length.
 function reshape(a, { shape }) {
   const known = shape.map((n, axis) => n === 0 ? a.shape[axis] : n);
   const left = a.data.length / known.reduce((size, n) => n === -1 ? size : size * n, 1);
@@ -148,7 +148,7 @@ function transpose(a, { perm }) {
 
 const sorted = (a, { width }) => joined(a.shape, byRow(a, (row) => row.slice().sort(), width));
 
-// A function as a table at the points scale * sinh(t), t evenly spaced; lines in between.
+// Interpolate a table of a function at points scale * sinh(t), t evenly spaced.
 function table(z, { data: values }, { scale, reach, jump }) {
   const n = values.length, half = (n - 1) / 2, step = reach / half;
   const points = values.map((_, i) => scale * Math.sinh((i - half) * step));
@@ -169,7 +169,7 @@ function erf(x) {
   return Math.sign(x) * (1 - t * Math.exp(-x * x + sum));
 }
 
-// The operators of ONNX that networks are made of, and a few more: see _program.py.
+// ONNX's operators that networks use, and a few more: see _program.py.
 const OPERATORS = {
   Abs: each(Math.abs), Cos: each(Math.cos), Erf: each(erf), Exp: each(Math.exp), Expm1: each(Math.expm1),
   Floor: each(Math.floor), IsNaN: each((v) => +Number.isNaN(v)), Log: each(Math.log), Neg: each((v) => -v),
@@ -184,7 +184,7 @@ const OPERATORS = {
   Table: table, Transpose: transpose, Where: where,
 };
 
-// A program is a list of steps; operands are named by where they are held and at which place.
+// A program is a list of steps; the name of an operand is a list's letter and an index.
 function run(program, sources, constants) {
   const held = { s: sources, v: [], c: constants };
   const find = (name) => held[name[0]][name.slice(1)];
@@ -194,11 +194,11 @@ function run(program, sources, constants) {
   return find(program.out);
 }
 
-// Constants of an epoch: most are the same in all of them.
+// Constants of an epoch: most are the same in all epochs.
 const constantsOf = (page, epoch) => page.constants.map(
   ({ shape, values, epochs }) => array(shape, Float64Array.from(values || epochs[epoch])));
 
-// The values of all blocks for some rows, and what is predicted of them.
+// The values of all blocks for some rows, and their predictions.
 function forward(page, rows, constants, swap) {
   const x = matrix(rows), values = [];
   for (const node of page.nodes) {

@@ -11,7 +11,7 @@ const OUTPUT = P.columns.findIndex((column) => column.value === "link");
 const state = { epoch: P.epochs.length - 1, swap: "", unit: null, sample: 0, axes: P.axes };
 let constants = [];
 
-// What is computed.
+// Computation.
 
 const evaluated = (rows, swap = state.swap) => forward(P, rows, constants, swap);
 
@@ -36,13 +36,13 @@ function score(swap) {
   if (CLASSIFIES) return said.filter((a, i) => a === P.y[i]).length / P.y.length;
   const wrong = total(said.map((a, i) => (a - P.y[i]) ** 2));
   const spread = total(P.y.map((y) => (y - MEAN) ** 2));
-  // A constant y is answered rightly or not, as in scikit-learn.
+  // R2 of a constant y is 1 or 0, as in scikit-learn.
   return spread ? 1 - wrong / spread : Number(!wrong);
 }
 
-// What is drawn.
+// Drawing.
 
-// What units of a column stand for; most columns have no names.
+// Names of the units of a column, if it has any.
 function namesIn(column) {
   const { names, units: n } = P.columns[column];
   return CLASSIFIES && column >= OUTPUT && n === P.classes.length ? P.classes : names;
@@ -95,7 +95,7 @@ function coloursOf(values) {
   return (k) => pale(values[k] > 0 ? POSITIVE : NEGATIVE, Math.min(1, Math.abs(values[k]) / largest));
 }
 
-// Of a probability, red from one half on.
+// Probabilities: red from one half on.
 function unitColours(found, column, unit) {
   const centre = CLASSIFIES && column >= OUTPUT ? 0.5 : 0;
   return coloursOf(unitValues(found, column, unit).map((v) => v - centre));
@@ -148,7 +148,7 @@ function drawSample(context, x, label) {
   context.stroke();
 }
 
-// With one feature: what the chosen unit, or the whole network, makes of it.
+// With one feature: the values of the chosen unit, or of the network.
 function drawLine(canvas) {
   const found = lineValues(200);
   if (state.unit) drawCurves(canvas, [unitValues(found, ...state.unit)]);
@@ -174,7 +174,7 @@ function drawSurface() {
 // The graph: columns of buttons with small pictures, lines on a canvas behind.
 
 const SIZE = 40, TOP = 40, NARROWEST = 64, units = [], titles = [];
-// From one unit to the next: there is a line more where units have names.
+// Distance of units: those with names have one more line.
 const GAP = P.columns.some((_, column) => namesIn(column).length) ? 73 : 62;
 
 function widthOfGraph() {
@@ -238,7 +238,7 @@ function titleOf(column) {
   return functionOf(column) + (drawn.length < n ? ` (${drawn.length} of ${n})` : "");
 }
 
-// What stands below a unit: its value for the chosen sample, and what it stands for.
+// The label of a unit: its value for the chosen sample, and its name.
 function labelOf(column, unit, sample) {
   const value = text(unitValues(sample, column, unit)[0]), name = namesIn(column)[unit];
   return name === undefined ? value : `${value}\n${name}`;
@@ -255,7 +255,7 @@ function drawUnits(sample) {
   titles.forEach((title, column) => { title.textContent = titleOf(column); });
 }
 
-// Lists [unit there, unit here, weight] of an edge; what is handed on as it is has no weight.
+// Lists [unit there, unit here, weight] of an edge; unchanged values have no weight.
 function connections(edge) {
   if (edge.weights === null) return edge.pairs.map(([i, j]) => [i, j, null]);
   const { shape, data } = constants[edge.weights.slice(1)];
@@ -266,7 +266,7 @@ function connections(edge) {
 function drawConnection(context, from, to, weight, size) {
   const x0 = from.offsetLeft + SIZE + 4, y0 = from.offsetTop + SIZE / 2;
   const x1 = to.button.offsetLeft, y1 = to.button.offsetTop + SIZE / 2;
-  // Round what stands in between, or beside the weight between the same two units.
+  // Curve around units in between, or beside the weight between the same two units.
   const bow = to.skips ? GAP / 2 + 6 : weight === null ? 16 : 0;
   context.strokeStyle = weight === null ? rgb(GREY, 0.7) : rgb(weight > 0 ? POSITIVE : NEGATIVE, 0.25 + 0.75 * size);
   context.lineWidth = weight === null ? 1.2 : 0.4 + 4.6 * size;
@@ -291,7 +291,7 @@ function drawEdges() {
   }
 }
 
-// What is said.
+// Texts.
 
 function effect() {
   const name = CLASSIFIES ? "accuracy" : "R2";
@@ -311,7 +311,7 @@ function aboutSample(sample) {
 const nameOfKind = (kind) =>
   ({ affine: "weighted sum", add: "sum with shortcut" })[kind] || kind.replaceAll("_", " ");
 
-// How the chosen unit's value comes about, block by block.
+// How the chosen unit's value is computed, block by block.
 function aboutUnit(sample) {
   if (!state.unit) return "";
   const [column, unit] = state.unit, { nodes } = P.columns[column];
@@ -336,7 +336,7 @@ function draw() {
   drawEdges();
 }
 
-// What is heard.
+// Events.
 
 function listenToEpochs() {
   const slider = $("epoch"), last = P.epochs.length - 1;
@@ -401,6 +401,6 @@ if (D > 2) [0, 1].forEach(offerAxis);
 listenToSamples();
 window.addEventListener("resize", () => { layOut(); draw(); });
 draw();
-// What has been written may have made room for a scroll bar.
+// New text may have added a scroll bar.
 layOut();
 draw();
