@@ -51,7 +51,7 @@ def free(session):
 
 @nox.session
 def others(session):
-    """Test with libraries that users combine with the package: ONNX, skops, MLflow, Optuna, Dask."""
+    """Test with libraries that users combine with ours: ONNX, skops, MLflow, Optuna, Dask."""
     session.install("-e", ".[test,onnx,safetensors,trackers,distributed]", "skops", "pyarrow")
     session.run("pytest", "tests/export", "tests/trackers", "tests/distributed", *session.posargs)
 

@@ -1,5 +1,5 @@
-"""Speed and memory against peers: ``python -m benchmarks [subject ...]``.
+"""Speed and memory compared with other packages: ``python -m benchmarks [subject ...]``.
 
 Each subject is a module with a function ``tables(options)``. ``python -m benchmarks.search`` is a
-command of its own, because it takes long. Tests never measure time.
+separate command, because it takes long. Tests never measure time.
 """

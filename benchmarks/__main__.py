@@ -35,17 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, measure the subjects, and print and store the tables."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="subject", help=", ".join(SUBJECTS))
-    parser.add_argument("--quick", action="store_true", help="small problems, once")
+    parser.add_argument("--quick", action="store_true", help="small problems, one repetition")
     parser.add_argument("--repeats", type=int, help="default: 5, or 1 with --quick")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--only", nargs="*", default=[], choices=[*available()], help="peers to run beside ours"
+        "--only", nargs="*", default=[], choices=[*available()], help="packages to compare with"
     )
-    parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES], help="of training")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES], help="training cases")
+    parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--markdown", type=Path, help="file for the tables")
     parser.add_argument("--docs", type=Path, help="folder of tables that docs/ includes")
-    parser.add_argument("--plot", type=Path, help="file for a picture of the scaling")
+    parser.add_argument("--plot", type=Path, help="file for a plot of the scaling")
     parsed = parser.parse_args(arguments)
     unknown = set(parsed.subjects) - set(SUBJECTS)
     if unknown:
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore")
     facts = circumstances(options)
     print(in_words(facts))
-    print("In brackets: multiples of skperceptron.")
+    print("In brackets: multiples of the number for skperceptron.")
     tables: list[Table] = []
     with threadpool_limits(options.threads):
         for subject in subjects:

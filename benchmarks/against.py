@@ -1,7 +1,7 @@
 """Compare this checkout of the package with another: ``python -m benchmarks.against FOLDER``.
 
-Each checkout runs in its own process and both take turns, so that a slower phase of the machine
-affects both. Training steps run in NumPy unless ``--steps`` says otherwise.
+Each checkout runs in its own process, and both take turns, so that slow phases of the machine
+affect both. Training steps run as calls of NumPy unless ``--steps`` says otherwise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from . import tasks
-from .measuring import Figures, Table
+from .measuring import Results, Table
 from .report import markdown
 
 HERE = Path(__file__).resolve().parent.parent
@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="parts of names of tasks")
     options = parser.parse_args(arguments)
     if not (options.folder / "skperceptron").is_dir():
-        parser.error(f"{options.folder} is no checkout: it has no folder skperceptron.")
-    rows: Figures = {}
-    ratios: Figures = {}
+        parser.error(f"{options.folder} is not a checkout: it has no folder skperceptron.")
+    rows: Results = {}
+    ratios: Results = {}
     with ExitStack() as stack:
         running = {
             name: stack.enter_context(_worker(folder, options.steps))
@@ -58,7 +58,7 @@ def _in_turns(
 ) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in running}
     for turn in range(repeats):
-        # The first one alternates, so that neither always runs after the other.
+        # The order alternates, so that neither always runs second.
         for name in list(running) if turn % 2 else reversed(list(running)):
             process = running[name]
             assert process.stdin is not None and process.stdout is not None
@@ -71,7 +71,7 @@ def _in_turns(
 def _worker(folder: Path, steps: str) -> Iterator[subprocess.Popen[str]]:
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     process = subprocess.Popen(
-        # Both run this checkout's file of tasks: the other checkout may have none.
+        # Both run the tasks of this checkout, because the other may not have them.
         [sys.executable, "-P", "-W", "ignore", tasks.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The training problems that all benchmarks share: synthetic data, fixed shapes."""
+"""Training problems of the benchmarks: synthetic data of fixed shapes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Case:
     hidden : tuple of int
     batch_size : int
     epochs : int
-        Enough of them that the start of a fit is negligible.
+        Enough epochs to make the fixed cost of a fit negligible.
     activation, solver : str
         Names as in skperceptron.
     """
@@ -45,7 +45,7 @@ class Case:
         return [self.n_features, *self.hidden, self.n_classes]
 
     def shrunk(self) -> Case:
-        """Return a small copy of the case, which takes a moment to train."""
+        """Return a small version of the case, which is trained in a moment."""
         return replace(self, n_rows=min(self.n_rows, 3 * self.batch_size), epochs=1)
 
     def data(self, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,9 @@
 
 Workers are processes of this machine with one thread each. The first table has the cost of a round
 for each network, mode and number of workers: bytes, and milliseconds for computing, for waiting for
-the slowest worker, and for the wire (serialisation, scheduler, sockets). Then a model of the wire
-time is fitted to these points, compared with them, and extrapolated to 1,000 workers.
+the slowest worker, and for communication, called "wire" (serialisation, scheduler, sockets). Then a
+model of the wire time is fitted to these points, compared with them, and extrapolated to 1,000
+workers.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def fitted_model(points):
 
     rows = np.array([[1.0, p.workers, p.n_bytes] for p in points])
     wire = np.array([p.wire for p in points])
-    # Least squares of relative deviations: small networks count as much as large ones.
+    # Least squares of relative deviations, so that small networks count as much as large ones.
     found, _ = nnls(rows / wire[:, None], np.ones(len(points)))
     return found
 
@@ -113,9 +114,9 @@ def measured(quick):
 
 
 def compare(model, points):
-    """Print the model of the wire time, and what it says of the points."""
+    """Print the model of the wire time, and its prediction for each point."""
     print(
-        f"\nwire = {1e3 * model[0]:.1f} ms + {1e3 * model[1]:.1f} ms a worker"
+        f"\nwire = {1e3 * model[0]:.1f} ms + {1e3 * model[1]:.1f} ms per worker"
         f" + bytes / {1e-6 / max(model[2], 1e-15):,.0f} MB/s"
     )
     print("parameters | mode | workers | wire measured | wire of the model (ms)")
@@ -129,13 +130,13 @@ def compare(model, points):
 
 def extrapolate(model, points):
     """Print the seconds of a round with more workers, by the model."""
-    print("\nOne client and W workers, by the model: seconds a round (of them computing)")
+    print("\nOne client and W workers, by the model: seconds per round (computing)")
     print("parameters | mode | " + " | ".join(map(str, MORE_WORKERS)))
     for p in (p for p in points if p.workers == 1):
         cells = []
         for workers in MORE_WORKERS:
-            # Summed: the workers divide a batch. Averaged: each has as many rows as the one
-            # measured.
+            # Summed: the workers share a batch. Averaged: each has as many rows as the measured
+            # worker.
             compute = p.compute / workers if p.mode == "summed" else p.compute
             wire = predicted(model, workers, p.n_bytes * workers)
             cells.append(f"{compute + wire:.3g} ({compute:.2g})")
@@ -145,7 +146,7 @@ def extrapolate(model, points):
 def main(arguments=None):
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small problems, once")
+    parser.add_argument("--quick", action="store_true", help="small problems, one repetition")
     warnings.simplefilter("ignore")
     points = measured(parser.parse_args(arguments).quick)
     model = fitted_model(points)

@@ -1,4 +1,4 @@
-"""Import time in a fresh interpreter: the wait before a process can fit anything."""
+"""Import time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tables(options: Options) -> list[Table]:
         for name, module in options.chosen(here).items()
     }
     with TemporaryDirectory() as folder:
-        # The first turn stores it. A checkout may have none; pip stores that of packages.
+        # The first run stores the bytecode of a checkout; pip has stored that of packages.
         settings = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         with patch.dict(os.environ, settings):
             times = {name: 1e3 * time for name, time in medians(runs, options.repeats).items()}

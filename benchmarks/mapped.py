@@ -24,9 +24,9 @@ def tables(options: Options) -> list[Table]:
             for name in options.chosen(ESTIMATORS)
         }
         gigabytes = path.stat().st_size / 1e9
-    rows = {figure: {name: of[figure] for name, of in found.items()} for figure in found[OURS]}
+    rows = {key: {name: of[key] for name, of in found.items()} for key in found[OURS]}
     title = f"Memory-mapped float32 file of {gigabytes:.2g} GB, (256, 128), one epoch"
-    return [Table("mapped", title, "figure", rows)]
+    return [Table("mapped", title, "quantity", rows)]
 
 
 def write(path: Path, n_rows: int) -> None:
@@ -45,7 +45,7 @@ def fit(peer: str, path: str, threads: int) -> dict[str, float]:
     case = Case("mapped", len(X), X.shape[1], 10, (256, 128), 256, 1)
     warm_up = Case("warm-up", 512, X.shape[1], 10, (256, 128), 256, 1)
     ESTIMATORS[peer](warm_up, np.array(X[:512]), y[:512])
-    # All BLAS libraries are loaded now.
+    # Only libraries that are loaded can be limited.
     with threadpool_limits(threads), peak_memory() as growth:
         seconds = ESTIMATORS[peer](case, X, y)
     return {

@@ -1,4 +1,4 @@
-"""What all subjects measure with: the contestants take turns, and the medians are reported."""
+"""Measuring tools of all subjects: the peers take turns, and medians are reported."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Name = TypeVar("Name", bound=Hashable)
 OURS = "skperceptron"
 PRODUCTS = "products alone"
 
-#: The rows of a table by name: for each row, its figures by column.
-Figures = dict[str, dict[str, float]]
+#: The numbers of a table, by row and column.
+Results = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Options:
     ----------
     repeats : int
     threads : int
-        Those of BLAS and of PyTorch; for predictions, JAX uses every core.
+        Threads of BLAS and PyTorch; for predictions, JAX uses every core.
     quick : bool
-        Whether problems are small, to check that everything works.
+        Whether to run small problems, to check that everything works.
     only : tuple of str
         Peers to run; all, if empty.
     cases : tuple of str
@@ -47,10 +47,10 @@ class Options:
     only: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
 
-    def chosen(self, contestants: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the contestants selected by `only`, and always ours."""
-        wanted = {OURS, *self.only} if self.only else set(contestants)
-        return {name: run for name, run in contestants.items() if name in wanted}
+    def chosen(self, peers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the peers selected by `only`, and always ours."""
+        wanted = {OURS, *self.only} if self.only else set(peers)
+        return {name: run for name, run in peers.items() if name in wanted}
 
 
 @dataclass
@@ -62,11 +62,11 @@ class Table:
     name : str
         The name of the files in which it is stored.
     title : str
-        What the figures are, with their unit.
+        The quantity and its unit.
     heading : str
         The heading of the first column.
     rows : dict
-        Figures by row and column.
+        Numbers by row and column.
     ratios : dict
         Further columns: numbers without a unit.
     reference : str or None
@@ -76,8 +76,8 @@ class Table:
     name: str
     title: str
     heading: str
-    rows: Figures
-    ratios: Figures = field(default_factory=dict)
+    rows: Results
+    ratios: Results = field(default_factory=dict)
     reference: str | None = OURS
 
     def cells(self) -> list[list[str]]:
@@ -99,29 +99,29 @@ class Table:
 
 
 class UnsupportedError(Exception):
-    """A contestant does not support a case."""
+    """A peer does not support a case."""
 
 
 def medians(
-    contestants: Mapping[Name, Callable[[], float]], repeats: int, warm_up: bool = True
+    peers: Mapping[Name, Callable[[], float]], repeats: int, warm_up: bool = True
 ) -> dict[Name, float]:
-    """Return the median of the times that each contestant returns, without unsupported ones.
+    """Return the median of the times that each peer returns, without unsupported peers.
 
-    They take turns, so that a busy moment of the machine affects all of them. With `warm_up`, all
-    of them run once before, which does not count.
+    The peers take turns, so that slow phases of the machine affect all of them. With `warm_up`, all
+    of them run once before, without being timed.
     """
-    found: dict[Name, list[float]] = {name: [] for name in contestants}
+    found: dict[Name, list[float]] = {name: [] for name in peers}
     for _ in range(warm_up + repeats):
         for name in list(found):
             try:
-                found[name].append(contestants[name]())
+                found[name].append(peers[name]())
             except UnsupportedError:
                 del found[name]
     return {name: median(values[warm_up:]) for name, values in found.items()}
 
 
-def ratio_to(column: str, rows: Figures, heading: str) -> Figures:
-    """Return the ratio of our figure to that of another column, for each row with both."""
+def ratio_to(column: str, rows: Results, heading: str) -> Results:
+    """Return the ratio of our number to that of another column, for each row with both."""
     return {
         name: {heading: row[OURS] / row[column]}
         for name, row in rows.items()
@@ -140,7 +140,7 @@ def seconds_of(call: Callable[[], object], calls: int = 1) -> float:
 
 
 def in_own_process(function: Callable[..., Any], **arguments: Any) -> Any:
-    """Call a function of a module in a fresh interpreter; arguments and result are JSON."""
+    """Call a function of a module in a new interpreter; arguments and result are JSON."""
     module = function.__module__
     if module == "__main__":
         module = sys.modules[module].__spec__.name  # type: ignore[union-attr]
@@ -154,8 +154,8 @@ def in_own_process(function: Callable[..., Any], **arguments: Any) -> Any:
 def peak_memory(every: float = 0.005) -> Iterator[dict[str, float]]:
     """Measure the largest growth of the process, in megabytes, while the body runs (Linux).
 
-    "private" counts the memory that belongs to this process alone; "resident" also counts pages of
-    files that the kernel keeps in memory and may drop at any time.
+    "private" is the memory of this process alone; "resident" also includes pages of files that the
+    kernel keeps in memory and may discard at any time.
     """
     peaks = before = _resident()
     growth: dict[str, float] = {}
@@ -178,7 +178,7 @@ def peak_memory(every: float = 0.005) -> Iterator[dict[str, float]]:
 
 
 def _resident() -> dict[str, float]:
-    # ``resource`` has only the peak over the whole life of a process.
+    # ``resource`` has only the peak since the start of the process.
     lines = Path("/proc/self/status").read_text().splitlines()
     kilobytes = {
         name: value.split()[0]
@@ -191,13 +191,13 @@ def _resident() -> dict[str, float]:
     }
 
 
-def _columns(rows: Figures) -> list[str]:
+def _columns(rows: Results) -> list[str]:
     return list(dict.fromkeys(column for row in rows.values() for column in row))
 
 
-def _with_multiple(figure: float, unit: float | None) -> str:
-    text = f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
-    return text if not unit or figure == unit else f"{text} ({figure / unit:.2f})"
+def _with_multiple(number: float, unit: float | None) -> str:
+    text = f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    return text if not unit or number == unit else f"{text} ({number / unit:.2f})"
 
 
 if __name__ == "__main__":

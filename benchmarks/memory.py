@@ -1,4 +1,4 @@
-"""The memory that a fit adds to its process: copies of X would show."""
+"""The memory that a fit adds to its process, including any copies of X."""
 
 from __future__ import annotations
 

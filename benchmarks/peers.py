@@ -3,8 +3,8 @@
 Every peer gets the same data, batch size, number of epochs, initial scale and solver with
 scikit-learn's constants; it shuffles, gathers batches, and adds the L2 penalty (or weight
 decay) that scikit-learn has by default. A peer raises an error for a case that it does not
-support. Time includes all that a user waits for in ``fit``, but not imports and, where stated,
-not compilation.
+support. Times are those of the whole call of ``fit``, without imports and, where stated, without
+compilation.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class JAX:
         preparing = time.perf_counter() - start
         if case.name not in self._epochs:
             start = time.perf_counter()
-            # The new state overwrites that of the epoch before.
+            # The new state overwrites that of the previous epoch.
             jitted = jax.jit(_jax_epoch(case), donate_argnums=0)
             compiled = jitted.lower(state, inputs, targets, orders[0]).compile()
             self.compile_seconds[case.name] = time.perf_counter() - start
@@ -194,8 +194,8 @@ class JAX:
             state, loss = epoch(state, inputs, targets, order)
             float(loss)
         seconds = time.perf_counter() - start
-        # The shorter last batch would need a second compilation: it is not trained, and its time
-        # is added here in proportion to its rows.
+        # A shorter last batch would need a second compilation. It is left out, and its time is
+        # added in proportion to its rows.
         return preparing + seconds * case.n_rows / (n_batches * case.batch_size)
 
 
@@ -251,7 +251,7 @@ def _jax_epoch(case: Case) -> Callable:
 
 
 def products_alone(case: Case, X: np.ndarray, y: np.ndarray) -> float:
-    """The matrix products of all steps (float32, NumPy), and nothing else."""
+    """Only the matrix products of all steps (float32, NumPy)."""
     batch = case.batch_size
     widths = case.widths
     make = np.random.RandomState(0).standard_normal

@@ -1,4 +1,4 @@
-"""RosenblattPerceptron against scikit-learn's Perceptron: few rows and many, and predictions."""
+"""RosenblattPerceptron compared with scikit-learn's Perceptron: fits and predictions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import RosenblattPerceptron
 
-from .measuring import OURS, Figures, Options, Table, medians, seconds_of
+from .measuring import OURS, Options, Results, Table, medians, seconds_of
 
 EPOCHS = 20
-#: Noise with which the perceptron errs on about a tenth or on almost half of the rows.
+#: Noise for which the perceptron is wrong on about a tenth or almost half of the rows.
 NOISES = {"few": 2.5, "many": 20.0}
 
 #: Epochs of a small fit, and how often it is repeated to be measured.
@@ -33,7 +33,7 @@ def tables(options: Options) -> list[Table]:
 
 def _large(options: Options) -> Table:
     shape = (2_000, 20) if options.quick else (100_000, 100)
-    rows: Figures = {}
+    rows: Results = {}
     for noise in NOISES.values():
         X, y = make_data(noise, shape)
         for shuffle in (False, True):
@@ -47,7 +47,7 @@ def _large(options: Options) -> Table:
 
 def _small(options: Options) -> Table:
     calls = 1 if options.quick else CALLS
-    rows: Figures = {}
+    rows: Results = {}
     for name, (X, y) in small_data().items():
         for epochs in (SHORT, LONG):
             for shuffle in (False, True):
@@ -60,7 +60,7 @@ def _small(options: Options) -> Table:
 
 
 def _predictions(options: Options) -> Table:
-    rows: Figures = {}
+    rows: Results = {}
     for name, (X, y) in small_data().items():
         ours, theirs = _both(SHORT, shuffle=True)
         for model in (ours, theirs):
@@ -89,7 +89,7 @@ def _measured(
     data: tuple[Any, ...],
     calls: int = 1,
 ) -> dict[str, float]:
-    """Return how many seconds a call takes ours and theirs."""
+    """Return the seconds of a call, for our perceptron and scikit-learn's."""
     runs = {
         name: partial(seconds_of, partial(getattr(model, method), *data), calls)
         for name, model in zip((OURS, "scikit-learn"), models, strict=True)
@@ -98,7 +98,7 @@ def _measured(
 
 
 def make_data(noise: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return random rows and their classes: the sides of a plane, with noise."""
+    """Return random rows and their classes, the sides of a hyperplane with noise."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal(shape)
     scores = X @ rng.standard_normal(shape[1])
@@ -106,7 +106,7 @@ def make_data(noise: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndar
 
 
 def small_data() -> dict[str, tuple[Any, np.ndarray]]:
-    """Return few rows and their classes, by names that tell their shapes."""
+    """Return small data sets, by names that state their shapes."""
     loaders = {
         "iris (150 x 4, 3 classes)": load_iris,
         "wine (178 x 13, 3 classes)": load_wine,

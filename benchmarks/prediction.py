@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from .cases import CASES, Case
-from .measuring import OURS, Figures, Options, Table, medians, ratio_to, seconds_of
+from .measuring import OURS, Options, Results, Table, medians, ratio_to, seconds_of
 from .peers import jax_predictor, limit_threads, pytorch_predictor
 
 #: Number of rows, and calls per measurement.
@@ -20,7 +20,7 @@ SIZES = {1: 300, 1_000: 20, 100_000: 1}
 
 def tables(options: Options) -> list[Table]:
     """Measure microseconds per call."""
-    rows: Figures = {}
+    rows: Results = {}
     for name, dtype in product(("digits", "mnist"), ("float64", "float32")):
         rows |= microseconds_of(CASES[name], dtype, options)
     ratios = ratio_to("scikit-learn", rows, "ours / scikit-learn")
@@ -28,7 +28,7 @@ def tables(options: Options) -> list[Table]:
     return [Table("prediction", title, "network and rows", rows, ratios)]
 
 
-def microseconds_of(case: Case, dtype: str, options: Options) -> Figures:
+def microseconds_of(case: Case, dtype: str, options: Options) -> Results:
     """Measure the calls of all peers, for each number of rows."""
     rows, predict = {}, predictors(case, dtype, options)
     for n_rows, calls in SIZES.items():

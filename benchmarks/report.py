@@ -61,7 +61,7 @@ def restructured_text(table: Table, facts: dict[str, Any]) -> str:
     cells = [["\\-" if cell == "-" else cell for cell in row] for row in table.cells()]
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
-    hint = ", small problems: these figures mean nothing" if facts["quick"] else ""
+    hint = ", small problems: these numbers are not meaningful" if facts["quick"] else ""
     title = f"{table.title} ({facts['date']}, {facts['processor']}{hint})"
     return f".. csv-table:: {title}\n   :header-rows: 1\n\n{body}"
 

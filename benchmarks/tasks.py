@@ -1,7 +1,7 @@
-"""Tasks by which two checkouts are compared; they use only the package's public names.
+"""Tasks that compare two checkouts; they use only the package's public names.
 
 Run as a script, it reads names of tasks from standard input and prints the processor seconds of
-each. All tasks run on one thread; other programs affect this time less than that of a wall clock.
+each. All tasks run in one thread; other programs affect processor time less than wall time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def data(n_rows: int, n_features: int, n_classes: int, dtype: str) -> tuple[Any,
 
 
 def training(case: str, dtype: str, **options: Any) -> Task:
-    """Return a fit by Adam, or by the solver in the options, that never stops early."""
+    """Return a fit with Adam, or the solver in the options, without early stopping."""
     from skperceptron import MLPSoftmaxClassifier
 
     n_rows, n_features, n_classes, hidden, batch_size, epochs = TRAINED[case]

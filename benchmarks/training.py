@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from .cases import CASES, Case
-from .measuring import PRODUCTS, Figures, Options, Table, medians, ratio_to
+from .measuring import PRODUCTS, Options, Results, Table, medians, ratio_to
 from .report import in_threads
 from .worker import Worker, workers
 
@@ -23,11 +23,11 @@ def tables(options: Options) -> list[Table]:
     return found
 
 
-def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") -> Figures:
+def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") -> Results:
     """Return the median time of a step, in microseconds, for each case and peer."""
     if options.quick:
         cases = {name: case.shrunk() for name, case in cases.items()}
-    compiling: Figures = {name: {} for name in cases}
+    compiling: Results = {name: {} for name in cases}
 
     def seconds_of(name: str, peer: str, worker: Worker) -> float:
         answer = worker.train(cases[name], dtype)
@@ -41,7 +41,7 @@ def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") ->
             for name in cases
             for peer, worker in peers.items()
         }
-        seconds: Figures = {name: {} for name in cases}
+        seconds: Results = {name: {} for name in cases}
         for (name, peer), found in medians(contestants, options.repeats, warm_up=False).items():
             seconds[name][peer] = found
     return {name: _per_step(case, seconds[name], compiling[name]) for name, case in cases.items()}

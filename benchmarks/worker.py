@@ -1,4 +1,4 @@
-"""Run each peer in its own process, which waits for cases to train.
+"""Run each peer in its own process, which trains the cases that it receives.
 
 In a shared process, idle BLAS threads of one peer would keep the cores busy while another peer is
 timed.
@@ -85,7 +85,7 @@ def main(name: str, threads: int) -> None:
             answer: dict[str, Any] = {}
             try:
                 X, y = case.data(dtype)
-                # A first run: memory may have been paged out during the turns of other peers.
+                # A first run, because memory may have been paged out while other peers ran.
                 peer(replace(case, epochs=ceil(case.epochs / 4)), X, y)
                 answer["seconds"] = peer(case, X, y)
                 answer["compiling"] = getattr(peer, "compile_seconds", {}).get(case.name, 0.0)

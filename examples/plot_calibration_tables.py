@@ -31,9 +31,9 @@ print(f"{len(y)} patients, {X.shape[1]} columns, {y.mean():.0%} above the mean")
 # :class:`~sklearn.calibration.CalibratedClassifierCV`. The last model ignores the columns and
 # always predicts the share of the class.
 #
-# Each patient is predicted by models that were not trained on that patient. Log loss and Brier score
-# both measure the quality of probabilities; lower is better. The log loss penalises confident errors
-# most.
+# Each patient is predicted by models that were not trained on that patient. Log loss and Brier
+# score both measure the quality of probabilities; lower is better. The log loss penalises confident
+# errors most.
 
 boosting = HistGradientBoostingClassifier(random_state=0)
 models = {

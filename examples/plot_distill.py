@@ -91,9 +91,9 @@ print(table.round(3))
 
 # %%
 # In log loss, the small network that was trained on the teacher's probabilities comes close to the
-# teacher, and avoids most of the loss of the network that was trained on labels alone. In accuracy it is no better than the network trained
-# on labels, and labels and teacher together do about as well as labels. Much of the gain comes from
-# soft targets, which keep a network from fitting wrong labels closely. A penalty does this as
-# well, and here a little better. But its strength had to be found: it was the best of five on these
-# same test rows, so its result is too optimistic. The teacher was not tuned, but takes more than
-# twice the work. Try a penalty before you distil.
+# teacher: it recovers most of what training on labels alone loses. In accuracy it is no better than
+# the network that was trained on labels, and labels and teacher together do about as well as
+# labels. Much of the gain comes from soft targets, which keep a network from fitting wrong labels
+# closely. A penalty does this as well, and here a little better. But its strength had to be found:
+# it was the best of five on these same test rows, so its result is too optimistic. The teacher was
+# not tuned, but takes more than twice the work. Try a penalty before you distil.

@@ -79,8 +79,8 @@ truth = sliding_window_view(series, horizon)[starts]
 forecasts = forecast(network, sliding_window_view(series, lags)[starts - lags], horizon)
 
 # %%
-# Left, the first of the forecasts. Right, the error of all of them: it grows with the steps,
-# since in a chaotic series small differences grow. The dashed line is the error of always predicting the
+# Left, the first of the forecasts. Right, the error of all of them: it grows with the steps, since
+# in a chaotic series small differences grow. The dashed line is the error of always predicting the
 # mean.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", width_ratios=(3, 2))

@@ -60,8 +60,8 @@ networks = {
 # %%
 # The picture shows the validation loss. Without a remedy it falls for about 30 epochs; then the
 # network learns the wrong labels. With batch normalisation, this begins sooner: its purpose is to
-# make training faster. Averaging over the last quarter of the epochs only removes the jumps. Dropout
-# helps most.
+# make training faster. Averaging over the last quarter of the epochs only removes the jumps.
+# Dropout helps most.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 colours = ("#000000", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#56b4e9")

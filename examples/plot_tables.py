@@ -51,9 +51,10 @@ for members, weight in zip(model.ensemble_.estimators_, model.weights_, strict=T
     print(f"weight {weight:.2f}: {members[0].activation}, layers {members[0].hidden_layer_sizes}")
 
 # %%
-# Left: out-of-fold predictions, by networks that were not trained on the row. If the town is missing, the rent cannot
-# be predicted well. Right: how much the error of these predictions rises when a column is shuffled,
-# together with everything that is derived from it, such as the levels of "town".
+# Left: out-of-fold predictions, by networks that were not trained on the row. If the town is
+# missing, the rent cannot be predicted well. Right: how much the error of these predictions rises
+# when a column is shuffled, together with everything that is derived from it, such as the levels of
+# "town".
 
 found = model.permutation_importances(flats[train], rent[train], random_state=0)
 truth, predicted = rent[train].to_numpy(), model.oof_predictions_

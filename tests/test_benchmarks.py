@@ -94,7 +94,7 @@ def test_tables_are_written_for_the_documentation():
     assert '   "one","2","3 (1.50)","0.50"\n' in text
 
 
-def test_contestants_take_turns_and_who_cannot_is_left_out():
+def test_peers_take_turns_and_unsupported_ones_are_left_out():
     order = []
 
     def contestant(name):
@@ -129,7 +129,7 @@ def test_two_checkouts_are_compared_task_by_task(capsys):
 def test_folder_without_a_checkout_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         against.main([str(tmp_path)])
-    assert "is no checkout" in capsys.readouterr().err
+    assert "is not a checkout" in capsys.readouterr().err
 
 
 def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):
