@@ -97,7 +97,7 @@ def test_tables_are_written_for_the_documentation():
 def test_peers_take_turns_and_unsupported_ones_are_left_out():
     order = []
 
-    def contestant(name):
+    def peer(name):
         def run():
             order.append(name)
             if name == "c":
@@ -106,7 +106,7 @@ def test_peers_take_turns_and_unsupported_ones_are_left_out():
 
         return run
 
-    found = medians({name: contestant(name) for name in "acb"}, 3, warm_up=False)
+    found = medians({name: peer(name) for name in "acb"}, 3, warm_up=False)
     assert order == ["a", "c", "b", "a", "b", "a", "b"]
     assert found == {"a": 4.0, "b": 5.0}
 
