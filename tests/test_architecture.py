@@ -186,7 +186,7 @@ def kinds_of_blocks():
 
 
 @EVERY_MODULE
-def test_nobody_asks_for_the_type_of_a_block(path):
+def test_no_code_depends_on_the_type_of_a_block(path):
     if path.parts[:2] == ("engine", "blocks"):
         return
     asked = [

@@ -411,7 +411,7 @@ def test_labels_of_several_types_are_refused(cls, first):
         ([1, 2.0], ["objects of type float and int", "astype(float)"]),
     ],
 )
-def test_labels_that_are_objects_are_refused_with_their_type_and_a_way_out(cls, labels, words):
+def test_labels_that_are_objects_are_refused_with_their_type_and_a_conversion(cls, labels, words):
     y = np.array(labels, dtype=object)[Y]
     words = ["Unknown label type", "np.asarray(y)", *words]
     assert_refused(make(cls), lambda e: e.fit(X, y), words)
@@ -429,7 +429,7 @@ def test_labels_that_are_objects_are_refused_with_their_type_and_a_way_out(cls, 
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_texts_of_any_length_are_refused_with_a_way_out(model):
+def test_strings_of_any_length_are_refused_with_a_conversion(model):
     y = np.array(["no", "yes"], dtype=np.dtypes.StringDType())[Y]
     with pytest.raises(TypeError, match=r"StringDType.*pass y\.astype\(object\)"):
         model.fit(X, y)
@@ -437,7 +437,7 @@ def test_texts_of_any_length_are_refused_with_a_way_out(model):
         model.fit(X, y.astype(object))
 
 
-def test_text_as_a_number_to_predict_is_refused():
+def test_strings_as_numbers_to_predict_are_refused():
     labels = np.where(Y, "yes", "no")
     assert_refused(make(MLPRegressor), lambda e: e.fit(X, labels), ["could not convert string"])
 
@@ -463,7 +463,7 @@ DATES = {
 
 @pytest.mark.parametrize("name", DATES)
 @WITH_PERCEPTRON
-def test_dates_as_x_are_refused_with_a_way_out(cls, name):
+def test_dates_as_x_are_refused_with_a_conversion(cls, name):
     dates = DATES[name]
     with pytest.raises(TypeError, match=r"X holds dates or durations.*timedelta64"):
         make(cls).fit(dates, Y)
@@ -475,7 +475,7 @@ def test_dates_as_x_are_refused_with_a_way_out(cls, name):
 @pytest.mark.parametrize("columns", [["day", "number"], ["day"], ["number", "time"]])
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 @WITH_PERCEPTRON
-def test_dates_in_a_frame_are_refused_with_a_way_out(cls, library, columns):
+def test_dates_in_a_frame_are_refused_with_a_conversion(cls, library, columns):
     times = [None, *(DAYS - DAYS[0]).tolist()[1:]]
     table = {"day": DAYS, "number": np.arange(float(N)), "time": times}
     if library == "pyarrow":
@@ -488,7 +488,9 @@ def test_dates_in_a_frame_are_refused_with_a_way_out(cls, library, columns):
 
 @pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPRegressor])
 @pytest.mark.parametrize("in_chunks", [True, False])
-def test_dictionaries_of_arrow_with_gaps_are_refused_as_numbers_and_targets(cls, in_chunks):
+def test_dictionaries_of_arrow_with_missing_values_are_refused_as_numbers_and_targets(
+    cls, in_chunks
+):
     pa = pytest.importorskip("pyarrow")
     y = pa.array([None, *Y[1:].tolist()]).dictionary_encode()
     y = pa.chunked_array([y]) if in_chunks else y
@@ -559,7 +561,7 @@ def test_weights_whose_sum_overflows_or_vanishes_are_refused(cls, method, weight
 
 
 @WITH_PERCEPTRON
-def test_text_as_weights_is_refused_by_name(cls):
+def test_strings_as_weights_are_refused_by_name(cls):
     assert_refused(make(cls), lambda e: e.fit(X, Y, ["a"] * N), ["sample_weight"])
 
 
@@ -759,7 +761,7 @@ def test_class_weights_of_several_labels_per_row_are_refused(method):
 
 
 @CLASSIFIERS_AND_PERCEPTRON
-def test_partial_fit_cannot_balance_classes_that_it_does_not_see(cls):
+def test_partial_fit_cannot_balance_classes(cls):
     fragments = ["class_weight='balanced'", "partial_fit", "compute_class_weight"]
     bad = {"class_weight": "balanced"}
     assert_refused(make(cls), lambda e: train(e, "partial_fit", X, Y), fragments, bad)
@@ -948,7 +950,7 @@ def test_diverged_fit_names_the_likely_cause(cls, name):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @EVERY_ESTIMATOR
-def test_diverged_lbfgs_does_not_blame_a_learning_rate_that_it_does_not_have(cls):
+def test_message_of_diverged_lbfgs_does_not_name_a_learning_rate(cls):
     with pytest.raises(ValueError, match="diverged") as caught:
         make(cls, activation="identity", solver="lbfgs", max_iter=50).fit(X * 1e300, Y)
     assert "learning_rate_init" not in str(caught.value)

@@ -185,7 +185,7 @@ def test_ranks_and_wins_of_models_on_tables():
     assert accuracies.rows["two"] == {OURS: 0.7, "other": 0.7}
 
 
-def test_numbers_of_seeds_are_told_and_means_in_another_order_are_ties():
+def test_numbers_of_seeds_are_stated_and_means_in_another_order_are_ties():
     def of(accuracies):
         return [{"seed": s, "accuracy": a, "fit": 1.0, "predict": 1.0} for s, a in accuracies]
 

@@ -66,7 +66,7 @@ def test_only_what_is_there_can_be_marked():
             pass
 
 
-def test_nothing_outlives_the_version_that_was_promised(monkeypatch):
+def test_deprecated_code_is_removed_in_the_announced_version(monkeypatch):
     monkeypatch.undo()
     for module in pkgutil.walk_packages(skperceptron.__path__, "skperceptron."):
         # Its extra may not be installed.

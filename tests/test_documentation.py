@@ -113,7 +113,7 @@ def test_every_picture_of_the_gallery_has_a_title_which_is_its_alternative_text(
         assert re.search(r"title|(Activation|Weights)Display\.from", picture.split("# %%")[-1])
 
 
-def test_index_of_the_gallery_is_cut_into_sections(monkeypatch):
+def test_index_of_the_gallery_is_divided_into_sections(monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_ext")
     tools = extension("gallery_sections")
 
@@ -174,7 +174,7 @@ one-hot, GPU, weight decay, early stopping, class_weight, imbalanced, ONNX, conv
 
 
 @pytest.mark.parametrize("words", [word.strip() for word in SEARCHED.split(",")])
-def test_what_readers_search_for_is_written_somewhere(words):
+def test_words_that_readers_search_for_are_in_the_documentation(words):
     pages = [path.read_text(encoding="utf-8").lower() for path in DOCS.glob("*.rst")]
     assert any(words.lower() in page for page in pages)
 

@@ -96,7 +96,7 @@ def test_number_of_features_and_outputs_count_for_auto():
 
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize("of_x", [np.float32, np.float64, np.int64])
-def test_auto_looks_at_the_network_and_not_at_x(cls, of_x):
+def test_auto_depends_on_the_network_and_not_on_x(cls, of_x):
     small = make(cls, max_iter=1).fit(X.astype(of_x), Y)
     large = make(cls, max_iter=1, hidden_layer_sizes=(FLOAT32_FROM // D,)).fit(X.astype(of_x), Y)
     assert (small.dtype_, large.dtype_) == (np.float64, np.float32)

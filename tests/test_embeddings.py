@@ -60,7 +60,7 @@ def test_prediction_is_the_formula(solver, skips):
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 5), (3, 5, 2), (3, 2)]
 
 
-def test_rectified_waves_are_the_formula():
+def test_rectified_periodic_embeddings_are_the_formula():
     model = make(PeriodicLinear(5, 2, 0.7)).fit(X, Y)
     w, mixing, shift = model.numeric_embeddings_
     angles = 2 * np.pi * X[:, :, np.newaxis] * w
@@ -220,7 +220,7 @@ def test_sharp_changes_are_found():
     assert min(model.score(x, y) for model in embedding) > max(0.8, plain.score(x, y))
 
 
-def test_group_of_the_embedding_has_its_own_pace():
+def test_group_of_the_embedding_has_its_own_learning_rate():
     still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))
     model, twin = (make(parameter_groups=groups).fit(X, Y) for groups in (still, None))
     drawn = get_numeric_embedding("pbld").block(3).initial_arrays(np.random.RandomState(0))
@@ -308,5 +308,5 @@ class Squares(NumericEmbedding):
         return Scale(n_features)
 
 
-def test_embedding_of_ones_own_is_any_block():
+def test_custom_embedding_is_any_block():
     assert make(Squares()).fit(X, Y).feature_scales_[0].shape == (3,)

@@ -147,7 +147,7 @@ def classes():
     return found - {Initializer}
 
 
-def test_law_of_every_initializer_is_known():
+def test_distribution_of_every_initializer_is_known():
     assert set(LAWS) == classes()
 
 
@@ -171,7 +171,7 @@ def assert_follows(drawn, shape, variance):
 @pytest.mark.parametrize("activation", ["relu", "tanh", None])
 @pytest.mark.parametrize(("fan_in", "units"), [(400, 300), (100, 700)])
 @pytest.mark.parametrize("initializer", [*(cls() for cls in LAWS), Constant(0.3)], ids=repr)
-def test_draws_follow_the_law(initializer, fan_in, units, activation):
+def test_draws_follow_the_distribution(initializer, fan_in, units, activation):
     law = LAWS[type(initializer)]
     asked = layer(fan_in, units, activation=activation)
     weight, bias = initializer.draw(asked, np.random.RandomState(0))
@@ -447,7 +447,7 @@ def test_units_whose_sums_overflow_keep_their_weights():
     assert np.isfinite(bias).all()
 
 
-def test_units_that_see_nothing_vary_keep_their_weights():
+def test_units_with_constant_inputs_keep_their_weights():
     constant = np.ones((10, 3))
     asked = Layer(3, 4, ReLU(), 6.0, constant)
     weight, bias = UnitVariance(points=0).draw(asked, np.random.RandomState(0))
@@ -459,7 +459,7 @@ def test_units_that_see_nothing_vary_keep_their_weights():
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("seed", range(4))
-def test_rows_that_are_all_alike_do_not_make_weights_of_rounding_errors(seed):
+def test_equal_rows_do_not_make_weights_from_rounding_errors(seed):
     model = MLPSoftmaxClassifier(
         hidden_layer_sizes=(64, 64, 64),
         numeric_embedding="pbld",
@@ -493,7 +493,7 @@ class Seeing(UnitVariance):
 
 @quiet
 @pytest.mark.parametrize("looks", [True, False])
-def test_inputs_that_are_not_looked_at_are_not_computed(looks, monkeypatch):
+def test_inputs_that_are_not_used_are_not_computed(looks, monkeypatch):
     monkeypatch.setattr(Seeing, "seen", [], raising=False)
     if not looks:
         monkeypatch.setattr(Seeing, "looks_at_inputs", UnitVariance.looks_at_inputs)
@@ -505,7 +505,7 @@ def test_inputs_that_are_not_looked_at_are_not_computed(looks, monkeypatch):
 
 
 @quiet
-def test_stacked_search_over_starts_that_see_data_equals_single_fits():
+def test_stacked_search_over_initializers_that_use_data_equals_single_fits():
     model = MLPSoftmaxClassifier(**OPTIONS, batch_size=20, initializer=UnitVariance(30))
     grid = {"initializer__points": [0, 5], "initializer__n_rows": [10, 512]}
     stacked, single = (
@@ -525,7 +525,7 @@ def test_stacked_search_over_starts_that_see_data_equals_single_fits():
     ],
     ids=repr,
 )
-def test_bad_parameters_of_starts_that_see_data_are_refused(initializer, fragment):
+def test_bad_parameters_of_initializers_that_use_data_are_refused(initializer, fragment):
     with pytest.raises(ValueError, match=fragment):
         started(initializer=initializer)
 
@@ -551,7 +551,7 @@ def test_training_starts_from_given_arrays(solver):
 
 
 @quiet
-def test_what_is_not_given_is_drawn_as_ever():
+def test_what_is_not_given_is_drawn_as_usual():
     options = OPTIONS | {"learning_rate_init": 1e-300, "max_iter": 1}
     plain = MLPSoftmaxClassifier(**options).fit(X, Y)
     model = MLPSoftmaxClassifier(**options).fit(X, Y, coefs_init=WEIGHTS)
@@ -594,7 +594,7 @@ def test_arrays_to_start_from_are_searched(search):
 
 
 @quiet
-def test_arrays_given_to_fit_go_before_those_of_the_object():
+def test_arrays_given_to_fit_take_precedence_over_those_of_the_object():
     options = OPTIONS | {"learning_rate_init": 1e-300, "max_iter": 1}
     model = MLPSoftmaxClassifier(**options, initializer=Given([2 * w for w in WEIGHTS], BIASES))
     model.fit(X, Y, coefs_init=WEIGHTS)
@@ -614,7 +614,7 @@ def test_bad_arrays_of_an_object_are_refused():
 
 
 @quiet
-def test_given_arrays_speak_the_units_of_the_target():
+def test_given_arrays_are_in_units_of_the_target():
     y = 1e6 * X[:, 0]
     first = OurRegressor(hidden_layer_sizes=(3,), max_iter=50, random_state=0, dtype="float64").fit(
         X, y
@@ -661,7 +661,7 @@ def test_one_neuron_may_start_at_zero():
     assert model.score(X, y) == 1.0
 
 
-def test_looks_at_rows_with_the_threads_that_the_fit_uses(monkeypatch):
+def test_initializers_use_the_threads_of_the_fit(monkeypatch):
     def draw(self, layer, rng):
         seen.append(n_blas_threads())
         return plain(self, layer, rng)

@@ -243,7 +243,7 @@ def test_gradient_matches_central_differences_of_the_formula(loss, targets):
 
 
 @EVERY_LOSS
-def test_a_step_allocates_next_to_nothing(loss, peak_of):
+def test_a_step_allocates_almost_nothing(loss, peak_of):
     rng = np.random.RandomState(0)
     raw, y = raw_predictions(loss, rng, (1, 40_000)), edge_targets(loss, rng, (1, 40_000, C))
     out, scratch = np.empty_like(raw), np.empty_like(raw)

@@ -98,7 +98,7 @@ def test_labels_of_any_type_come_back(cls, kind):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_softmax_knows_two_classes_and_more(classes):
+def test_softmax_supports_two_or_more_classes(classes):
     X, y = iris()
     X, y = X[y < classes], np.array(["z", "k", "a"])[y[y < classes]]
     model = MLPSoftmaxClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
@@ -263,7 +263,7 @@ def test_nothing_of_an_earlier_fit_is_left_after_a_fit_of_another_kind(cls):
     assert vars(model.set_params(**lbfgs).fit(X, y)).keys() == vars(fresh).keys()
 
 
-def test_integer_outside_the_values_trained_on_is_refused_with_a_way_out():
+def test_integer_outside_the_values_trained_on_is_refused_with_a_hint():
     X, y = np.random.RandomState(0).normal(size=(30, 2)), np.arange(30) % 3
     way_out = "output_range=None. It is that of the rows trained on first: set it"
     network = MLPRegressor(output="categorical", max_iter=2, n_iter_no_change=3)
@@ -284,7 +284,7 @@ def test_values_of_an_earlier_categorical_fit_are_not_left():
 
 @pytest.mark.parametrize("dtype", ["auto", "float32", "float64"])
 @pytest.mark.parametrize("hidden", [(8,), (600, 8)])
-def test_dtype_rules_training_and_the_input_rules_prediction(dtype, hidden):
+def test_dtype_decides_for_training_and_the_input_for_prediction(dtype, hidden):
     X, y = diabetes()
     model = MLPRegressor(hidden_layer_sizes=hidden, dtype=dtype, max_iter=2).fit(X, y)
     # 600 * 10 weights are many, 10 * 8 are few.
@@ -342,7 +342,7 @@ def test_verbose_prints_each_epoch(cls, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_verbose_tells_scores_slower_rates_and_the_end(capsys):
+def test_verbose_states_scores_slower_rates_and_the_end(capsys):
     X, y = diabetes()
     parameters = {"hidden_layer_sizes": (8,), "n_iter_no_change": 1, "tol": 1.0, "verbose": True}
     MLPRegressor(**parameters, early_stopping=True, random_state=0).fit(X, y)

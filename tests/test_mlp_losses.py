@@ -267,7 +267,7 @@ def held_out_rows(X, width, n_outputs, stratify=None):
 
 
 @EVERY_REGRESSION
-def test_early_stopping_watches_r2_of_means_and_the_negative_loss_of_the_others(loss):
+def test_early_stopping_monitors_r2_of_means_and_the_negative_loss_of_the_others(loss):
     X, y = diabetes()
     model = MLPRegressor(loss, **SMALL, early_stopping=True, standardize_target=False).fit(X, y)
     rows = held_out_rows(X, 8, model.n_outputs_)
@@ -373,7 +373,7 @@ def test_weights_equal_repeated_rows_in_classification(cls, loss):
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)
-def test_label_smoothing_makes_probabilities_cautious(cls):
+def test_label_smoothing_makes_probabilities_less_confident(cls):
     X, y = iris()
     y = np.minimum(y, 1) if cls is MLPBinaryClassifier else y
     options = {**GOOD, "alpha": 0.0, "solver": "lbfgs"}
@@ -446,7 +446,7 @@ def test_class_weight_equals_that_of_logistic_regression_without_hidden_layers()
     assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-3, atol=1e-4)
 
 
-def test_early_stopping_watches_the_accuracy_weighted_by_class():
+def test_early_stopping_monitors_the_accuracy_weighted_by_class():
     X, y = imbalanced()
     model = MLPBinaryClassifier(**SMALL, early_stopping=True, class_weight="balanced").fit(X, y)
     rows = held_out_rows(X, 8, 1, stratify=y)
@@ -455,7 +455,7 @@ def test_early_stopping_watches_the_accuracy_weighted_by_class():
     assert model.best_validation_score_ == pytest.approx(wanted)
 
 
-def test_validation_data_of_ones_own_are_weighted_by_class_too():
+def test_given_validation_data_are_weighted_by_class_too():
     X, y = imbalanced()
     model = MLPBinaryClassifier(**SMALL, class_weight="balanced")
     model.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])

@@ -324,7 +324,7 @@ def test_lbfgs_evaluates_as_often_as_scikit_learns():
 
 
 @EVERY_OPTIMIZER
-def test_it_says_whether_steps_grow_with_gradients(optimizer):
+def test_optimizer_states_whether_steps_grow_with_gradients(optimizer):
     def way(factor):
         parameters = np.zeros((1, P))
         state = zero_state(optimizer, parameters.shape)

@@ -306,7 +306,7 @@ REAL = {"alpha": 0.25, "momentum": 0.5, "learning_rate_init": 0.125, "tol": 0.5,
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_whole_numbers_of_every_width_mean_the_same(kind):
+def test_integers_of_every_width_mean_the_same(kind):
     many = np.tile(X, (10, 1)), np.tile(Y, 10)
     plain = MLPBinaryClassifier(random_state=5, **WHOLE).fit(*many)
     sized = {name: kind(value) for name, value in WHOLE.items()}
@@ -380,7 +380,7 @@ def test_a_list_of_the_wrong_shape_is_refused_by_name(name, value):
 
 @pytest.mark.parametrize("start", [5, 0.5, True, "no", [1], [None, None], [[[1.0]], [["x"]]], {}])
 @pytest.mark.parametrize("name", ["coefs_init", "intercepts_init"])
-def test_a_start_that_is_no_list_of_arrays_is_refused_by_name(name, start):
+def test_initial_weights_that_are_not_a_list_of_arrays_are_refused_by_name(name, start):
     with pytest.raises((ValueError, TypeError), match=name):
         small(MLPBinaryClassifier).fit(X, Y, **{name: start})
     with pytest.raises((ValueError, TypeError), match=name):
@@ -443,7 +443,7 @@ def make_any(cls):
 
 
 @pytest.mark.parametrize("cls", [*ESTIMATORS, *ENSEMBLES, *SEARCHES])
-def test_wrong_calls_are_told_with_the_public_name(cls):
+def test_errors_of_wrong_calls_state_the_public_name(cls):
     inherited = cls in (*ENSEMBLES, *SEARCHES)
     for call, words in CALLS[:2] if inherited else CALLS:
         with pytest.raises(TypeError) as caught:
@@ -451,13 +451,13 @@ def test_wrong_calls_are_told_with_the_public_name(cls):
         assert str(caught.value).startswith(f"{cls.__name__}.{words}")
 
 
-def test_partial_fit_is_told_with_the_public_name():
+def test_errors_of_partial_fit_state_the_public_name():
     for cls in ESTIMATORS:
         with pytest.raises(TypeError, match=rf"^{cls.__name__}\.partial_fit\(\) missing 1"):
             small(cls).partial_fit(X)
 
 
-def test_parts_are_told_with_the_public_name():
+def test_errors_of_parts_state_the_public_name():
     for call, name in (
         (lambda: BinaryLogLoss(smooth=1), "BinaryLogLoss"),
         (lambda: SGD(x=1), "SGD"),
@@ -469,7 +469,7 @@ def test_parts_are_told_with_the_public_name():
 ELSEWHERE = NAMES_ELSEWHERE.items()
 
 
-def test_names_of_other_libraries_lead_to_parameters_that_there_are():
+def test_names_of_other_libraries_are_answered_with_existing_parameters():
     for _, here in ELSEWHERE:
         assert here in MLPClassifier().get_params()
 
@@ -487,7 +487,7 @@ def test_a_misspelt_option_or_name_is_answered_with_the_right_one():
             call()
 
 
-def test_an_unknown_monitor_is_answered_with_all_that_there_are():
+def test_an_unknown_monitor_is_refused_with_a_list_of_the_known_ones():
     for option in (EarlyStopping("val_loss"), "val_loss"):
         with pytest.raises(ValueError) as caught:
             small(MLPBinaryClassifier, early_stopping=option).fit(X, Y)
@@ -508,7 +508,7 @@ def test_a_long_value_is_shown_in_part():
         check_option("f", "a", 10**5000, [Interval(1, low_closed=True, whole=True)])
 
 
-def test_alternatives_are_told_in_one_sentence():
+def test_alternatives_are_listed_in_one_sentence():
     rules = [Name(["a", "b"]), Interval(0, 1), Listing([Interval()], "numbers"), None]
     words = "must be 'a', 'b', a float in the range (0, 1), an array-like of numbers or None. Got"
     with pytest.raises(ValueError) as caught:

@@ -73,7 +73,7 @@ def test_groups_that_change_nothing_leave_every_bit(cls):
         ("feature_scale", "feature_scales_"),
     ],
 )
-def test_kind_with_a_rate_of_zero_stays_where_it_starts(kind, attribute):
+def test_parameters_with_a_rate_of_zero_do_not_change(kind, attribute):
     options = {"activation": PReLU(), "normalization": "layer", "feature_scale": True}
     frozen = make(parameter_groups=groups(**{kind: {"rate": 0}}), **options).fit(X, Y)
     start = make(learning_rate_init=1e-300, **options).fit(X, Y)
@@ -116,7 +116,7 @@ def test_what_no_gradient_reaches_is_neither_penalized_nor_decays(solver):
     assert not np.isclose(model.coefs_[1], start.coefs_[1]).any()
 
 
-def test_lbfgs_heeds_penalties():
+def test_lbfgs_applies_penalties_of_groups():
     ones, y = np.column_stack([X, np.ones(len(X))]), (X[:, 0] > -1).astype(int)
     options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 3.0, "tol": 1e-10}
     options |= {"max_iter": 200}

@@ -121,7 +121,7 @@ def test_training_equals_that_of_stored_weights_divided_by_the_root_of_their_inp
     )
 
 
-def test_factors_of_groups_come_on_top():
+def test_factors_of_groups_multiply_those_of_the_parametrization():
     groups = ParameterGroups(weight=ParameterGroup(rate=0.5, decay=3.0))
     grouped = network(AdamW(weight_decay=DECAY), 1, parameter_groups=groups).fit(X, Y)
     # A group's decay is multiplied by its rate.

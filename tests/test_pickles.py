@@ -58,14 +58,14 @@ def test_old_pickle_predicts_what_it_predicted(path):
 
 
 @EVERY_FILE
-def test_old_pickle_survives_a_pickle_of_today(path):
+def test_old_pickle_can_be_pickled_again(path):
     found = load(path)
     again = pickle.loads(pickle.dumps(found["estimator"]))
     assert_allclose(predict(again, found["X"]), found["expected"], rtol=1e-12)
 
 
 @EVERY_FILE
-def test_network_of_an_old_pickle_is_shaped_as_that_of_a_fit_of_today(path):
+def test_network_of_an_old_pickle_has_the_shape_of_that_of_a_new_fit(path):
     found = load(path)
     estimator, X = found["estimator"], found["X"]
     y = np.arange(len(X)) % 2 if hasattr(estimator, "classes_") else np.arange(float(len(X)))
@@ -160,14 +160,14 @@ def test_public_class_is_named_by_a_path_that_users_import(path):
 
 
 @EVERY_FILE
-def test_pickle_of_today_asks_for_public_paths_only(path):
+def test_new_pickle_contains_public_paths_only(path):
     found = load(path)
     asked = names_in_pickle(found["estimator"])
     assert asked
     assert asked <= CLASSES.keys()
 
 
-def test_pickle_with_components_and_callbacks_asks_for_public_paths_only():
+def test_pickle_with_components_and_callbacks_contains_public_paths_only():
     callbacks = [
         skperceptron.callbacks.CSVLogger("epochs.csv"),
         skperceptron.callbacks.StopOnPlateau(),

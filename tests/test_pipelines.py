@@ -293,7 +293,7 @@ def test_data_frame_with_other_columns_is_refused_by_name(frame, cls):
 
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize("output", ["pandas", "default"])
-def test_transformers_before_it_may_put_out_data_frames(pd, frame, cls, output):
+def test_transformers_before_it_may_return_data_frames(pd, frame, cls, output):
     y = data_for(cls)[1]
     scale = make_column_transformer((StandardScaler(), list(frame.columns[:6])))
     model = make_pipeline(scale, make(cls)).set_output(transform=output).fit(frame, y)

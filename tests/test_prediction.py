@@ -34,7 +34,7 @@ def plain_probabilities(model, X):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("change", ["inside", "exchanged"])
-def test_changed_weights_are_seen_by_the_next_prediction(fitted, dtype, change):
+def test_changed_weights_are_used_by_the_next_prediction(fitted, dtype, change):
     X = rows(dtype=dtype)
     fitted.predict_proba(X)
     if change == "inside":
@@ -44,7 +44,7 @@ def test_changed_weights_are_seen_by_the_next_prediction(fitted, dtype, change):
     assert_allclose(fitted.predict_proba(X), plain_probabilities(fitted, X), rtol=1e-4)
 
 
-def test_changed_normalization_is_seen_by_the_next_prediction():
+def test_changed_normalization_is_used_by_the_next_prediction():
     X = rows()
     model = MLPRegressor(
         hidden_layer_sizes=(4,), normalization="batch", max_iter=9, tol=10, n_iter_no_change=1
@@ -55,7 +55,7 @@ def test_changed_normalization_is_seen_by_the_next_prediction():
     assert np.abs(model.predict(X) - before).max() > 1e-3
 
 
-def test_refitted_model_forgets_what_it_has_predicted_with():
+def test_refitted_model_drops_its_earlier_predictor():
     X = rows()
     model = MLPBinaryClassifier((4,), max_iter=9, tol=10, n_iter_no_change=1, random_state=0)
     model.fit(X, X[:, 0] > 0).predict_proba(X)

@@ -63,7 +63,7 @@ def test_tests_that_scripts_name_exist():
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-def test_files_that_contributors_are_told_of_exist():
+def test_files_that_the_guide_for_contributors_names_exist():
     named = set(re.findall(r"`([\w/.]+\.(?:py|c|json|md|rst))`", read("CONTRIBUTING.md")))
     assert len(named) > 5
     package = ROOT / "skperceptron"
@@ -172,7 +172,7 @@ def test_extra_plot_brings_what_displays_and_gallery_import():
             assert {name.split(".")[0] for name in names} <= allowed, path.name
 
 
-def test_changelog_knows_the_version():
+def test_changelog_has_a_section_for_the_version():
     assert f"## {skperceptron.__version__}" in read("CHANGELOG.md")
 
 
@@ -202,7 +202,7 @@ def test_wheels_with_compiled_steps_begin_with_the_oldest_python():
     assert f'"cp{oldest}-abi3-' in read("hatch_build.py")
 
 
-def test_conda_recipe_asks_for_the_same_dependencies():
+def test_conda_recipe_has_the_same_dependencies():
     recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
     for requirement in project()["dependencies"]:
         assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe

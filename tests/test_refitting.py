@@ -212,7 +212,7 @@ COPIES = {
 
 @pytest.mark.parametrize("copied", COPIES)
 @EVERY_ESTIMATOR
-def test_a_stream_goes_on_alike_in_a_copy(cls, copied):
+def test_a_copy_continues_a_stream_in_the_same_way(cls, copied):
     X, y = some(cls)
     noise = {} if cls is RosenblattPerceptron else {"dropout": 0.3, "averaging": "ema"}
     model = streamed(make(cls, **noise), X, y, 3)
@@ -252,7 +252,7 @@ def test_failed_call_leaves_model_and_noise_as_they_were(cls):
 
 
 @EVERY_NETWORK
-def test_interrupted_call_can_be_gone_on_with(cls, monkeypatch):
+def test_interrupted_call_can_be_continued(cls, monkeypatch):
     X, y = some(cls)
     model = streamed(make(cls, dropout=0.3), X, y, 2)
     steps = []
@@ -395,7 +395,7 @@ CHANGES = [(cls, name) for cls, table in TABLES.items() for name in table]
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 @pytest.mark.parametrize("cls, name", CHANGES, ids=lambda value: getattr(value, "__name__", value))
-def test_changed_parameter_is_heeded_or_refused(cls, name, method):
+def test_changed_parameter_is_used_or_refused(cls, name, method):
     outcome, value, options = TABLES[cls][name]
     outcome = outcome if isinstance(outcome, str) else outcome[method]
     X, y = some(cls)
@@ -436,7 +436,7 @@ def test_new_learning_rate_is_that_of_the_next_step(cls):
     assert_allclose(moved[1], 10 * moved[0], rtol=1e-6, atol=1e-12)
 
 
-def test_inverse_scaling_of_a_new_rate_counts_the_rows_seen_before():
+def test_inverse_scaling_of_a_new_rate_counts_the_rows_of_earlier_calls():
     X, y = some(MLPRegressor)
     options = {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5}
     logger = EpochLogger()

@@ -127,7 +127,7 @@ def test_each_associative_unit_has_its_connections_and_splits_the_rows(n_connect
     assert not fires.all(axis=0).any()
 
 
-def test_responses_are_affine_in_what_the_associative_units_say():
+def test_responses_are_affine_in_the_outputs_of_the_associative_units():
     X, y = iris()
     model = RosenblattPerceptron(30, random_state=0).fit(X, y)
     fires = (X @ model.associative_weights_ >= model.associative_thresholds_).astype(float)
@@ -168,7 +168,7 @@ def test_weights_of_features_may_be_replaced():
     assert_array_equal(model.decision_function(X), expected)
 
 
-def test_a_constant_column_is_no_trouble():
+def test_a_constant_column_does_no_harm():
     X, y = iris()
     X = np.column_stack([X, np.full(len(X), 7.0)])
     model = RosenblattPerceptron(50, n_connections=1, weights="averaged", random_state=0)
@@ -353,7 +353,7 @@ def test_thresholds_depend_on_class_weights_as_on_sample_weights():
     assert (by_class.associative_thresholds_ != thresholds).any()
 
 
-def test_balanced_classes_weigh_the_same():
+def test_balanced_classes_have_equal_weight():
     X, y = make_blobs([200, 10], centers=[[0, 0], [1.5, 1.5]], random_state=0)
     model = RosenblattPerceptron(0, weights="averaged", random_state=0)
     plain = clone(model).fit(X, y)
@@ -490,7 +490,7 @@ def test_interruption_leaves_a_usable_model(monkeypatch):
 # Bad input.
 
 
-def test_errors_tell_what_to_do():
+def test_errors_say_what_to_do():
     X, y = iris()
     model = RosenblattPerceptron(10, n_connections=9)
     with pytest.raises(ValueError, match="n_connections=9 must be at most n_features=4"):
@@ -592,7 +592,7 @@ def test_class_weights_choose_the_same_units_as_weights_of_rows():
         ([[1e153] * 1000, [-1e153] * 1000, [0.0] * 1000], [1.0, 1.0, 1.0], None),
     ],
 )
-def test_weights_out_of_all_proportion_are_refused_in_words(X, weight, class_weight):
+def test_extremely_different_weights_are_refused_with_a_clear_message(X, weight, class_weight):
     network = RosenblattPerceptron(n_associative=0, class_weight=class_weight)
     with pytest.raises(ValueError, match=r"(?i)weight"):
         network.fit(X, [0, 1, 0], weight)

@@ -200,7 +200,7 @@ def test_rate_after_an_epoch_stays_positive_finite_and_never_rises(schedule):
 
 
 @EVERY_SCHEDULE
-def test_schedule_has_no_memory(schedule):
+def test_rate_does_not_depend_on_earlier_rates(schedule):
     first = schedule.after_epoch(0.1, 0.05, 300)
     schedule.after_epoch(0.1, 0.001, 10**9)
     schedule.after_plateau(0.001)
@@ -235,7 +235,7 @@ def test_constant_rate_stays_and_ends_at_the_first_plateau():
 
 @pytest.mark.parametrize("power_t", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("rows_seen", [1, 150, 10**6])
-def test_inverse_scaling_divides_by_a_power_of_the_rows_seen(power_t, rows_seen):
+def test_inverse_scaling_divides_by_a_power_of_the_number_of_processed_rows(power_t, rows_seen):
     found = InverseScaling(power_t).after_epoch(0.3, 0.01, rows_seen)
     assert found == pytest.approx(0.3 / (rows_seen + 1) ** power_t, rel=1e-15)
 
@@ -413,7 +413,7 @@ def test_bad_schedules_are_refused(schedule, fragment):
         MLPRegressor(**OPTIONS, learning_rate=schedule).fit(X, Y)
 
 
-def test_what_is_no_schedule_is_refused_by_its_kind():
+def test_other_objects_are_refused_as_schedules_with_their_type():
     with pytest.raises(TypeError, match="schedule must be a string or a Schedule"):
         get_schedule(3)
 
@@ -429,7 +429,7 @@ def test_largest_number_of_cosine_cycles_gives_finite_rates():
 
 
 @EVERY_SCHEDULE
-def test_what_heeds_plateaus_says_so(schedule):
+def test_schedules_that_react_to_plateaus_say_so(schedule):
     assert schedule.heeds_plateaus == (schedule.after_plateau(0.1) is not None)
 
 

@@ -60,7 +60,7 @@ def refitted(model, n_epochs):
     return clone(model).set_params(max_iter=n_epochs, early_stopping=False).fit(X, Y)
 
 
-def test_validation_data_alone_is_watched_and_changes_nothing():
+def test_validation_data_without_early_stopping_is_monitored_and_changes_nothing():
     plain, watched = make().fit(X, Y), fit_with_validation(make())
     assert_array_equal(watched.coefs_[0], plain.coefs_[0])
     assert plain.validation_scores_ is None and plain.validation_loss_curve_ is None
@@ -101,7 +101,7 @@ MONITORS = [
 
 
 @pytest.mark.parametrize("monitor, figure", MONITORS, ids=["loss", "name", "scorer", "callable"])
-def test_anything_can_be_watched(monitor, figure):
+def test_anything_can_be_monitored(monitor, figure):
     rules = EarlyStopping(monitor, patience=4, tol=0.0)
     model = fit_with_validation(make(early_stopping=rules, max_iter=60))
     scores = model.validation_scores_
@@ -112,7 +112,7 @@ def test_anything_can_be_watched(monitor, figure):
     assert len(scores) == 60 or len(scores) >= best + 5
 
 
-def test_patience_and_tolerance_of_the_object_go_before_those_of_the_estimator():
+def test_patience_and_tolerance_of_the_object_take_precedence_over_those_of_the_estimator():
     rules = EarlyStopping("loss", patience=2, tol=100.0)
     model = fit_with_validation(make(early_stopping=rules, n_iter_no_change=12, tol=0.0))
     # Only the first epoch counts as an improvement: no later one improves by 100.
@@ -129,7 +129,7 @@ def test_last_weights_are_kept_where_the_best_are_not_wanted():
     assert_array_equal(model.coefs_[0], refitted(model, model.n_iter_).coefs_[0])
 
 
-def test_validation_of_regressors_speaks_the_units_of_the_target():
+def test_validation_of_regressors_is_in_units_of_the_target():
     X, y = make_regression(200, 5, noise=10, random_state=0)
     model = MLPRegressor(**OPTIONS).fit(X[:150], 1e6 * y[:150], X_val=X[150:], y_val=1e6 * y[150:])
     expected = r2_score(1e6 * y[150:], model.predict(X[150:]))
@@ -215,7 +215,7 @@ def test_documented_signature_works_in_searches_with_weights(search):
 
 
 @pytest.mark.parametrize("name", ["positive_likelihood_ratio", "neg_max_error"])
-def test_metrics_without_weights_are_watched_where_rows_are_weighted(name):
+def test_metrics_without_weights_are_monitored_where_rows_are_weighted(name):
     cls = MLPRegressor if name == "neg_max_error" else MLPBinaryClassifier
     rules = EarlyStopping(name)
     model = make(cls, early_stopping=rules).fit(
@@ -236,7 +236,7 @@ class Weighing:
         return estimator.score(X, y, sample_weight)
 
 
-def test_weights_are_given_to_who_takes_them():
+def test_weights_are_given_to_scorers_that_accept_them():
     scorer, weight = Weighing(), np.linspace(1, 2, 100)
     model = make(early_stopping=EarlyStopping(scorer), max_iter=1)
     fit_with_validation(model, sample_weight_val=weight)
@@ -300,7 +300,7 @@ NO_SCORES = {
 
 
 @pytest.mark.parametrize("name", NO_SCORES)
-def test_first_score_that_compares_with_none_is_refused(name):
+def test_first_score_that_is_not_finite_is_refused(name):
     cls, monitor, own, fragment = NO_SCORES[name]
     y = {MLPBinaryClassifier: RARE, MLPSoftmaxClassifier: np.where(RARE, 2, Y)}.get(cls, Y)
     if own:
@@ -313,7 +313,7 @@ def test_first_score_that_compares_with_none_is_refused(name):
     assert not hasattr(model, "coefs_")
 
 
-def test_later_score_that_is_none_counts_as_no_improvement():
+def test_later_score_that_is_not_finite_counts_as_no_improvement():
     scores = iter([0.1, 0.3, np.inf, np.nan, 0.2])
     model = make(early_stopping=EarlyStopping(lambda m, X, y: next(scores)), max_iter=5)
     with pytest.warns(UserWarning, match="has become inf") as caught:
@@ -335,7 +335,7 @@ def test_filters_of_warnings_are_left_alone_after_the_first_score():
     assert len(seen) == 4 and all(seen[1:])
 
 
-def test_validation_rows_out_of_all_proportion_are_told():
+def test_validation_rows_on_a_far_larger_scale_are_refused():
     with pytest.raises(ValueError, match="X_val contains far larger values"):
         make(MLPRegressor).fit(X, Y, X_val=1e300 * X_VAL, y_val=Y_VAL)
 
@@ -377,7 +377,7 @@ def test_fewer_validation_rows_than_classes_are_enough():
     fraction=st.floats(0.01, 0.5),
     seed=st.integers(0, 100),
 )
-def test_split_cuts_all_rows_in_two_and_leaves_each_class_a_row(counts, fraction, seed):
+def test_split_divides_all_rows_in_two_and_leaves_each_class_a_row(counts, fraction, seed):
     labels = np.repeat(np.arange(len(counts)), counts)
     n_held_out = math.ceil(fraction * len(labels))
     assume(n_held_out < len(labels))
@@ -512,5 +512,5 @@ def test_training_ends_when_its_time_is_over(solver):
 
 
 @pytest.mark.filterwarnings("error")
-def test_time_that_is_not_over_is_not_mentioned():
+def test_time_limit_that_is_not_reached_gives_no_warning():
     make(max_time=1e6, tol=1e3, n_iter_no_change=1, max_iter=50).fit(X, Y)

@@ -131,7 +131,7 @@ def test_optimizer_given_is_not_changed():
     assert pickle.dumps((vars(solver), vars(schedule))) == before
 
 
-def test_users_own_components_work_wherever_built_in_ones_do():
+def test_custom_components_work_wherever_built_in_ones_do():
     network = make(
         solver=SignDescent(), learning_rate=Halving(), initializer=Diagonal(), max_iter=30
     )

@@ -15,7 +15,7 @@ def test_versions_name_what_is_installed_and_which_way_steps_run(capsys, monkeyp
     assert ("compiled steps: available" in printed) == is_available()
 
 
-def test_missing_distribution_is_told(capsys, monkeypatch):
+def test_missing_distribution_is_reported(capsys, monkeypatch):
     monkeypatch.setattr(skperceptron.versions, "DISTRIBUTIONS", ("no-such-distribution",))
     skperceptron.show_versions()
     assert "no-such-distribution: not installed" in capsys.readouterr().out

@@ -170,7 +170,7 @@ AS_ASKED = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", AS_ASKED)
-def test_what_was_asked_for_is_no_reason_to_warn(name):
+def test_requested_behaviour_gives_no_warning(name):
     clone(AS_ASKED[name]).fit(X, Y)
     if not AS_ASKED[name].callbacks:
         StackedGridSearchCV(clone(AS_ASKED[name]), {"alpha": [0, 1]}, cv=2).fit(X, Y)
@@ -191,7 +191,7 @@ def test_what_was_asked_for_is_no_reason_to_warn(name):
     ],
     ids=repr,
 )
-def test_running_out_of_epochs_is_told_where_a_rule_was_in_force(options):
+def test_running_out_of_epochs_is_reported_where_a_stopping_rule_was_active(options):
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         network(**options).fit(X, Y)
 
@@ -212,7 +212,7 @@ class Asking(Callback):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("early_stopping", [True, EarlyStopping("roc_auc"), EarlyStopping("loss")])
-def test_no_word_about_feature_names_where_all_have_them(early_stopping):
+def test_no_warning_about_feature_names_where_all_have_them(early_stopping):
     frame = pd.DataFrame(X, columns=list("abcde"))
     model = network(**CONVERGED, early_stopping=early_stopping)
     clone(model).set_params(callbacks=[Asking(), EpochLogger()]).fit(frame, Y).score(frame, Y)

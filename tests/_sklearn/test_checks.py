@@ -138,7 +138,7 @@ def test_tensors_that_scikit_learn_would_hand_on_are_refused(name, call, monkeyp
 
 
 @pytest.mark.parametrize("value", ["red", np.nan])
-def test_errors_about_texts_and_gaps_point_to_what_takes_tables(value):
+def test_errors_about_strings_and_missing_values_name_estimators_for_tables(value):
     table = pd.DataFrame({"a": [value] * 24, "b": X[:, 0]})
     with pytest.raises(ValueError) as caught:
         MLPRegressor().fit(table, X[:, 0])

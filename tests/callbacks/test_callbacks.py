@@ -200,7 +200,7 @@ def test_hooks_are_called_in_order_and_predictions_are_those_of_the_moment(estim
 
 
 @every_estimator
-def test_listening_changes_no_model(estimator):
+def test_callbacks_change_no_model(estimator):
     y = target_of(estimator)
     watched = clone(estimator).set_params(callbacks=[Witness()]).fit(X, y)
     plain = clone(estimator).fit(X, y)
@@ -305,12 +305,12 @@ def test_set_callbacks_and_the_parameter_work_together(estimator):
 
 
 @pytest.mark.parametrize("callback", [3, Witness, "progress"], ids=["number", "class", "string"])
-def test_what_is_no_callback_is_refused(callback):
+def test_other_objects_are_refused_as_callbacks(callback):
     with pytest.raises(TypeError, match="FitCallback protocol"):
         MLPBinaryClassifier(callbacks=[callback]).fit(X, Y)
 
 
-def test_partial_fit_tells_of_its_one_epoch():
+def test_partial_fit_reports_its_only_epoch():
     witness = Witness()
     model = MLPBinaryClassifier((4,), random_state=0, callbacks=[witness])
     model.partial_fit(X, Y, classes=[0, 1], sample_weight=np.ones(len(X)))
@@ -331,7 +331,7 @@ def test_logger_keeps_the_curves_of_the_estimator():
     assert all(np.diff([row["seconds"] for row in second]) > 0)
 
 
-def test_logger_tells_fits_apart_that_run_at_the_same_time(monkeypatch):
+def test_logger_distinguishes_fits_that_run_at_the_same_time(monkeypatch):
     clock = iter([10.0, 12.0, 13.0, 14.0, 17.0])
     monkeypatch.setattr(loggers, "perf_counter", lambda: next(clock))
     logger, fits = EpochLogger(), [object(), object()]
@@ -382,7 +382,7 @@ def test_lines_of_other_columns_are_not_appended(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"\x89PNG\r\n\x1a\n\x00\xff", "loss".encode("utf-16"), b"x" * 200_000], ids=len
 )
-def test_nothing_is_appended_to_a_file_that_is_no_table(content, tmp_path):
+def test_nothing_is_appended_to_a_file_that_is_not_a_table(content, tmp_path):
     path = tmp_path / "epochs.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"epochs\.csv has the columns .* append it to another"):
@@ -401,7 +401,7 @@ def test_lines_are_appended_below_the_last_one(mark, end, tmp_path):
     assert [line.split(",")[0] for line in lines[2:]] == list("12345")
 
 
-def test_no_part_of_a_line_stays_in_a_file_that_cannot_grow(tmp_path):
+def test_no_incomplete_line_stays_in_a_file_that_cannot_grow(tmp_path):
     resource = pytest.importorskip("resource")
     path = tmp_path / "epochs.csv"
     logger = CSVLogger(path, append=True)
@@ -464,7 +464,7 @@ def test_a_plateau_of_rare_validations_ends_at_a_validation():
     assert stops.index(True) + 1 == 6
 
 
-def test_an_epoch_that_diverges_has_no_validation_figures_and_no_callback_hides_it():
+def test_an_epoch_that_diverges_has_no_validation_metrics_and_no_callback_hides_it():
     class Last(Callback):
         def on_fit_task_end(self, estimator, context):
             self.report = getattr(context, "report", None) or self.report
@@ -503,7 +503,7 @@ class Counted(list):
         return super().__iter__()
 
 
-def test_a_plateau_reads_each_figure_once():
+def test_a_plateau_reads_each_value_once():
     callback, history = StopOnPlateau(patience=1000), Counted()
     callback.setup(None, None)
     for epoch in range(1, 501):
@@ -631,7 +631,7 @@ def test_each_clone_has_callbacks_of_its_own():
 
 @needs_framework
 @every_estimator
-def test_older_versions_tell_the_same(estimator, monkeypatch):
+def test_older_versions_call_callbacks_in_the_same_way(estimator, monkeypatch):
     y = target_of(estimator)
     with_framework = Witness()
     clone(estimator).set_params(callbacks=[with_framework]).fit(X, y)
@@ -685,7 +685,7 @@ def test_clones_share_what_was_set_in_older_versions_too(monkeypatch):
     assert not hasattr(clone(Older()), "_skl_callbacks")
 
 
-def test_callbacks_that_were_set_see_the_fits_of_a_search():
+def test_callbacks_that_were_set_are_called_for_the_fits_of_a_search():
     logger = EpochLogger()
     model = MLPBinaryClassifier(**NETWORK).set_callbacks(logger)
     GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
@@ -713,7 +713,7 @@ def test_progress_bars_of_scikit_learn_work(estimator, wrap, capsys, monkeypatch
 
 @needs_framework
 @every_estimator
-def test_progress_bars_inside_a_pipeline_are_sent_to_it(estimator):
+def test_progress_bars_inside_a_pipeline_are_refused_with_the_hint_to_use_the_pipeline(estimator):
     pytest.importorskip("rich")
     inner = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar()])
     model = make_pipeline(StandardScaler(), inner)
@@ -779,7 +779,7 @@ class Reporting(Callback):
 
 
 @every_estimator
-def test_the_largest_number_of_epochs_is_told(estimator):
+def test_the_largest_number_of_epochs_is_reported(estimator):
     callback = Reporting()
     model = clone(estimator).set_params(callbacks=[callback]).fit(X, target_of(estimator))
     if hasattr(model, "partial_fit"):

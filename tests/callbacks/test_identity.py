@@ -237,7 +237,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("make", PAIRS.values(), ids=PAIRS)
-def test_what_differs_has_other_texts_and_what_is_equal_the_same(make):
+def test_different_objects_have_different_descriptions_and_equal_ones_the_same(make):
     assert described(make(0.9)) == described(make(0.9))
     assert described(make(0.9)) != described(make(0.1))
 
@@ -378,7 +378,7 @@ def test_copies_are_described_as_what_they_are_of():
         assert described(copied) == described(value)
 
 
-def test_what_a_matrix_has_noted_down_does_not_count():
+def test_cached_properties_of_a_matrix_do_not_count():
     matrix = sparse.csr_array([[0.0, 1.0]])
     before = described(matrix)
     assert matrix.has_canonical_format
@@ -414,7 +414,7 @@ def indescribable():
 
 
 @pytest.mark.parametrize("name", indescribable())
-def test_what_cannot_be_told_apart_is_refused_and_a_name_stands_for_it(name):
+def test_objects_that_cannot_be_distinguished_are_refused_unless_a_name_is_given(name):
     value = indescribable()[name]
     with pytest.raises(IndescribableError):
         described(value)
@@ -469,7 +469,7 @@ print([described(value) for value in (
 """
 
 
-def test_texts_are_the_same_in_every_process(tmp_path):
+def test_descriptions_are_the_same_in_every_process(tmp_path):
     root = str(Path(sys.modules["skperceptron"].__file__).parents[1])
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
@@ -576,7 +576,7 @@ class Holding(Callback):
         self.held = held
 
 
-def test_callbacks_and_words_are_no_part_of_a_fit(tmp_path):
+def test_callbacks_and_verbosity_are_not_part_of_a_fit(tmp_path):
     model = MLPBinaryClassifier((4,), max_iter=3, random_state=0)
     for change in ({}, {"verbose": True}):
         callbacks = [Checkpoint(tmp_path), *[Holding(threading.Lock())] * len(change)]
@@ -584,7 +584,7 @@ def test_callbacks_and_words_are_no_part_of_a_fit(tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
-def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
+def test_a_fit_that_cannot_be_distinguished_from_others_needs_a_name(tmp_path):
     class Locked(BaseEstimator):
         def __init__(self):
             self.lock = threading.Lock()
@@ -606,7 +606,7 @@ def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", 3, True, ["a"]])
-def test_a_name_is_a_text(name, tmp_path):
+def test_a_name_is_a_string(name, tmp_path):
     model = MLPBinaryClassifier(callbacks=[Checkpoint(tmp_path, name=name)])
     expected = "'name' parameter of Checkpoint must be an instance of 'str' that is not empty"
     with pytest.raises(ValueError, match=expected):

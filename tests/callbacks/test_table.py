@@ -62,7 +62,7 @@ def test_the_heading_is_repeated_on_each_screen(clock, capsys):
         (123456.5, "1.235e+05"),
     ],
 )
-def test_figures_neither_vanish_nor_break_a_column(figure, cell, clock, capsys):
+def test_numbers_neither_vanish_nor_break_a_column(figure, cell, clock, capsys):
     EpochTable([Column("loss", width=9)], None, has_heading=False).row(1, {"loss": figure})
     assert capsys.readouterr().out.split() == ["1", cell, "0.00"]
 
@@ -80,5 +80,5 @@ def test_figures_neither_vanish_nor_break_a_column(figure, cell, clock, capsys):
         (125 * 60, "2 h 05 min"),
     ],
 )
-def test_times_are_told_in_words(seconds, words):
+def test_times_are_written_in_words(seconds, words):
     assert duration(seconds) == words

@@ -98,7 +98,7 @@ def test_partitions_of_a_frame_go_from_parquet_to_parquet(client, tmp_path):
 
 
 @pytest.mark.parametrize("step", [StandardScaler(), "passthrough"])
-def test_a_killed_worker_loses_nothing_and_progress_is_told(step, tmp_path, capfd):
+def test_a_killed_worker_loses_nothing_and_progress_is_reported(step, tmp_path, capfd):
     """The first worker that computes a score is killed, and its data are lost."""
     pipeline = clone(PIPELINE).set_params(standardscaler=step)
     large = np.tile(X, (1, 5))

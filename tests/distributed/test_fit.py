@@ -309,7 +309,7 @@ def test_warm_start_goes_on(client):
 @pytest.mark.parametrize(
     "look", [{"initializer": UnitVariance(n_rows=90)}, {"numeric_embedding": "ple"}], ids=str
 )
-def test_what_starts_from_rows_sees_those_of_all_blocks(client, look):
+def test_what_starts_from_rows_uses_those_of_all_blocks(client, look):
     alone = MLPRegressor(**SETTINGS, **look).fit(X, NUMBERS)
     spread = fit(clone(alone), blocks(X, 70), blocks(NUMBERS, 70), mode="summed")
     assert_allclose(predict(spread, X), predict(alone), atol=1e-8)

@@ -48,7 +48,7 @@ def test_numbers_of_an_array_are_those_of_the_estimator(client, n_targets, loss)
     assert_allclose(found.compute(), model.predict(X), rtol=1e-4)
 
 
-def test_distributions_of_whole_numbers_are_those_of_the_estimator(client):
+def test_distributions_of_integers_are_those_of_the_estimator(client):
     frames = pytest.importorskip("dask.dataframe")
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     numbers = 5 + 2 * (X[:, 0] > 0)
@@ -60,7 +60,7 @@ def test_distributions_of_whole_numbers_are_those_of_the_estimator(client):
 
 
 @pytest.mark.parametrize("call", [predict, predict_proba])
-def test_an_array_of_texts_is_predicted(client, call):
+def test_an_array_of_strings_is_predicted(client, call):
     texts, labels = np.array(["red car", "blue sky", "red rose"] * 5, dtype=object), [0, 1, 0] * 5
     model = make_pipeline(CountVectorizer(), MLPClassifier(**OPTIONS)).fit(texts, labels)
     found, expected = call(model, da.from_array(texts, chunks=7)), getattr(model, call.__name__)
@@ -140,7 +140,7 @@ def test_a_column_without_any_category_is_missing(client):
 
 
 @pytest.mark.parametrize("kind", ["array", "frame"])
-def test_a_pipeline_may_refuse_values_that_it_has_not_seen(client, kind):
+def test_a_pipeline_may_refuse_unknown_values(client, kind):
     codes = np.column_stack([np.arange(90) % 3 + 1, np.arange(90) % 2 + 1])
     model = make_pipeline(OneHotEncoder(), MLPClassifier(**OPTIONS))
     if kind == "array":

@@ -25,7 +25,7 @@ def test_numbers_stay_what_they_are_in_float64():
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("size", [4, FEW_NUMBERS, FEW_NUMBERS + 1])
-def test_finite_numbers_are_told_from_others(bad, size):
+def test_finite_numbers_are_distinguished_from_others(bad, size):
     numbers = np.full(size, LIMITS.max)
     assert all_finite(numbers)
     numbers[2] = bad

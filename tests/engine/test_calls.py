@@ -94,7 +94,7 @@ def test_each_member_reads_its_own_table(kind):
 
 
 @pytest.mark.parametrize("number", [-1, -0.5, 3, 1e30, np.nan, np.inf, -np.inf])
-def test_number_that_is_no_code_has_a_row_of_zeros_and_learns_nothing(number):
+def test_number_that_is_not_a_code_has_a_row_of_zeros_and_learns_nothing(number):
     tables, codes = np.full((1, 3, 4), -np.inf), np.array([[number, 1.0]])
     rows, sums = np.empty((1, 2, 4)), np.empty((1, 3, 4))
     look_up(tables, codes, rows)

@@ -368,7 +368,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
-def test_unusual_calls_stay_pythons(call):
+def test_unusual_calls_are_made_from_python(call):
     assert encode(call, 2, {}) is None
 
 
@@ -541,7 +541,7 @@ def test_generators_go_on_where_tables_leave_them(dtype):
     assert_array_equal(ours.random(2, dtype), theirs.random(2, dtype))
 
 
-def test_generators_of_several_members_or_other_layouts_stay_pythons():
+def test_generators_of_several_members_or_other_layouts_are_called_from_python():
     generator, drawn = np.random.default_rng(0), np.zeros((2, 4, 4), "float32")
     assert encode(partial(generator.random, None, drawn.dtype, drawn), 2, {}) is None
     half = drawn[:1, :, ::2]
@@ -593,7 +593,7 @@ def test_python_calls_stand_between_tables_in_their_order():
 
 
 @pytest.mark.parametrize("places", [[0, 1, 3, 2], [0, 2, 1, 3], [3, 0, 1, 2]])
-def test_operands_that_move_unevenly_stay_pythons(places):
+def test_calls_whose_operands_move_unevenly_are_made_from_python(places):
     y, total = np.arange(4.0), np.zeros(4)
 
     def listing(t):
@@ -606,7 +606,7 @@ def test_operands_that_move_unevenly_stay_pythons(places):
     assert_array_equal(total[places], y)
 
 
-def test_arrays_of_their_own_in_each_step_stay_pythons():
+def test_calls_with_other_arrays_in_each_step_are_made_from_python():
     several = [np.full(2, float(t)) for t in range(3)]
     total = np.zeros(2)
     program = Program([Section(lambda t: [partial(np.add, total, several[t], total)], 3)], 3, 1)
@@ -615,7 +615,7 @@ def test_arrays_of_their_own_in_each_step_stay_pythons():
     assert_array_equal(total, 3)
 
 
-def test_parts_of_one_array_that_move_apart_stay_pythons():
+def test_calls_with_parts_of_one_array_that_move_apart_are_made_from_python():
     # In the second step they overlap, in the first and in the last they do not.
     x = np.arange(12.0)
     expected = x.copy()
@@ -632,7 +632,7 @@ def test_parts_of_one_array_that_move_apart_stay_pythons():
 
 
 @pytest.mark.parametrize("numbers", [(1.0, 1.0, 2.0), (1.0, 2.0, 2.0)])
-def test_numbers_that_change_from_step_to_step_stay_pythons(numbers):
+def test_calls_with_numbers_that_change_from_step_to_step_are_made_from_python(numbers):
     x = np.zeros(2)
     program = Program([Section(lambda t: [partial(np.add, x, numbers[t], x)], 3)], 3, 1)
     assert program.n_python_calls == 1
@@ -651,7 +651,7 @@ class UsesRoom(Activation):
         np.add(room, 1, out=out)
 
 
-def test_methods_with_room_of_their_own_move_from_step_to_step():
+def test_methods_with_scratch_arrays_move_from_step_to_step():
     z, out = draw_matrix(1, 6, 2), np.zeros((1, 6, 2))
     activation = UsesRoom()
 
@@ -807,7 +807,7 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
         "truth values",
     ],
 )
-def test_methods_that_get_round_the_recorder_are_not_recorded(method):
+def test_methods_that_bypass_the_recorder_are_not_recorded(method):
     assert recorded(method, (draw_matrix(1, 3, 2), np.zeros((1, 3, 2))), {}) is None
 
 
@@ -883,7 +883,7 @@ def test_owner_is_the_array_at_the_end_of_all_views():
 
 
 @pytest.mark.parametrize("function", [extension.owner_of, extension.address] if extension else [])
-def test_what_asks_of_arrays_refuses_anything_else(function):
+def test_functions_of_arrays_refuse_anything_else(function):
     with pytest.raises(TypeError, match="needs an array"):
         function([1.0])
 
@@ -938,7 +938,7 @@ def test_a_run_without_steps_does_nothing():
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals are the main's"
 )
-def test_signals_are_heard_while_a_table_runs():
+def test_signals_are_handled_while_a_table_runs():
     def interrupt(*args):
         raise KeyboardInterrupt
 

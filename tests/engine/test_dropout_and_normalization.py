@@ -155,7 +155,7 @@ def test_predictions_use_every_unit():
     )
 
 
-def test_dropout_keeps_the_mean_and_silences_the_given_share():
+def test_dropout_keeps_the_mean_and_drops_the_given_share():
     network = multilayer_perceptron(1, (20_000,), 1, [[ReLU()]], dropout=([0.0], [0.3]))
     vector = np.ones((1, network.n_parameters))
     work, _ = training_workspace(network, vector)

@@ -41,12 +41,12 @@ def installed(monkeypatch):
     return install
 
 
-def test_module_that_fits_is_taken(installed):
+def test_compatible_module_is_used(installed):
     installed(module())
     assert extension.is_available()
 
 
-def test_module_that_was_built_fits():
+def test_module_that_was_built_is_compatible():
     # Otherwise all tests of compiled steps would be skipped without a word.
     assert loaded()[1] != STALE
 
@@ -75,7 +75,7 @@ def test_stale_module_counts_as_missing(installed, attributes, monkeypatch, caps
         extension.way()
 
 
-def test_absent_module_is_told(installed):
+def test_missing_module_is_reported(installed):
     installed(None)
     assert not extension.is_available() and extension.state == MISSING
 
@@ -103,7 +103,7 @@ def test_only_free_threaded_python_refuses_a_foreign_module(
     assert extension.state == expected
 
 
-def test_unknown_way_is_refused_when_a_fit_begins(monkeypatch):
+def test_unknown_kind_of_steps_is_refused_when_a_fit_begins(monkeypatch):
     monkeypatch.setenv(VARIABLE, "fast")
     model = skperceptron.MLPRegressor(max_iter=1)
     with pytest.raises(ValueError, match="SKPERCEPTRON_STEPS='fast' must be one of 'numpy'"):

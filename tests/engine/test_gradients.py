@@ -275,7 +275,7 @@ def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections
 
 @EVERY_ACTIVATION
 @pytest.mark.parametrize("skip_connections", SKIPS)
-def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_connections):
+def test_penalty_applies_to_weights_and_not_to_biases_and_slopes(activation, skip_connections):
     network = build(activation(), 2, skip_connections)
     vector, x, y, _ = problem(network, SquaredError())
     data = TrainingSet(x, Targets(y))

@@ -54,7 +54,7 @@ def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, mon
         assert_array_equal(X[5], 3)
 
 
-def test_pages_are_let_go_before_more_rows_than_allowed_are_read(path, monkeypatch):
+def test_pages_are_released_before_more_rows_than_allowed_are_read(path, monkeypatch):
     monkeypatch.setattr(memory_mapped, "SCATTERED", 10)
     pages = pages_of(np.load(path, mmap_mode="r"))
     read, most = 0, 0

@@ -168,7 +168,7 @@ def test_kept_predictor_does_not_keep_the_rows_that_it_has_predicted():
     assert rows() is None
 
 
-def test_kept_predictor_sees_changes_inside_arrays_of_another_dtype():
+def test_kept_predictor_uses_changes_inside_arrays_of_another_dtype():
     network, learned = model(dtype=np.float32)
     predictor = Predictor(network, learned, np.dtype(np.float64))
     X = data()
@@ -209,7 +209,7 @@ def test_each_of_several_callers_gets_a_predictor_again(monkeypatch):
     assert len(set(map(id, seen))) == 4
 
 
-def test_predictors_of_other_parts_are_all_forgotten():
+def test_predictors_of_other_parts_are_all_dropped():
     network, learned = model()
     dtype = np.dtype(np.float64)
     pool = Predictors()

@@ -116,7 +116,7 @@ def test_categories_are_looked_up_by_a_table(n_rows):
 
 @pytest.mark.parametrize("of_X", ["float32", "float64"])
 @pytest.mark.parametrize("of_model", ["float32", "float64"])
-def test_other_rows_and_changed_weights_are_seen_by_a_table(of_X, of_model):
+def test_tables_use_new_rows_and_changed_weights(of_X, of_model):
     model = fitted(dtype=of_model)
     X = data()[0].astype(of_X)
     predict_until_there_is_a_table(model, X[:1])
@@ -129,7 +129,7 @@ def test_other_rows_and_changed_weights_are_seen_by_a_table(of_X, of_model):
     assert has_table(model)
 
 
-def test_rows_with_gaps_are_predicted_by_a_table():
+def test_rows_that_are_not_contiguous_are_predicted_by_a_table():
     X = data()[0]
     model = fitted()
     expected, _ = predict_until_there_is_a_table(model, np.ascontiguousarray(X[:2]))
@@ -167,7 +167,7 @@ def test_tables_are_made_only_where_they_can_be_and_pay(why, monkeypatch):
 
 
 @pytest.mark.parametrize("wanted", [{"divide": "raise"}, {"under": "raise"}])
-def test_tables_stand_back_where_numpy_is_to_raise(wanted, monkeypatch):
+def test_tables_are_not_used_where_numpy_is_set_to_raise(wanted, monkeypatch):
     model, (X, _) = fitted(), data()
     predict_until_there_is_a_table(model, X[:1])
     taken = []

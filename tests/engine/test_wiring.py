@@ -158,7 +158,7 @@ def test_objective_of_numbers_and_codes_has_the_gradient_of_central_differences(
     assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
 
 
-def test_penalty_falls_on_tables_and_spares_factors():
+def test_penalty_applies_to_tables_and_not_to_factors():
     network = build()
     X, y = table()
     data = TrainingSet(X, Targets(y))

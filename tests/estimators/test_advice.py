@@ -47,7 +47,7 @@ def test_fall_of_the_loss_is_the_mean_share_per_epoch():
     assert "falling by 3 % per epoch (last 10 epochs): raise max_iter" in of_losses(losses)
 
 
-def test_fall_of_a_loss_below_zero_is_told_as_a_difference():
+def test_fall_of_a_loss_below_zero_is_reported_as_a_difference():
     assert "falling by 0.25 per epoch (last 2 epochs)" in of_losses([0.0, -0.25, -0.5])
 
 
@@ -56,7 +56,7 @@ def test_one_epoch_is_no_curve(losses):
     assert of_losses(losses) == "Raise max_iter."
 
 
-def test_loss_that_rises_is_told_to_take_smaller_steps():
+def test_advice_for_a_rising_loss_is_smaller_steps():
     text = of_losses([1.0, 2.0, 3.0])
     assert "not fallen in the last 2 epochs: lower learning_rate_init" in text
     assert "often rising" in of_losses([3.0, 3.5, 2.0, 2.5, 1.0])
@@ -87,7 +87,7 @@ def test_lbfgs_has_no_learning_rate_to_change():
         (sparse.csr_array(50 * np.eye(4)), "MaxAbsScaler"),
     ],
 )
-def test_features_out_of_scale_are_told(X, fragment):
+def test_features_out_of_scale_are_reported(X, fragment):
     text = about_scale(NamedRows(X))
     assert (fragment in text) if fragment else text == ""
 
@@ -98,7 +98,7 @@ def test_root_mean_squares_are_those_of_the_numbers():
     assert_allclose(root_mean_squares(sparse.csr_array([[3.0, 0], [0, 0], [4, 0]])), [12.5**0.5, 0])
 
 
-def test_few_rows_of_long_data_are_looked_at():
+def test_only_some_rows_of_long_data_are_examined():
     class Counted(np.ndarray):
         taken = 0
 
@@ -152,7 +152,7 @@ def raw_and_scaled(load):
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_diabetes, load_wine])
-def test_validation_rows_on_another_scale_are_told_both_ways(load):
+def test_validation_rows_on_another_scale_are_reported_both_ways(load):
     raw, scaled, _ = raw_and_scaled(load)
     half = len(raw) // 2
     for X, X_val in ((scaled[:half], raw[half:]), (raw[:half], scaled[half:])):
@@ -165,14 +165,14 @@ def test_validation_rows_on_another_scale_are_told_both_ways(load):
 
 
 @pytest.mark.parametrize(("n_far", "is_told"), [(1, False), (2, True), (4, True)])
-def test_a_feature_of_few_validation_rows_is_told_if_half_of_them_lie_far(n_far, is_told):
+def test_a_feature_of_few_validation_rows_is_reported_if_half_of_them_lie_far(n_far, is_told):
     rng = np.random.RandomState(0)
     X, X_val = rng.normal(size=(100, 8)), rng.normal(size=(4, 8))
     X_val[:n_far, 3] *= 1e9
     assert ("in 1 of 8" in about_validation_scale(NamedRows(X), X_val)) == is_told
 
 
-def test_rare_categories_and_constant_features_are_no_other_scale():
+def test_rare_categories_and_constant_features_are_not_another_scale():
     rng = np.random.RandomState(0)
     codes = rng.randint(300, size=3000)
     X = np.eye(300)[codes]
@@ -183,7 +183,7 @@ def test_rare_categories_and_constant_features_are_no_other_scale():
     assert about_validation_scale(NamedRows(np.ones((5, 2))), np.full((5, 2), 100.0)) == ""
 
 
-def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
+def test_a_pixel_that_a_single_picture_uses_is_not_another_scale():
     X = np.random.RandomState(0).uniform(size=(400, 20))
     X[:, 7] = 0
     X[5, 7] = 0.004
@@ -198,14 +198,14 @@ def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
 
 
 @pytest.mark.parametrize("n_others", [2, 3])
-def test_columns_that_are_ten_times_as_large_are_told_if_they_are_more_than_half(n_others):
+def test_columns_that_are_ten_times_as_large_are_reported_if_they_are_more_than_half(n_others):
     X = np.random.RandomState(0).normal(size=(400, 4))
     factors = np.where(np.arange(4) < n_others, 10, 1)
     told = about_validation_scale(NamedRows(X[:200]), X[200:] * factors)
     assert ("in 3 of 4" in told) if n_others == 3 else told == ""
 
 
-def test_a_long_tail_is_no_other_scale():
+def test_a_long_tail_is_not_another_scale():
     X = np.random.RandomState(0).pareto(0.8, size=(1000, 5))
     X_val = X.copy()
     X_val[0, 0] = 1e9
@@ -220,7 +220,7 @@ def test_sparse_validation_rows_are_compared_by_the_size_of_what_is_stored():
     assert "another scale" in about_validation_scale(NamedRows(1000 * X[:200]), X[200:])
 
 
-def test_unscaled_validation_rows_in_a_pipeline_are_told_at_the_users_line():
+def test_unscaled_validation_rows_in_a_pipeline_are_reported_at_the_users_line():
     raw, _, y = raw_and_scaled(load_breast_cancer)
     names = [f"column {i}" for i in range(30)]
     frame = pd.DataFrame(raw, columns=names)

@@ -50,7 +50,7 @@ def test_fit_takes_as_many_epochs_as_the_rule_says():
     assert make(lambda n: 4, solver="lbfgs").fit(X, Y).n_iter_ == 4
 
 
-def test_schedules_and_averages_know_the_end():
+def test_schedules_and_averages_get_the_number_of_epochs():
     options = {"learning_rate": "cosine", "averaging": "swa", "learning_rate_init": 0.02}
     ruled, told = (make(n, **options).fit(X, Y) for n in (lambda n: n // 4, 15))
     np.testing.assert_array_equal(ruled.predict(X), told.predict(X))
@@ -62,7 +62,7 @@ def test_partial_fit_has_no_limit():
     assert len(model.loss_curve_) == 2
 
 
-def test_stacked_searches_reckon_with_the_rows_of_each_fit():
+def test_stacked_searches_use_the_number_of_rows_of_each_fit():
     grid = {"max_iter": ["auto", 3, np.size], "batch_size": [5, 10]}
     model = make(3)
     grid["max_iter"][2] = lambda n: n // 8

@@ -214,7 +214,7 @@ def test_marked_columns_of_frames_need_no_categorical_dtype(library):
         model.predict(module.DataFrame({"x": X[:2, 0], "letter": [1, 2]}))
 
 
-def test_marked_columns_of_pandas_hold_what_can_be_told_apart():
+def test_marked_columns_of_pandas_hold_what_can_be_distinguished():
     pandas = pytest.importorskip("pandas")
     expected = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
     for values in ([f"{i}" for i in range(6)], pandas.date_range("2026-01-01", periods=6)):
@@ -403,7 +403,7 @@ def test_small_batches_may_hold_the_largest_codes_of_the_earlier_fit():
     assert warm.fit(codes[-40:], codes[-40:, 1]).embeddings_[0].shape == (2000, 2)
 
 
-def test_next_fit_forgets_the_tables():
+def test_next_fit_drops_the_tables():
     model = make().fit(X, Y)
     model.set_params(categorical_features=None).fit(X, Y)
     assert not hasattr(model, "embeddings_")
@@ -419,14 +419,14 @@ def test_failed_fit_leaves_the_earlier_one():
     assert_array_equal(model.predict(X), before)
 
 
-def test_group_of_the_tables_has_its_own_pace():
+def test_group_of_the_tables_has_its_own_learning_rate():
     still = make(parameter_groups=ParameterGroups(embedding=ParameterGroup(rate=0)), max_iter=9)
     start = make(max_iter=1, parameter_groups=still.parameter_groups)
     for kept, first in zip(still.fit(X, Y).embeddings_, start.fit(X, Y).embeddings_, strict=True):
         assert_array_equal(kept, first)
 
 
-def test_penalty_falls_on_the_tables():
+def test_penalty_applies_to_the_tables():
     free, held = (make(solver="lbfgs", alpha=alpha, max_iter=50).fit(X, Y) for alpha in (0, 1e4))
     for table, shrunk in zip(free.embeddings_, held.embeddings_, strict=True):
         assert np.abs(shrunk).max() < 1e-2 < np.abs(table).max()

@@ -229,7 +229,7 @@ DECAYING = ParameterGroups(bias=ParameterGroup(decay=2.0))
     ],
     ids=str,
 )
-def test_options_that_change_what_there_is_not_give_a_warning(options, why):
+def test_options_of_unused_features_give_a_warning(options, why):
     with pytest.warns(UserWarning, match=re.escape(why)):
         Choices.of(MLPRegressor(**options), n_rows=10)
 

@@ -76,7 +76,7 @@ def comparisons_of(case, monitor, weighted):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("monitor", MONITORS)
 @pytest.mark.parametrize("case", CASES)
-def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
+def test_metrics_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
     alone, raw = comparisons_of(case, monitor, weighted)
     raw = raw.astype(dtype)
     assert len({one.key for one in alone}) == 1
@@ -115,7 +115,7 @@ def test_counts_out_of_range_leave_the_rounding_of_others_alone():
     assert_array_equal(losses, found)
 
 
-def test_portions_of_rows_give_the_figures_of_all():
+def test_portions_of_rows_give_the_metrics_of_all():
     alone, raw = comparisons_of("labels", "score", True)
     portions = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
     losses, scores, _ = alone[0].figures_of_portions(portions)

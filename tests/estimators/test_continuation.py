@@ -94,7 +94,7 @@ def test_a_rate_is_kept_as_long_as_schedule_and_first_rate_are():
     assert other.current_rate == 0.001
 
 
-def test_fit_and_partial_fit_judge_by_other_histories():
+def test_fit_and_partial_fit_use_different_histories():
     model = streamed()
     partial = progress_so_far(model, FitMode(continuing=True, incremental=True))
     whole = progress_so_far(model, FitMode(continuing=True, incremental=False))
@@ -106,7 +106,7 @@ def test_fit_and_partial_fit_judge_by_other_histories():
     assert progress_so_far(model, FitMode(True, incremental=True)).loss_curve == []
 
 
-def test_a_shortcut_is_for_equal_plain_options_and_stays_at_home():
+def test_a_shortcut_is_for_equal_plain_options_and_is_not_copied():
     def choices_of_next_call(**changes):
         model.set_params(**changes).partial_fit(X, Y)
         return model._shortcut.choices

@@ -96,7 +96,7 @@ def test_model_is_that_of_the_special_classifier(problem):
 
 
 @EVERY_PROBLEM
-def test_partial_fit_knows_the_kind_from_the_classes_announced(problem):
+def test_partial_fit_infers_the_kind_from_the_given_classes(problem):
     make, special = PROBLEMS[problem]
     X, y = make()
     classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])

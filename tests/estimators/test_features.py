@@ -45,7 +45,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 class TestTransform:
     @pytest.mark.parametrize("options", OPTIONS, ids=str)
-    def test_is_what_inspection_sees_in_the_last_hidden_layer(self, options):
+    def test_is_what_inspection_shows_in_the_last_hidden_layer(self, options):
         network, X = fitted(MLPRegressor, **options)
         expected = evaluate(network, X).values[-2]
         np.testing.assert_allclose(network.transform(X), expected, rtol=1e-9, atol=1e-12)
@@ -72,7 +72,7 @@ class TestTransform:
         network = MLPRegressor(hidden_layer_sizes=(4,), max_iter=3).fit(X, 1e9 + y)
         assert network.transform(X.astype(np.float32)).dtype == np.float32
 
-    def test_heeds_weights_that_the_user_assigns(self):
+    def test_uses_weights_that_the_user_assigns(self):
         network, X = fitted(MLPRegressor, hidden_layer_sizes=(4,))
         network.coefs_ = [np.zeros_like(network.coefs_[0]), network.coefs_[1]]
         expected = np.maximum(network.intercepts_[0], 0)

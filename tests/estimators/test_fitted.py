@@ -68,7 +68,7 @@ def test_assigned_arrays_of_other_shapes_are_refused(name, arrays, method):
         model.predict(X) if method == "predict" else model.partial_fit(X, X[:, 0])
 
 
-def test_what_the_user_assigns_is_heeded_and_the_fit_stays():
+def test_what_the_user_assigns_is_used_and_the_fit_stays():
     network = model().fit(X, Y)
     before, known = network.predict(X), fitted_network(network)
     assert fitted_network(network) is known

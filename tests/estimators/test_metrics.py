@@ -107,7 +107,7 @@ def test_r2_of_a_single_row_is_not_defined():
     assert np.isnan(r2(np.zeros((2, 1, 1, 2)), None)).all()
 
 
-def test_log_loss_of_labels_knows_no_label_smoothing():
+def test_log_loss_of_labels_ignores_label_smoothing():
     rules = EarlyStopping("neg_log_loss", patience=np.inf, restore_best=False)
     network = MLPSoftmaxClassifier(**OPTIONS, early_stopping=rules)
     network.set_params(loss=CategoricalLogLoss(label_smoothing=0.2)).fit(*IRIS)
@@ -124,7 +124,7 @@ def test_classes_that_no_validation_row_has_do_no_harm(name):
 
 
 @pytest.mark.parametrize("ties", ["first", "latest"])
-def test_looks_are_rare_and_ties_are_settled_as_asked(ties):
+def test_validations_are_as_rare_and_ties_are_resolved_as_requested(ties):
     rules = EarlyStopping(lambda network, X, y: 1.0, patience=np.inf, every=3, ties=ties)
     network = MLPSoftmaxClassifier(**OPTIONS, early_stopping=rules).set_params(max_iter=7)
     network.fit(*IRIS)

@@ -76,7 +76,7 @@ def test_true_probabilities_are_found():
     assert np.abs(cumulative(model._raw_predictions(x)) - expected).max() < 0.06
 
 
-def test_order_of_words_is_told():
+def test_order_of_strings_is_given():
     words = make(OrdinalLogLoss(ORDER)).fit(X, WORDS)
     grades = make().fit(X, GRADES)
     assert_array_equal(words.classes_, sorted(ORDER))
@@ -105,7 +105,7 @@ def test_order_may_hold_classes_without_a_row():
     assert search.fit(X, WORDS).best_score_ == 0
 
 
-def test_alphabetical_order_of_words_gives_one_warning():
+def test_alphabetical_order_of_strings_gives_one_warning():
     with pytest.warns(UserWarning, match="lowest first: 'best', 'fair', 'good', 'poor'") as found:
         StackedGridSearchCV(make(max_iter=1), {"alpha": [0.1, 1]}, cv=2).fit(X, WORDS)
     assert sum("alphabetical" in str(one.message) for one in found) == 1

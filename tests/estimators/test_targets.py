@@ -182,7 +182,7 @@ def first(target, y):
     return target, rows.of_rows()
 
 
-def test_two_classes_are_one_column_and_its_sign_tells_the_class():
+def test_two_classes_are_one_column_and_its_sign_decides():
     y = np.array(["no", "yes", "yes"])
     target, rows = first(TwoClasses("log_loss", None, "Name", same_classes=False), y)
     assert_array_equal(rows, [[0], [1], [1]])
@@ -192,7 +192,7 @@ def test_two_classes_are_one_column_and_its_sign_tells_the_class():
     assert score_of(target, raw, y[::-1]) == accuracy_score(y, y[::-1])
 
 
-def test_many_classes_have_a_column_each_and_the_largest_tells_the_class():
+def test_many_classes_have_a_column_each_and_the_largest_decides():
     y = np.array([7, 3, 5, 3])
     target, rows = first(ManyClasses("log_loss", None, "Name", same_classes=False), y)
     assert_array_equal(rows, y[:, np.newaxis] == [3, 5, 7])
@@ -213,7 +213,7 @@ def test_an_output_between_two_answers_is_the_first_one(kind):
     assert not model.predict(X).any()
 
 
-def test_whole_numbers_may_be_large_as_long_as_their_range_is_short():
+def test_integers_may_be_large_as_long_as_their_range_is_short():
     X, y = np.eye(3), 10**9 + np.arange(3.0)
     model = MLPRegressor(output="categorical", hidden_layer_sizes=(), solver="lbfgs", alpha=0)
     assert_allclose(model.fit(X, y).predict(X), y, rtol=0, atol=0.1)
@@ -231,7 +231,7 @@ def test_indicators_come_back_in_the_form_of_y(form):
 
 
 @pytest.mark.parametrize("kind", ["mean", "mode"])
-def test_whole_numbers_are_a_distribution_of_which_mean_or_mode_is_told(kind):
+def test_integers_are_a_distribution_whose_mean_or_mode_is_predicted(kind):
     y = np.array([2, 4, 3])
     given = asked(output="categorical", categorical_prediction=kind, output_range=(1, 4))
     target, rows = first(WholeNumbers(given), y)
@@ -288,7 +288,7 @@ def test_scores_refuse_another_number_of_columns(loss, given, fitted):
 
 
 @pytest.mark.parametrize("columns", [(1, 2), (2, 1), (2, 3)])
-def test_another_number_of_targets_is_told_before_the_fit_goes_on(columns):
+def test_another_number_of_targets_is_refused_before_the_fit_continues(columns):
     X = np.random.RandomState(0).normal(size=(20, 3))
     y, other = (X[:, :n] for n in columns)
     message = "{} has {} columns, but {} are expected"
@@ -324,7 +324,7 @@ def test_moments_of_parts_are_those_of_all_rows():
     assert_allclose(Moments.of(y[:7], None).joined(Moments.of(y[7:], np.ones(23))).n_rows, 30)
 
 
-def test_a_later_call_sees_numbers_in_the_units_of_the_first():
+def test_a_later_call_uses_the_units_of_the_first():
     y = np.linspace(1000, 2000, 100)
     target, rows = first(Numbers(asked()), y)
     later = Numbers(asked())
@@ -345,7 +345,7 @@ def test_a_later_call_sees_numbers_in_the_units_of_the_first():
         (0, 1e35, True),
     ],
 )
-def test_units_know_whether_float32_would_lose_numbers(shift, scale, lost):
+def test_units_state_whether_float32_would_lose_numbers(shift, scale, lost):
     units = Units(np.array([float(shift)]), np.array([scale]))
     assert units.outgrow_float32(np.array([])) == lost
 
@@ -413,7 +413,7 @@ def test_many_rows_of_one_value_do_not_settle_the_unit_of_a_stream():
     assert 300 < fitted_network(model).target.units.scale[0] < 3000
 
 
-def test_rows_of_next_to_no_weight_do_not_settle_the_unit_of_a_stream():
+def test_rows_of_almost_no_weight_do_not_settle_the_unit_of_a_stream():
     X = np.random.RandomState(0).normal(size=(300, 2))
     y, weight = 1000 * X[:, 0], np.full(300, 1e-12)
     weight[:2] = 1
@@ -548,7 +548,7 @@ def test_the_fit_decides_whether_there_is_a_distribution():
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("how", ["targets", "validation"])
-def test_numbers_that_float32_cannot_hold_are_told_in_words(how):
+def test_numbers_that_float32_cannot_hold_are_refused_with_a_clear_message(how):
     X, y = np.eye(6, 3), np.arange(6.0)
     network = MLPRegressor(
         hidden_layer_sizes=(3,), dtype="float32", standardize_target=False, max_iter=2

@@ -129,14 +129,14 @@ def test_time_series_is_trained_on_the_past():
     np.testing.assert_allclose(model.predict(X), by_hand.predict(X))
 
 
-def test_stratified_splitters_see_the_labels(drawn_splits):
+def test_stratified_splitters_get_the_labels(drawn_splits):
     y = np.array(["a", "b", "c"])[np.arange(N) % 3]
     splitter = StratifiedShuffleSplit(1, test_size=0.2, random_state=0)
     make(MLPSoftmaxClassifier, validation_fraction=splitter).fit(X, y)
     assert_array_equal(np.unique(y[drawn_splits[0][1]], return_counts=True)[1], [4, 4, 4])
 
 
-def test_weights_are_heeded():
+def test_weights_are_used():
     weight = np.ones(N)
     weight[-20:] = 0
     with pytest.raises(ValueError, match="all rows of the validation set have a weight of zero"):
@@ -168,7 +168,7 @@ def test_routed_groups_reach_searches_pipelines_and_networks(drawn_splits, cls):
         assert_array_equal(held_out // 5, np.repeat(held_out[0] // 5, 5))
 
 
-def test_interrupted_fit_is_told_from_one_with_other_groups(tmp_path):
+def test_interrupted_fit_is_distinguished_from_one_with_other_groups(tmp_path):
     def fit(groups):
         model = make(callbacks=[Checkpoint(tmp_path / "fit")])
         return model.fit(X, Y, groups=groups)

@@ -25,7 +25,7 @@ def printed(capsys):
     return capsys.readouterr().out.splitlines()
 
 
-def test_figures_stand_under_their_headings(capsys):
+def test_numbers_stand_under_their_headings(capsys):
     shown = EpochTable([Column("loss"), Column("a long heading")], 1000, marks_best=True)
     for epoch, loss in enumerate((0.5, 1e9, 1e-9, -12.25, np.nan, None, 0.0), start=1):
         shown.row(epoch, {"loss": loss, "a long heading": 1.0}, is_best=epoch == 2)
@@ -66,7 +66,7 @@ def test_time_left_is_that_of_the_epochs_that_may_come(capsys, monkeypatch):
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (99, "99 s"), (100, "2 min"),
      (5900, "98 min"), (7500, "2 h 05 min"), (360000, "100 h 00 min")],
 )  # fmt: skip
-def test_durations_are_told_in_words(seconds, text):
+def test_durations_are_written_in_words(seconds, text):
     assert duration(seconds) == text
 
 
@@ -88,7 +88,7 @@ def test_validation_is_shown_with_the_name_of_its_score_and_the_best_epoch(capsy
     assert best == f"Best epoch: {marked[-1] + 1} (accuracy {score:.4f}); its weights are kept."
 
 
-def test_heading_and_ending_name_the_score_that_is_watched(capsys):
+def test_heading_and_ending_name_the_score_that_is_monitored(capsys):
     def heading_and_end(**options):
         MLPRegressor(**SMALL, max_iter=2, verbose=1, **options).fit(X, Y, X_val=X, y_val=Y)
         lines = printed(capsys)
@@ -125,7 +125,7 @@ def test_epochs_that_are_not_validated_leave_their_place_empty(capsys):
     assert [len(row.replace("*", "").split()) for row in rows] == [6, 8, 6, 8]
 
 
-def test_more_is_told_from_two_on(capsys):
+def test_more_is_printed_from_two_on(capsys):
     MLPBinaryClassifier(**SMALL, max_iter=3, verbose=2).fit(X, Y)
     first, heading, *rows = printed(capsys)
     assert first == (

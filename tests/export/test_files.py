@@ -94,7 +94,7 @@ def test_columns_that_pass_through_are_stored(path):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_an_imputer_that_marks_gaps_is_stored(path):
+def test_an_imputer_that_marks_missing_values_is_stored(path):
     gaps = np.where(X > 1, np.nan, X)
     network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)
     pipeline = make_pipeline(SimpleImputer(add_indicator=True), network).fit(gaps, Y)
@@ -153,7 +153,7 @@ def test_there_are_stored_models():
     assert len(STORED) == len(MODELS) - 1
 
 
-def test_another_version_is_told(path, monkeypatch):
+def test_another_version_gives_a_warning(path, monkeypatch):
     monkeypatch.setattr("skperceptron._sklearn.estimators.__version__", "0.0.9")
     save(MODELS["huber"][0], path)
     monkeypatch.undo()
@@ -294,7 +294,7 @@ def test_the_file_behind_a_link_is_replaced(exists, path):
         (3).to_bytes(8, "little") + b"[1]",
     ],
 )
-def test_foreign_files_are_refused_with_a_sentence(content, tmp_path):
+def test_foreign_files_are_refused_with_a_clear_message(content, tmp_path):
     (tmp_path / "foreign").write_bytes(content)
     with pytest.raises(ValueError, match=r"is not a model that skperceptron\.export\.save"):
         load(tmp_path / "foreign")
@@ -432,7 +432,7 @@ def test_forged_files_are_refused_before_memory_is_taken(change, message, tmp_pa
         load(rewritten(tmp_path / "forged", change))
 
 
-def test_texts_take_no_more_memory_than_they_need():
+def test_strings_take_no_more_memory_than_they_need():
     entry = {"objects": ["ab", "c"], "dtype": "<U100000000", "shape": [2]}
     found = Reader({}).value_of(entry)
     assert found.dtype == "<U2"

@@ -200,7 +200,7 @@ def test_parametric_activations_and_embeddings_are_exported(
 @BOTH_OPSETS
 @BOTH_DTYPES
 @pytest.mark.parametrize("scales", [False, True])
-def test_waves_of_some_columns_are_exported(check_exported, scales, dtype, opset):
+def test_periodic_embeddings_of_some_columns_are_exported(check_exported, scales, dtype, opset):
     embedding = Periodic(4, 2, 0.3, columns=[0, 2])
     network = MLPRegressor(
         hidden_layer_sizes=(7,), feature_scale=scales, numeric_embedding=embedding, **SHORT
@@ -338,14 +338,14 @@ def test_labels_that_skl2onnx_would_change_are_refused(exported):
         np.testing.assert_array_equal(found, model.predict(X))
 
 
-def test_truth_values_are_told_as_integers(exported):
+def test_booleans_are_predicted_as_integers(exported):
     network = MLPBinaryClassifier((8,), **SHORT).fit(X, TWO == 1)
     labels, _ = exported(network, X)(X)
     assert labels.dtype == np.int64
     np.testing.assert_array_equal(labels.astype(bool), network.predict(X))
 
 
-def test_labels_that_onnx_has_not_are_refused():
+def test_labels_that_onnx_does_not_support_are_refused():
     from skperceptron.export._onnx._outputs import label_type
 
     with pytest.raises(ValueError, match="must be integers, booleans or strings"):
@@ -532,7 +532,7 @@ def test_labels_as_probable_as_not_are_exported(check_exported):
 
 
 @BOTH_DTYPES
-def test_members_that_have_not_seen_all_classes_are_exported(check_exported, dtype):
+def test_members_that_were_not_trained_on_all_classes_are_exported(check_exported, dtype):
     y = Y.copy()
     y[:1] = 9
     network = MLPSoftmaxClassifier((8,), max_iter=5)
@@ -610,7 +610,7 @@ def test_searches_are_exported_with_their_best_estimator(check_exported, refit):
         check_exported(search.fit(X, Y), X)
 
 
-def test_skl2onnx_itself_knows_all_of_it():
+def test_skl2onnx_exports_all_of_it_by_itself():
     network = MLPSoftmaxClassifier((8,), **SHORT)
     pipeline = make_pipeline(StandardScaler(), network).fit(X, Y)
     model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32))
@@ -865,7 +865,7 @@ def test_blend_of_two_inputs_is_exported():
     assert_close(raw_of(network, learned, feeds), expected)
 
 
-def test_every_loss_tells_its_link():
+def test_every_loss_states_its_link():
     kinds = [cls for cls in vars(importlib.import_module("skperceptron.losses")).values()]
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, Loss) and kind is not Loss:

@@ -135,7 +135,7 @@ def test_exported_codes_are_those_of_the_preprocessor(exported, names, opset):
 
 
 @pytest.mark.parametrize("levels", [list("aabcd"), list("abcde"), [1.0, 1.0, 2.0, 3.0], list("ab")])
-def test_exported_tables_tell_gaps_from_rare_levels(exported, levels):
+def test_exported_tables_distinguish_missing_values_from_rare_levels(exported, levels):
     X = np.array([[level] for level in [*levels, None, None]], dtype=object)
     preprocessor = TabularPreprocessor([0], max_one_hot=1, min_frequency=2).fit(X)
     assert len(np.unique(preprocessor.transform(X)[-3:], axis=0)) == 2
@@ -257,7 +257,7 @@ def test_levels_of_another_type_are_refused():
 
 @BOTH_OPSETS
 @pytest.mark.parametrize("dtype", ["string", "category"])
-def test_texts_that_are_missing_in_all_rows_of_the_export_are_texts(exported, dtype, opset):
+def test_strings_that_are_missing_in_all_rows_of_the_export_are_strings(exported, dtype, opset):
     X = pd.DataFrame({"color": FRAME["color"].astype(dtype), "count": FRAME["count"]})
     preprocessor = TabularPreprocessor().fit(X)
     session = exported(preprocessor, X[5:6], target_opset=opset)
@@ -268,7 +268,7 @@ def test_texts_that_are_missing_in_all_rows_of_the_export_are_texts(exported, dt
     assert_close(session(X)[0], preprocessor.transform(X))
 
 
-def test_texts_beside_numbers_are_refused():
+def test_strings_beside_numbers_are_refused():
     X = np.array([["a"], [1.0]], dtype=object)
     with pytest.raises(ValueError, match="holds strings beside other values"):
         export.to_onnx(TabularPreprocessor().fit(X), X)

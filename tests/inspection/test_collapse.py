@@ -160,14 +160,14 @@ def test_curved_activation_stays():
     assert line_of(ELU(), None, np.ones((3, 2)), 2) is None
 
 
-def test_a_subclass_may_be_bent():
+def test_a_subclass_may_be_non_linear():
     class Bent(ReLU):
         pass
 
     assert line_of(Bent(), None, np.ones((3, 2)), 2) is None
 
 
-def test_collapsed_regressor_speaks_units_of_y_and_learns_on():
+def test_collapsed_regressor_predicts_in_units_of_y_and_can_be_trained_further():
     y = 1e6 + 1e5 * X[:, 0]
     model = MLPRegressor(hidden_layer_sizes=(4, 4), activation="identity", **QUICK).fit(X, y)
     collapsed = collapse_linear(model)

@@ -123,7 +123,7 @@ def test_axes_of_a_part_of_a_figure_are_drawn_on(pyplot, draw):
 
 
 @EVERY_DISPLAY
-def test_what_is_no_axes_is_refused(pyplot, draw):
+def test_other_objects_are_refused_as_axes(pyplot, draw):
     for wrong in (pyplot.figure(), pyplot.subplots(2)[1]):
         with pytest.raises(TypeError, match=r"'ax' parameter of .* must be an Axes of matplotlib"):
             draw(ax=wrong)
@@ -449,7 +449,7 @@ def test_histograms_are_of_every_layer(pyplot):
         assert_allclose(shares.sum(), 1)
 
 
-def test_digits_are_taken_for_images(pyplot):
+def test_digits_are_recognised_as_images(pyplot):
     model = MLPSoftmaxClassifier((3,), **QUICK).fit(np.tile(X, 4), CLASSES)
     assert WeightsDisplay.from_estimator(model).image_shape == (4, 4)
 
@@ -514,7 +514,7 @@ def many(n, **options):
     return [fitted] * n, [f"network {i}" for i in range(n)]
 
 
-def test_twenty_networks_are_told_apart_by_colour_and_marker(pyplot):
+def test_twenty_networks_are_distinguished_by_colour_and_marker(pyplot):
     networks, names = many(20)
     display = LossCurveDisplay.from_estimator(networks, names=names)
     looks = {(line.get_color(), line.get_marker()) for line in display.lines_}
@@ -616,7 +616,7 @@ def test_long_names_lie_inside_the_picture_and_headings_do_not_overlap(pyplot, h
 
 
 @pytest.mark.parametrize("hidden", [(), (3,)])
-def test_names_with_dollar_signs_are_no_formulas(pyplot, hidden):
+def test_names_with_dollar_signs_are_not_drawn_as_formulas(pyplot, hidden):
     frame = pd.DataFrame(X[:, :2], columns=["sales_$_2019_$", "cost ($)"])
     network = MLPBinaryClassifier(hidden, max_iter=1).fit(
         frame, np.where(LABELS == 1, "$50-$90^", "$10")
@@ -648,13 +648,13 @@ def test_names_that_are_given_replace_those_that_the_estimator_knows(pyplot):
     assert {"long", "old", "a", "c"} <= {text.get_text() for text in display.texts_}
 
 
-def test_names_may_be_an_array_or_other_objects_than_texts(pyplot):
+def test_names_may_be_an_array_or_objects_that_are_not_strings(pyplot):
     names = {"feature_names": pd.Index(["a", "b", "c", "d"]), "output_names": np.arange(3)}
     display = NetworkGraphDisplay.from_estimator(fit(), **names)
     assert {"a", "d", "0", "2"} <= {text.get_text() for text in display.texts_}
 
 
-def test_embedded_features_are_no_image(pyplot):
+def test_embedded_features_are_not_drawn_as_images(pyplot):
     network = fit(numeric_embedding="pbld")
     assert len(network.coefs_[0]) == 16
     assert WeightsDisplay.from_estimator(network).kind == "histogram"

@@ -52,7 +52,7 @@ def test_matrices_do_not_overlap():
     assert all(bottom > top for bottom, top in zip(bottoms, tops[1:], strict=False))
 
 
-def test_rosenblatts_machine_and_axes_of_ones_own(pyplot):
+def test_perceptrons_and_given_axes_are_drawn(pyplot):
     _, ax = pyplot.subplots()
     display = MatrixShapesDisplay.from_estimator(
         RosenblattPerceptron(7), n_features=2, ax=ax, facecolor="grey"

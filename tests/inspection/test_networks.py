@@ -118,7 +118,7 @@ def test_what_holds_no_network_is_refused():
         unwrapped(StackedGridSearchCV(NETWORK, {"alpha": [0]}, refit=False).fit(X, Y))
 
 
-def test_made_up_names_of_features_are_none():
+def test_generated_names_of_features_are_not_shown():
     assert feature_names_of(pipeline().fit(X.to_numpy(), Y)) is None
     assert feature_names_of(NETWORK.fit(X.to_numpy(), Y)) is None
     frame = pd.DataFrame(X.to_numpy(), columns=list("abcd"))

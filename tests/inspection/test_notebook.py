@@ -161,12 +161,12 @@ def test_network_is_drawn_inside_pipelines_and_searches_once(name):
 
 
 @pytest.mark.parametrize("rates", [[0.25, 0.5], np.array([0.25, 0.5])], ids=["list", "array"])
-def test_drawing_tells_the_rate_of_each_layer(rates):
+def test_drawing_states_the_dropout_rate_of_each_layer(rates):
     network = MLPSoftmaxClassifier((4, 3), dropout=rates, max_iter=2, random_state=0).fit(X, Y)
     assert f"dropout (hidden 1, hidden 2): {rates};" in network._repr_html_()
 
 
-def test_drawing_tells_blocks_epochs_and_loss():
+def test_drawing_states_blocks_epochs_and_loss():
     network = MLPSoftmaxClassifier(
         (4, 3), dropout=0.25, normalization="batch", max_iter=7, tol=0, random_state=0
     ).fit(X, Y)

@@ -136,7 +136,7 @@ def test_recorder_does_not_mix_a_resumed_fit_with_the_one_before(tmp_path):
     assert len(recorder.layers_) == len(recorder.parameters_) == 2
 
 
-def test_page_holds_everything_and_asks_for_nothing():
+def test_page_contains_everything_and_loads_nothing():
     recorder = WeightsRecorder()
     network = moons(callbacks=[recorder])
     page = to_html(network, *MOONS, recorder=recorder)
@@ -213,7 +213,7 @@ def test_page_is_written_to_a_file(tmp_path):
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
 
 
-def test_pipeline_is_shown_as_the_network_sees_it():
+def test_pipeline_is_shown_with_the_inputs_of_its_network():
     pipeline = make_pipeline(StandardScaler(), moons()).fit(*MOONS)
     data = held(to_html(pipeline, *MOONS))
     assert_allclose(data["X"], pipeline[0].transform(MOONS[0]), rtol=1e-4)
@@ -516,7 +516,7 @@ def test_swap_changes_activations_and_nothing_else(show):
     assert_allclose(page.evaluate(COMPUTED)["shares"], network.predict_proba(X), atol=1e-3)
 
 
-def test_chosen_unit_tells_its_value_block_by_block(show):
+def test_value_of_the_chosen_unit_is_shown_block_by_block(show):
     network, X, y, _ = followed()
     page = show(network, X, y)
     page.get_by_role("button", name="hidden 2, unit 3").click()
@@ -595,7 +595,7 @@ def test_page_has_a_function_for_every_operator(show):
     assert set(page.evaluate("Object.keys(OPERATORS)")) == OPERATORS
 
 
-def test_page_has_no_operator_for_texts():
+def test_page_has_no_operator_for_strings():
     graph = PageGraph()
     with pytest.raises(NotDeclaredError, match="LabelEncoder, which the page does not have"):
         graph.coded(graph.source(0), ["a", "b"])

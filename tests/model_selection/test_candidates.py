@@ -12,7 +12,7 @@ class OddError(ValueError):
         super().__init__(f"{column}: {reason}")
 
 
-def test_errors_of_transformers_come_back_from_workers_at_least_as_texts():
+def test_errors_of_transformers_come_back_from_workers_at_least_as_strings():
     errors = OddError("age", "negative"), ValueError("age")
     odd, usual = (pickle.loads(pickle.dumps(Transformed(error=error))).error for error in errors)
     # Dask's library teaches pickle to load such errors, too.

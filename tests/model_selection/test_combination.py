@@ -102,7 +102,7 @@ def test_likely_weights_are_those_of_a_general_solver(rng):
     assert_allclose(found, expected, atol=1e-4)
 
 
-def test_steps_never_make_the_truth_less_likely(rng):
+def test_steps_never_decrease_the_likelihood(rng):
     likelihoods = rng.uniform(size=(5, 40))
     weights = [
         em_weights(likelihoods, ones(likelihoods), n_steps=n, pseudo_count=0) for n in range(30)

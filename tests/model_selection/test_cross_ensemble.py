@@ -65,7 +65,7 @@ def regressor(estimator=REGRESSOR, arms=ARMS, **options):
     return StackedCrossEnsembleRegressor(estimator, arms, **{"random_state": 0} | options)
 
 
-def test_members_are_those_that_are_fitted_alone_and_watch_their_held_out_rows():
+def test_members_are_those_that_are_fitted_alone_and_monitor_their_held_out_rows():
     ensemble = classifier(SCALED, SCALED_ARMS, cv=3).fit(X, Y)
     assert [len(arm) for arm in ensemble.estimators_] == [3, 3]
     for arm, members in zip(ensemble.params_, ensemble.estimators_, strict=True):
@@ -100,7 +100,7 @@ def test_validation_rows_that_would_not_be_used_are_refused():
     assert len(member.validation_scores_) == member.n_iter_
 
 
-def test_training_to_the_last_epoch_is_no_lack_of_convergence():
+def test_training_to_the_last_epoch_gives_no_convergence_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier().fit(X, Y)
@@ -208,7 +208,7 @@ def at_epochs_of_other_rows(member, train, test, power=2):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_predictions_out_of_fold_are_those_of_members_that_have_not_seen_the_row():
+def test_predictions_out_of_fold_are_those_of_members_that_were_not_trained_on_the_row():
     ensemble = regressor(calibrated := REGRESSOR, arms={}).fit(XR, YR)
     assert calibrated.early_stopping is False
     for (train, test), member in zip(ensemble.splits_, ensemble.estimators_[0], strict=True):
@@ -228,7 +228,7 @@ def test_predictions_out_of_fold_are_those_of_members_that_have_not_seen_the_row
         ({"max_time": 1000}, 2),
     ],
 )
-def test_no_row_chooses_its_epoch_whatever_the_scorer_and_if_networks_are_fitted_alone(
+def test_no_row_selects_its_epoch_whatever_the_scorer_and_if_networks_are_fitted_alone(
     options, power
 ):
     ensemble = regressor(clone(REGRESSOR).set_params(**options), arms={}).fit(XR, YR)
@@ -283,14 +283,14 @@ def test_predictions_that_are_not_finite_are_refused():
             regressor(Pipeline([("step", Ridge())]), {"step": [Ridge(), lost]}).fit(XR, YR / 50)
 
 
-def test_an_arm_that_does_harm_is_switched_off():
+def test_an_arm_that_does_harm_gets_little_weight():
     arms = {"mlpsoftmaxclassifier__learning_rate_init": [0.03, 1e-7]}
     ensemble = classifier(SCALED, arms).fit(X, Y)
     assert ensemble.weights_[1] < 0.1
     assert ensemble.oof_score_ > 0.9
 
 
-def test_honest_predictions_are_not_those_of_the_weights_that_have_seen_all_folds():
+def test_out_of_fold_predictions_are_not_those_of_weights_learned_on_all_folds():
     ensemble = regressor(cv=3).fit(XR, YR)
     fitted = np.tensordot(ensemble.weights_, ensemble.oof_arm_predictions_, axes=1)
     assert not np.allclose(fitted, ensemble.oof_predictions_)
@@ -473,7 +473,7 @@ def test_a_network_whose_held_out_rows_have_no_weight_holds_out_others():
     assert np.isfinite(ensemble.validation_loss_curves_).all()
 
 
-def test_a_class_that_a_fold_lacks_is_never_expected_by_its_members():
+def test_a_class_that_a_fold_lacks_has_no_probability_from_its_members():
     labels = np.where(np.arange(150) == 7, 3, Y)
     folds = KFold(4, shuffle=True, random_state=0)
     ensemble = classifier(arms={}, cv=folds).fit(X, labels)
@@ -485,7 +485,7 @@ def test_a_class_that_a_fold_lacks_is_never_expected_by_its_members():
     assert np.isfinite(ensemble.predict_log_proba(X)).all()
 
 
-def test_a_class_that_members_cannot_know_changes_no_temperature():
+def test_a_class_that_members_were_not_trained_on_changes_no_temperature():
     labels = np.where(np.arange(150) == 7, 3, Y)
     folds = KFold(4, shuffle=True, random_state=0)
     usual, odd = (classifier(SCALED, {}, cv=folds).fit(X, y) for y in (Y, labels))
@@ -518,7 +518,7 @@ def test_members_need_neither_a_seed_nor_a_network():
     assert_allclose(ensemble.score(XR, YR), r2_score(YR, ensemble.predict(XR)))
 
 
-def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
+def test_a_network_that_no_stack_can_train_monitors_its_rows_too(capsys):
     ensemble = classifier(clone(SOFTMAX).set_params(verbose=True), {}, cv=2).fit(X, Y)
     assert "val. loss" in capsys.readouterr().out
     member, (_, test) = ensemble.estimators_[0][0], ensemble.splits_[0]
@@ -535,7 +535,7 @@ def test_weights_of_other_combinations_have_the_sum_one(combination):
         assert_array_equal(numbers.weights_, [0.5, 0.5])
 
 
-def test_verbose_tells_arms_folds_weights_and_score(capsys):
+def test_verbose_states_arms_folds_weights_and_score(capsys):
     classifier(verbose=1).fit(X, Y)
     out = capsys.readouterr().out
     assert "Fitting 2 arms on 4 folds, totalling 8 members" in out
@@ -791,7 +791,7 @@ def test_weights_have_the_name_under_which_the_network_requests_them():
 
 
 @pytest.mark.parametrize("kind", ["cross", "seeds", "search"])
-def test_rows_may_be_texts(kind):
+def test_rows_may_be_strings(kind):
     texts = [("good " if label else "bad ") + str(i) for i, label in enumerate(Y)]
     estimator = make_pipeline(CountVectorizer(), SOFTMAX)
     model = {

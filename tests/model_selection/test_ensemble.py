@@ -48,7 +48,7 @@ def test_members_are_those_that_are_fitted_alone():
     assert (model[-1].random_state, ensemble.n_features_in_) == (None, 4)
 
 
-def test_mean_of_regressors_is_better_than_the_average_member_and_knows_its_spread():
+def test_mean_of_regressors_is_better_than_the_average_member_and_has_a_spread():
     ensemble = StackedEnsembleRegressor(REGRESSOR, n_members=8, random_state=0)
     ensemble.fit(XR[:300], YR[:300])
     mean, std = ensemble.predict(XR[300:], return_std=True)
@@ -199,7 +199,7 @@ def test_an_ensemble_of_one_scores_as_its_member_does(quantile):
     assert_allclose(ensemble.score(XR, targets), member.score(XR, targets))
 
 
-def test_dates_are_no_numbers_to_score():
+def test_dates_are_refused_as_numbers_to_score():
     ensemble = StackedEnsembleRegressor(REGRESSOR, n_members=2, random_state=0).fit(XR, YR)
     with pytest.raises(TypeError, match="y holds dates or durations"):
         ensemble.score(XR, np.arange(len(YR)).astype("datetime64[D]"))

@@ -92,7 +92,7 @@ def counts(noting):
 
 
 @pytest.mark.parametrize("pipeline", [False, True])
-def test_callbacks_of_a_search_hear_of_each_epoch_of_each_network_as_it_ends(epochs_run, pipeline):
+def test_callbacks_of_a_search_are_called_after_each_epoch_of_each_network(epochs_run, pipeline):
     pytest.importorskip("sklearn.callback")
     model, grid = NETWORK, GRID
     if pipeline:
@@ -122,7 +122,9 @@ def test_tasks_are_those_of_a_search_of_scikit_learns():
     assert told[0] == told[1]
 
 
-def test_search_without_propagation_hears_of_its_own_tasks_stack_by_stack(monkeypatch):
+def test_callbacks_without_propagation_are_called_for_the_searchs_own_tasks_stack_by_stack(
+    monkeypatch,
+):
     pytest.importorskip("sklearn.callback")
     for name in ("WORKING_SET", "COMPILED_SET"):
         monkeypatch.setattr(_stacking, name, 1)
@@ -132,7 +134,7 @@ def test_search_without_propagation_hears_of_its_own_tasks_stack_by_stack(monkey
     assert ("end", "epoch") not in counts(noting)
 
 
-def test_callback_that_asks_for_the_fitted_network_has_fits_of_its_own():
+def test_callback_that_needs_the_fitted_network_has_fits_of_its_own():
     pytest.importorskip("sklearn.callback")
 
     class Asking(Noting):
@@ -169,7 +171,7 @@ def test_results_are_the_same_with_and_without_progress():
 
 @pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_lines_tell_each_network_and_stack(capfd, n_jobs):
+def test_lines_report_each_network_and_stack(capfd, n_jobs):
     # Worker processes that another test has started would print to that test's output.
     get_reusable_executor().shutdown(wait=True)
     alphas = np.linspace(0, 1, 10).tolist()
@@ -185,7 +187,7 @@ def test_lines_tell_each_network_and_stack(capfd, n_jobs):
     assert all(re.search(r"\d+ ended, loss 0\.\d+ to 0\.\d+, \d", line) for line in stacks)
 
 
-def test_lines_arrive_between_epochs_and_tell_the_time_left(capsys, monkeypatch):
+def test_lines_arrive_between_epochs_and_state_the_time_left(capsys, monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(_progress, "monotonic", lambda: float(next(clock)))
     stacked_cross_validate(NETWORK, X, Y, cv=3, verbose=1)
@@ -211,7 +213,7 @@ ENSEMBLES = [
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
-def test_ensembles_tell_callbacks_of_members_and_epochs(ensemble):
+def test_ensembles_call_callbacks_for_members_and_epochs(ensemble):
     plain, logger = Plain(), EpochLogger()
     ensemble = ensemble.set_params(callbacks=[plain, logger])
     ensemble.fit(X, Y)
@@ -225,13 +227,13 @@ def test_ensembles_tell_callbacks_of_members_and_epochs(ensemble):
     ensemble.set_params(callbacks=None)
 
 
-def test_callbacks_are_told_of_members_that_are_fitted_alone():
+def test_callbacks_are_called_for_members_that_are_fitted_alone():
     plain, network = Plain(), clone(NETWORK).set_params(solver="lbfgs")
     StackedEnsembleClassifier(network, n_members=2, callbacks=[plain]).fit(X, Y)
     assert [name for name, _ in plain.told] == ["member", "member", "fit"]
 
 
-def test_callbacks_are_told_of_members_whose_validation_fails():
+def test_callbacks_are_called_for_members_whose_validation_fails():
     scores = iter([0.5])
 
     def once(estimator, X, y):
@@ -299,7 +301,7 @@ def test_error_of_a_callback_of_a_search_fails_one_fit(place):
     assert 40 - 6 < told["begin", "epoch"] < 40
 
 
-def test_callbacks_hear_once_of_epochs_that_are_trained_again():
+def test_callbacks_are_called_once_for_epochs_that_are_trained_again():
     pytest.importorskip("sklearn.callback")
     noting = Noting()
 
@@ -357,7 +359,7 @@ def test_bars_of_an_ensemble_and_a_cross_validation_reach_the_end(capsys, monkey
     [StopOnPlateau(), Checkpoint("unused"), WeightsRecorder(), GradientRecorder()],
     ids=lambda callback: type(callback).__name__,
 )
-def test_callbacks_that_mind_one_fit_are_sent_to_the_network(callback):
+def test_callbacks_for_a_single_fit_are_refused_with_the_hint_to_use_the_network(callback):
     name = type(callback).__name__
     calls = [
         lambda: StackedEnsembleClassifier(NETWORK, callbacks=[callback]).fit(X, Y),
@@ -410,7 +412,7 @@ EVERY_FUNCTION = pytest.mark.parametrize("name", FUNCTIONS)
 
 @EVERY_FUNCTION
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_functions_tell_callbacks_of_each_network(name, n_jobs, capsys, monkeypatch):
+def test_functions_call_callbacks_for_each_network(name, n_jobs, capsys, monkeypatch):
     function, n_networks = FUNCTIONS[name]
     plain = Plain()
     told = function(NETWORK, cv=2, n_jobs=n_jobs, callbacks=[plain])
@@ -436,7 +438,7 @@ def test_a_callback_of_a_network_without_a_list_is_refused_by_name():
 
 
 @EVERY_FUNCTION
-def test_functions_send_callbacks_to_where_they_work(name):
+def test_functions_refuse_callbacks_with_a_hint_where_they_work(name):
     function, _ = FUNCTIONS[name]
     with pytest.raises(
         TypeError, match="StopOnPlateau is for a single fit; give it to the network"
@@ -451,6 +453,6 @@ def test_functions_send_callbacks_to_where_they_work(name):
         function(inner)
 
 
-def test_incremental_learning_curve_has_no_whole_fits_to_tell_of():
+def test_incremental_learning_curve_has_no_whole_fits_to_report():
     with pytest.raises(ValueError, match="whole fits, of which there are none"):
         of_sizes(NETWORK, exploit_incremental_learning=True, callbacks=[Plain()])

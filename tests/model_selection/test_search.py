@@ -380,7 +380,7 @@ class BadForSome:
         ("text", ValueError, "must be a number, but is 'good'"),
     ],
 )
-def test_score_that_is_none_fails_its_candidate_alone(kind, error, message):
+def test_score_that_is_not_a_number_fails_only_its_candidate(kind, error, message):
     network = clone(BINARY).set_params(early_stopping=EarlyStopping(BadForSome(kind)))
     grid = {"alpha": [0, 1, 2]}
     with pytest.warns(FitFailedWarning, match="2 fits failed"):
@@ -521,7 +521,7 @@ def test_messages_are_scikit_learns(capsys):
     assert texts[0].count("END") == 6
 
 
-def test_callbacks_see_every_fit():
+def test_callbacks_are_called_for_every_fit():
     callback = pytest.importorskip("sklearn.callback")
     seen = []
 
@@ -746,7 +746,7 @@ def test_deviations_of_the_largest_scores_are_infinite_without_a_warning():
     assert_array_equal(search.fit(X, Y).cv_results_["std_test_score"], [np.inf, np.inf])
 
 
-def test_a_scaler_that_changes_its_rows_spoils_them_for_no_other_fit():
+def test_a_scaler_that_changes_its_rows_affects_no_other_fit():
     estimator = Pipeline([("scale", StandardScaler(copy=False)), ("net", BINARY)])
     grid = on_last_step({"alpha": [1e-4, 1.0, 3.0]})
     ordinary = GridSearchCV(estimator, grid, cv=3).fit(X * 9 + 5, Y)

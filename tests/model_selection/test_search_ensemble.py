@@ -158,7 +158,7 @@ def test_several_metrics_rank_by_the_first():
     assert type(search(scoring=named).fit(X, Y).best_estimator_) is MLPSoftmaxClassifier
 
 
-def test_weights_and_groups_are_heeded_and_weights_are_routed():
+def test_weights_and_groups_are_used_and_weights_are_routed():
     weights, groups = (Y < 2).astype(float), np.arange(150) % 7
     found = search(cv=GroupKFold(3), scoring="accuracy")
     found.fit(X, Y, sample_weight=weights, groups=groups)

@@ -90,7 +90,7 @@ def test_probabilities_are_learned(cv):
     assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_pipelines_lists_and_weights_are_heeded():
+def test_pipelines_lists_and_weights_are_supported():
     pipeline = make_pipeline(StandardScaler(), network())
     arms = {"mlpsoftmaxclassifier__alpha": [1e-3, 10.0]}
     weight = np.where(np.arange(150) % 3, 1.0, 0.0)

@@ -29,7 +29,7 @@ def test_long_work_is_shared_as_blas_would(two_threads):
         assert n_threads(None, 1e3) == 4
 
 
-def test_a_limit_of_blas_is_heeded_and_ends(two_threads):
+def test_a_limit_of_blas_applies_and_ends(two_threads):
     with blas_limited_to(1):
         assert n_blas_threads() == 1
         assert n_threads(None, 1e12) == 1

@@ -51,7 +51,7 @@ def test_faults_know_the_lines_of_their_statement():
     }
 
 
-def test_only_tests_that_reach_a_fault_are_shown_it_and_the_fastest_first():
+def test_only_tests_that_reach_a_fault_are_run_and_the_fastest_first():
     reach = Reach(
         {"a.py": {"1": None, "2": [0, 2], "3": [1, 2]}}, {"slow": 3.0, "fast": 1, "mid": 2}
     )

@@ -94,7 +94,9 @@ def test_ties_are_mistakes_also_where_products_round_differently(solver):
 
 
 @EVERY_SOLVER
-def test_steps_decide_nothing_even_where_their_products_vanish(make_answered_rows, solver):
+def test_sizes_of_steps_do_not_matter_even_where_their_products_underflow(
+    make_answered_rows, solver
+):
     features, signs = make_answered_rows(integers=True)
     amounts = signs * np.where(np.arange(len(signs)) < 73, 1e-200, 1.0)[:, np.newaxis]
     history, wrong = row_after_row(with_constant(features), amounts, np.zeros((1, 7)))

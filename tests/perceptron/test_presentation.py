@@ -40,7 +40,7 @@ def in_place(X, rows=None, constant=1.0):
 
 
 @EVERY_MEMORY
-def test_mistakes_and_weights_are_those_of_the_other_way(answered_rows, row_weights, memory):
+def test_mistakes_and_weights_do_not_depend_on_the_extension(answered_rows, row_weights, memory):
     features, signs = answered_rows
     amounts, start = signs * row_weights[:, np.newaxis], np.zeros((signs.shape[1], 7))
     both = [Units(solver, start, memory) for solver in ("compiled", "library")]
@@ -185,7 +185,9 @@ FORMS = {
 @pytest.mark.parametrize(("n_associative", "kept_numbers"), [(0, 0), (10, 0), (10, 10**6)])
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n_rows", [90, 2100])
-def test_both_ways_learn_the_same(weights, n_associative, kept_numbers, form, n_rows, monkeypatch):
+def test_results_do_not_depend_on_the_extension(
+    weights, n_associative, kept_numbers, form, n_rows, monkeypatch
+):
     # Windows of 500 rows.
     monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 500 * 6)
     monkeypatch.setattr("skperceptron.perceptron.estimator.KEPT_NUMBERS", kept_numbers)
@@ -226,7 +228,7 @@ def test_few_rows_take_few_calls(monkeypatch):
 
 @pytest.mark.parametrize("n_associative", [0, 10])
 @pytest.mark.parametrize("form", ["rows", "sparse"])
-def test_no_call_takes_long_so_that_interrupts_are_heard(n_associative, form, monkeypatch):
+def test_no_call_takes_long_so_that_interrupts_are_handled(n_associative, form, monkeypatch):
     X, y = make_classes(900, 30, noise=2.0)
     model = RosenblattPerceptron(n_associative, random_state=0, max_iter=2).fit(FORMS[form](X), y)
     sizes = []
@@ -260,7 +262,7 @@ def test_slope_is_found_from_few_answers(monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["auto", "compiled", "numpy", ""])
-def test_environment_chooses_the_way(value, monkeypatch):
+def test_environment_chooses_whether_the_extension_is_used(value, monkeypatch):
     monkeypatch.setenv(VARIABLE, value)
     calls = []
     present = CompiledSolver.present
@@ -327,7 +329,7 @@ def test_extension_refuses_empty_arrays(which):
         extension.visit(np.ones((4, 2)), None, None, rows, amounts, weight, wrong, mistakes, 1.0)
 
 
-def test_extension_does_not_write_where_nobody_may():
+def test_extension_does_not_write_to_read_only_arrays():
     wrong = np.zeros(3, bool)
     wrong.flags.writeable = False
     rows, amounts, weight, mistakes = np.arange(3), np.ones(3), np.zeros(3), np.zeros(1, np.intp)

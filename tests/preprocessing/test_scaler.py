@@ -23,14 +23,14 @@ def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
 
 
-def test_columns_are_scaled_by_quartiles_and_drawn_in():
+def test_columns_are_scaled_by_quartiles_and_smoothly_clipped():
     z = RobustScaler().fit_transform(X[:, :4])
     assert_allclose(RobustSmoothClipScaler(None).fit_transform(X[:, :4]), z)
     expected = z / np.sqrt(1 + (z / 2) ** 2)
     assert_allclose(RobustSmoothClipScaler(2).fit_transform(X[:, :4]), expected)
 
 
-def test_half_the_range_stands_in_for_quartiles_that_are_equal():
+def test_half_the_range_replaces_equal_quartiles():
     rare = X[:, 5:]
     assert 0 < rare.mean() < 0.25
     assert_array_equal(RobustSmoothClipScaler(None).fit_transform(rare), 2 * rare)
@@ -108,7 +108,7 @@ def test_sparse_duplicates_count_as_their_sum():
     assert twice.nnz == 3
 
 
-def test_sparse_gaps_are_refused():
+def test_sparse_missing_values_are_refused():
     with pytest.raises(ValueError, match="Sparse X holds NaN"):
         RobustSmoothClipScaler().fit(sparse.csr_array([[np.nan, 0.0], [1.0, 1.0]]))
 

@@ -87,7 +87,7 @@ def test_numbers_are_scaled_as_the_scaler_does():
     assert_array_equal(found, RobustSmoothClipScaler().fit_transform(near))
 
 
-def test_missing_number_becomes_the_median_and_is_told_where_training_had_gaps():
+def test_missing_number_becomes_the_median_and_is_marked_where_training_had_missing_values():
     gaps = NUMBERS.copy()
     gaps[:5, 1] = np.nan
     preprocessor = TabularPreprocessor().fit(gaps)
@@ -131,7 +131,7 @@ def test_only_the_most_frequent_levels_get_columns():
     assert list(two_of_three.get_feature_names_out()) == ["x0_a", "x0_b"]
 
 
-def test_numbers_are_told_apart_from_categories_and_marks():
+def test_numbers_are_distinguished_from_categories_and_marks():
     born = [datetime(2020, 1, 2, 3), None, datetime(2021, 5, 6), datetime(2022, 7, 8)]
     table = objects([1.0, None, 3.0, 4.0], list("abca"), [True, False, True, False], born)
     preprocessor = TabularPreprocessor(max_one_hot=2).fit(table)
@@ -175,7 +175,7 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     assert TabularPreprocessor(max_one_hot=1).fit(sparse.csr_array(np.eye(3))).code_columns_ == []
 
 
-def test_gaps_have_a_code_of_their_own_beside_rare_levels():
+def test_missing_values_have_a_code_of_their_own_beside_rare_levels():
     preprocessor = TabularPreprocessor(max_one_hot=2, min_frequency=2)
     rare = objects(["a", "b", None, "c", None, "a"])
     assert_array_equal(preprocessor.fit_transform(rare)[:, 0], [2, 0, 1, 0, 1, 2])
@@ -188,7 +188,7 @@ def test_gaps_have_a_code_of_their_own_beside_rare_levels():
     assert_array_equal(preprocessor.fit_transform(none_rare)[:, 0], [1, 2, 3, 1, 2, 3, 0, 0])
 
 
-def test_gaps_are_marked_where_all_of_many_levels_are_rare():
+def test_missing_values_are_marked_where_all_of_many_levels_are_rare():
     rare = objects([None, "u", "v", "w", None, None])
     for levels, least, names in (
         (2, 2, ["x0_u", "x0_v", "x0_w", "x0_missing"]),
@@ -264,7 +264,7 @@ def test_date_before_1970_and_far_ahead_lie_on_the_circle_too():
 
 
 @pytest.mark.parametrize("fitted", [[1.0, 2.0, None], [date(2024, 1, 1), date(2024, 5, 1), None]])
-def test_gaps_of_any_dtype_are_gaps(fitted):
+def test_missing_values_may_have_any_dtype(fitted):
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     preprocessor = TabularPreprocessor().fit(pd.DataFrame({"born": fitted}))
     expected = preprocessor.transform(pd.DataFrame({"born": [None]}))
@@ -277,7 +277,7 @@ def test_gaps_of_any_dtype_are_gaps(fitted):
 
 @pytest.mark.parametrize("gap", [np.nan, Decimal("NaN"), np.datetime64("NaT"), np.float32("nan")])
 @pytest.mark.parametrize("values", [[True, False, True], [date(2024, 1, 1), date(2024, 5, 1)]])
-def test_gaps_in_objects_do_not_tell_what_a_column_holds(gap, values):
+def test_missing_values_in_objects_do_not_decide_the_kind_of_a_column(gap, values):
     expected = TabularPreprocessor().fit(objects([*values, None]))
     found = TabularPreprocessor().fit(objects([*values, gap]))
     assert found.kinds_ == expected.kinds_ != ["number"]
@@ -347,7 +347,7 @@ def test_batches_of_arrow_are_tables():
         preprocessor.transform(batch.select(list(TABLE)[::-1]))
 
 
-def test_columns_of_arrow_do_not_ask_for_the_names_of_all():
+def test_columns_of_arrow_are_read_without_the_names_of_all():
     # Each time, the table lists all of them anew: 4,000 columns took half a minute.
     pa = pytest.importorskip("pyarrow")
 
@@ -709,7 +709,7 @@ def test_integers_that_are_categories_stay_exact_integers(library, has_gap):
 
 
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")
-def test_texts_of_any_length_are_categories():
+def test_strings_of_any_length_are_categories():
     texts = np.array([["a"], ["b"], ["a"]], dtype=np.dtypes.StringDType())
     assert TabularPreprocessor().fit(texts).categories_ == {0: ["a", "b"]}
 
@@ -737,7 +737,7 @@ def test_float32_keeps_the_time_of_a_day_in_microseconds():
     assert_allclose(found[:, 0], TabularPreprocessor().fit_transform(objects(times))[:, 0], 1e-2)
 
 
-def test_lists_keep_numbers_beside_texts():
+def test_lists_keep_numbers_beside_strings():
     rows = [[1.5, "a"], [2.0, "b"], [4.0, "a"]]
     preprocessor = TabularPreprocessor().fit(rows)
     assert preprocessor.kinds_ == ["number", "category"]
@@ -762,7 +762,7 @@ def test_many_sparse_columns_stay_sparse():
     assert len(preprocessor.get_feature_names_out()) == 50_000
 
 
-def test_sparse_matrix_with_gaps_or_categories_is_refused():
+def test_sparse_matrix_with_missing_values_or_categories_is_refused():
     with pytest.raises(ValueError, match="Sparse X holds NaN"):
         TabularPreprocessor().fit(sparse.csr_array([[np.nan, 0.0], [1.0, 1.0]]))
     with pytest.raises(ValueError, match="categorical_features must be 'from_dtype' or None"):
@@ -867,7 +867,7 @@ def test_wrong_parameters_are_refused_by_name(parameters):
 
 
 @pytest.mark.parametrize("day", [None, "2020-01-01", "2020-01-01 12:00+01:00"])
-def test_truth_values_and_dates_survive_a_skops_file(day):
+def test_booleans_and_dates_can_be_read_from_a_skops_file(day):
     skops = pytest.importorskip("skops.io")
     pd = pytest.importorskip("pandas")
     known = [True, False, True, False]
@@ -902,7 +902,7 @@ def test_columns_of_one_name_are_refused():
         TabularPreprocessor().fit(pd.DataFrame(NUMBERS, columns=["a", "b", "a"]))
 
 
-def test_a_series_is_no_table():
+def test_a_series_is_refused_as_a_table():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match=r"2D array|2-dimensional"):
         TabularPreprocessor().fit(pd.Series(NUMBERS[:, 0]))
@@ -918,7 +918,7 @@ def test_columns_beside_one_that_is_not_written_as_it_is_are_written_as_without_
     assert_array_equal(found[:, [0, -1]], expected)
 
 
-def test_truth_values_of_python_and_numpy_are_of_one_kind():
+def test_booleans_of_python_and_numpy_have_the_same_kind():
     mixed = np.array([[True], [np.bool_(False)], [False]], dtype=object)
     preprocessor = TabularPreprocessor().fit(mixed)
     assert preprocessor.kinds_ == ["category"]

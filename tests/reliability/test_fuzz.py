@@ -76,7 +76,7 @@ class Careless(BaseEstimator):
         ("falls", "raised KeyError"),
     ],
 )
-def test_misdeeds_are_found(misdeed, message):
+def test_faults_of_an_estimator_are_found(misdeed, message):
     X, y = np.ones((3, 1)), np.arange(3)
     Watched(Careless(), Report(0)).call("fit", X, y, trains=True)
     with pytest.raises(Fault, match=message):

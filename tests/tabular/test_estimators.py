@@ -57,7 +57,7 @@ def test_scikit_learns_checks_pass(estimator, check):
 
 
 @BOTH
-def test_raw_frame_goes_in_and_good_predictions_come_out(cls):
+def test_raw_frame_gives_good_predictions(cls):
     X, labels = frame(300)
     y = target_of(cls, labels)
     model = small(cls, max_epochs=60, arms=2).fit(X[:200], y[:200])
@@ -104,7 +104,7 @@ def test_score_has_no_unit():
 @BOTH
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_options_of_a_preset_that_an_arm_has_no_use_for_give_no_warning(cls, n_jobs):
+def test_options_of_a_preset_that_an_arm_does_not_use_give_no_warning(cls, n_jobs):
     X, labels = frame()
     arms = [{"solver": "adam", "dropout": 0.0}]
     model = small(cls, preset="realmlp-td", arms=arms, n_jobs=n_jobs)
@@ -112,7 +112,7 @@ def test_options_of_a_preset_that_an_arm_has_no_use_for_give_no_warning(cls, n_j
 
 
 @BOTH
-def test_networks_have_not_seen_the_rows_that_they_predict_out_of_fold(cls):
+def test_networks_are_not_trained_on_the_rows_that_they_predict_out_of_fold(cls):
     """Random labels can be memorised, but not predicted."""
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(80, 20)), rng.permutation(np.repeat(["no", "yes"], 40))
@@ -131,7 +131,7 @@ def test_same_seed_gives_the_same_model(cls):
     np.testing.assert_array_equal(first, second)
 
 
-def test_arms_of_ones_own_are_parameters_of_the_network():
+def test_custom_arms_are_parameters_of_the_network():
     X, y = frame()
     model = small(arms=[{}, {"activation": "relu", "dropout": 0.3}]).fit(X, y)
     kept, changed = (members[0] for members in model.ensemble_.estimators_)
@@ -167,7 +167,7 @@ def test_wrong_parameters_are_refused_by_name(parameters, message):
         small(**parameters).fit(X, y)
 
 
-def test_callbacks_that_mind_one_fit_are_sent_to_an_arm():
+def test_callbacks_for_a_single_fit_are_refused_with_the_hint_to_use_an_arm():
     X, y = frame(40)
     stop = StopOnPlateau(tol=9, patience=1)
     sentence = r"of a TabularMLPClassifier: .* arms=\[\{'callbacks': \[StopOnPlateau\(\)\]\}\]\.$"
@@ -186,7 +186,7 @@ def test_categories_may_be_codes():
     assert model.score(X, y) == 1
 
 
-def test_texts_of_many_levels_and_levels_that_nobody_has_seen_are_taken():
+def test_strings_with_many_levels_and_unknown_levels_are_accepted():
     rng = np.random.RandomState(0)
     X = pd.DataFrame({"id": [f"row {i}" for i in range(150)], "x": rng.normal(size=150)})
     y = X["x"] > 0
@@ -197,7 +197,7 @@ def test_texts_of_many_levels_and_levels_that_nobody_has_seen_are_taken():
 
 
 @BOTH
-def test_columns_that_say_nothing_change_nothing(cls):
+def test_uninformative_columns_change_nothing(cls):
     X, labels = frame()
     y = target_of(cls, labels)
     informative = X.drop(columns=["empty", "constant"])
@@ -213,7 +213,7 @@ def test_table_without_any_value_is_refused():
         small(categorical_features=[0, 1]).fit(X, np.arange(20) % 2)
 
 
-def test_sparse_counts_are_taken():
+def test_sparse_counts_are_accepted():
     rng = np.random.RandomState(0)
     X = sparse.random(150, 400, density=0.05, random_state=rng, format="csr")
     X.data = np.ceil(X.data * 3)
@@ -339,7 +339,7 @@ def test_epochs_are_found_that_end_in_time(monkeypatch, max_time, of_epoch, all_
     assert n_epochs == n_wanted or now > max_time / 2
 
 
-def test_epochs_of_a_small_table_are_not_taken_for_slow(monkeypatch):
+def test_fixed_costs_of_a_small_table_are_not_counted_as_time_of_epochs(monkeypatch):
     """Timings of Iris: all but epochs takes as long as 16 of them."""
     now, taken = 0.1, []
 
@@ -418,7 +418,7 @@ def test_html_form_names_the_class(cls):
     assert cls.__name__ in small(cls, max_epochs=1).fit(X, target_of(cls, labels))._repr_html_()
 
 
-def test_verbose_output_tells_weights_and_score(capsys):
+def test_verbose_output_states_weights_and_score(capsys):
     X, y = frame()
     small(arms=2, verbose=1).fit(X, y)
     printed = capsys.readouterr().out
@@ -428,7 +428,7 @@ def test_verbose_output_tells_weights_and_score(capsys):
 
 @pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
+def test_callbacks_are_called_for_each_epoch_of_each_network(n_jobs):
     X, y = load_iris(return_X_y=True)
     logger = EpochLogger()
     options = {"arms": 2, "max_epochs": 3, "hidden_layer_sizes": (128,), "n_jobs": n_jobs}
@@ -441,7 +441,7 @@ def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
     assert len(quick.rows_) == 3 * n_networks
 
 
-def test_callbacks_that_were_set_hear_what_those_of_the_parameter_hear():
+def test_callbacks_that_were_set_are_called_as_those_of_the_parameter():
     X, y = frame(40)
     of_parameter, were_set, during_limit = EpochLogger(), EpochLogger(), EpochLogger()
     model = small(max_epochs=3, callbacks=[of_parameter]).set_callbacks(were_set).fit(X, y)
@@ -531,14 +531,14 @@ def test_labels_of_several_types_are_refused():
         small().fit(frame(20)[0], np.array(["a", 1] * 10, dtype=object))
 
 
-def test_dates_are_no_numbers_to_predict():
+def test_dates_are_refused_as_numbers_to_predict():
     days = [date(2024, 1, 1) + timedelta(i) for i in range(20)]
     with pytest.raises(TypeError, match="y holds dates or durations, but numbers are needed"):
         small(TabularMLPRegressor).fit(frame(20)[0], days)
 
 
 @BOTH
-def test_numbers_far_from_zero_are_told_apart(cls):
+def test_numbers_far_from_zero_are_distinguished(cls):
     """In float32 all of them would be the same number."""
     labels = frame(200)[1]
     y = target_of(cls, labels)
@@ -609,7 +609,7 @@ def test_prepared_table_is_freed_before_predictions_are_combined(cls, monkeypatc
     assert alive[1:] == [False]
 
 
-def test_sparse_tables_are_taken_where_transformers_return_frames():
+def test_sparse_tables_are_accepted_where_transformers_return_frames():
     table = sparse.random(60, 5, density=0.5, random_state=0, format="csr")
     X = sparse.csr_array(table)
     y = X.toarray()[:, 0] > 0.2

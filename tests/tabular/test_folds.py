@@ -49,7 +49,7 @@ def test_splitters_get_the_table_as_it_is(library):
         np.testing.assert_array_equal(held_out, np.flatnonzero(color == name))
 
 
-def test_class_with_a_single_row_is_known_to_all_networks():
+def test_class_with_a_single_row_is_a_class_of_all_networks():
     X, y = load_iris(return_X_y=True)
     rows = np.r_[:101]
     with warnings.catch_warnings():
@@ -105,7 +105,7 @@ def test_splitters_draw_the_folds(splitter):
 
 
 @BOTH
-def test_rows_without_weight_are_dealt_to_all_folds(cls):
+def test_rows_without_weight_are_spread_over_all_folds(cls):
     """Otherwise a fold might hold out no row that has a weight."""
     X, labels = frame(60)
     weight = np.zeros(60)

@@ -59,7 +59,7 @@ def test_a_batch_has_at_most_the_rows_that_a_network_is_trained_on(preset):
         assert network.batch_size == 15
 
 
-def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
+def test_networks_stop_after_a_third_of_all_epochs_without_improvement():
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(60, 20)), np.repeat(["no", "yes"], 30)
     model = TabularMLPClassifier(arms=1, max_epochs=90, random_state=0).fit(X, rng.permutation(y))
@@ -483,7 +483,7 @@ def test_networks_that_share_weights_get_a_column_for_each_level(cls):
     assert model.ensemble_.estimators_[0][0].adapters_
 
 
-def test_equally_good_epochs_do_not_keep_tabm_going():
+def test_equally_good_epochs_do_not_prolong_the_training_of_tabm():
     X = np.random.RandomState(0).randn(80, 3)
     arm = {"hidden_layer_sizes": (16,), "ensemble_size": 2, "learning_rate_init": 0.05}
     model = TabularMLPClassifier("tabm", arms=[arm], max_epochs=160, random_state=0)

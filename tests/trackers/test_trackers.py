@@ -167,7 +167,7 @@ def test_tensorboard_refuses_a_file_before_training(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
-def test_a_wrapped_fit_of_scikit_learns_searches_sees_ours(kind, monkeypatch):
+def test_a_wrapper_of_scikit_learns_search_fit_also_wraps_ours(kind, monkeypatch):
     base = next(one for one in kind.__mro__ if one.__module__.startswith("sklearn."))
     seen = []
     own = base.fit
@@ -206,7 +206,7 @@ def mlflow(tracking, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
-def test_mlflow_gets_parameters_and_figures(mlflow, in_pipeline):
+def test_mlflow_gets_parameters_and_metrics(mlflow, in_pipeline):
     model = network(MLflowLogger())
     model = make_pipeline(StandardScaler(), model) if in_pipeline else model
     with mlflow.start_run() as run:
@@ -254,7 +254,7 @@ def test_parameters_of_mlflow_have_no_name_that_autologging_writes_at_the_same_t
         assert names.isdisjoint(outer.get_params(deep=False))
 
 
-def test_autologging_of_mlflow_sees_a_stacked_search(mlflow):
+def test_autologging_of_mlflow_logs_a_stacked_search(mlflow):
     sklearn_flavour = pytest.importorskip("mlflow.sklearn")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -434,7 +434,7 @@ def test_autologging_logs_neither_partial_fits_nor_stacked_scores(autologging):
     assert not runs_of(autologging)
 
 
-def test_autologging_tells_of_a_failed_fit(autologging):
+def test_autologging_reports_a_failed_fit(autologging):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         network().fit(X, Y[:7])
     (run,) = runs_of(autologging)
@@ -533,7 +533,7 @@ def test_without_autologging_nothing_is_logged(mlflow):
     assert not children_of(mlflow, run)
 
 
-def test_tensorboard_gets_figures(tmp_path):
+def test_tensorboard_gets_metrics(tmp_path):
     pytest.importorskip("tensorboard.summary")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -543,7 +543,7 @@ def test_tensorboard_gets_figures(tmp_path):
     np.testing.assert_allclose(values, fitted.loss_curve_, rtol=1e-6)
 
 
-def test_wandb_gets_parameters_and_figures(tmp_path, monkeypatch):
+def test_wandb_gets_parameters_and_metrics(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
     with pytest.raises(ValueError, match=r"call wandb\.init before the fit"):
@@ -554,7 +554,7 @@ def test_wandb_gets_parameters_and_figures(tmp_path, monkeypatch):
         assert run.summary["loss"] == pytest.approx(fitted.loss_curve_[-1])
 
 
-def test_optuna_prunes_what_lags_behind():
+def test_optuna_prunes_trials_that_perform_worse():
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     epochs = []
@@ -593,7 +593,7 @@ def test_clones_report_to_the_same_trial():
     assert [step for step, _ in trial.told] == [1, 2, 3, 4, 5] * 2
 
 
-def test_epochs_without_validation_are_not_told():
+def test_epochs_without_validation_are_not_reported():
     class Logger(MLflowLogger):
         told = []
 
@@ -617,7 +617,7 @@ def test_epochs_without_validation_are_not_told():
     ]
 
 
-def test_a_figure_that_is_not_reported_is_refused():
+def test_a_metric_that_is_not_reported_is_refused():
     trial = SimpleNamespace(report=None, should_prune=None)
     model = MLPRegressor(hidden_layer_sizes=(3,), callbacks=[OptunaPruning(trial)], max_iter=2)
     with pytest.raises(ValueError, match="monitor='validation_loss' of OptunaPruning is not rep"):

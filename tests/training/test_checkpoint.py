@@ -218,7 +218,7 @@ def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
         clone(model).set_params(learning_rate=schedule).fit(X, Y)
 
 
-def test_a_place_for_the_file_is_asked_for_before_the_fit(tmp_path):
+def test_a_missing_folder_is_an_error_before_the_fit(tmp_path):
     callback = Checkpoint(tmp_path / "missing" / "fit.npz")
     with pytest.raises(InvalidOption, match=r"'path' .* Checkpoint must .* exists\. Got .*missing"):
         MLPSoftmaxClassifier(**OPTIONS, callbacks=[callback]).fit(X, Y)
@@ -242,12 +242,12 @@ def test_a_checkpoint_of_another_estimator_is_refused(tmp_path):
         (lambda c: RosenblattPerceptron(callbacks=c).fit(X, Y), "RosenblattPerceptron"),
     ],
 )
-def test_what_cannot_be_resumed_is_said(attempt, fragment, tmp_path):
+def test_what_cannot_be_resumed_raises_an_error_that_says_so(attempt, fragment, tmp_path):
     with pytest.raises(ValueError, match=f"Checkpoint cannot resume .*{fragment}"):
         attempt([Checkpoint(tmp_path / "fit.npz")])
 
 
-def test_saving_happens_as_often_as_asked(tmp_path, monkeypatch):
+def test_saving_happens_as_often_as_requested(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(
         "skperceptron.training.checkpoint_file.save",
@@ -318,7 +318,7 @@ MADE_UP_JSON = [b"[" * 10**5, b'{"a":' * 10**5, b"[1]", b"7", b"", b"\xff", b"1"
 
 
 @pytest.mark.parametrize("text", MADE_UP_JSON, ids=lambda text: repr(text[:8]))
-def test_made_up_json_is_damage(text, tmp_path):
+def test_invalid_json_counts_as_damage(text, tmp_path):
     path = tmp_path / "s.npz"
     with open(path, "xb") as file:
         write_arrays(file, {"json": np.frombuffer(text, np.uint8)})
@@ -326,7 +326,7 @@ def test_made_up_json_is_damage(text, tmp_path):
         assert load(path) is None
 
 
-def test_files_of_the_version_before_are_refused_and_kept(tmp_path):
+def test_files_of_the_previous_format_are_refused_and_kept(tmp_path):
     path = tmp_path / "s.npz"
     np.savez(path, json=np.frombuffer(b"{}", np.uint8))
     with pytest.warns(UserWarning, match="earlier version"):
@@ -555,9 +555,7 @@ PROLONGED = {
 
 @pytest.mark.parametrize("in_folder", [False, True], ids=["file", "folder"])
 @pytest.mark.parametrize("first, then", PROLONGED.values(), ids=PROLONGED)
-def test_a_prolonged_fit_has_the_bits_of_one_that_was_longer_at_once(
-    first, then, in_folder, tmp_path
-):
+def test_a_prolonged_fit_has_the_bits_of_a_single_longer_fit(first, then, in_folder, tmp_path):
     path = tmp_path if in_folder else tmp_path / "fit.npz"
 
     def fit(changes, *savers):
@@ -621,7 +619,9 @@ def test_what_depends_on_a_limit_is_not_prolonged(options, change, reason, tmp_p
     "change, fragment",
     [({"max_iter": 5}, "seen 12 epochs, max_iter is 5"), ({"n_iter_no_change": 3}, "only grow")],
 )
-def test_a_shorter_fit_is_refused_in_a_file_and_apart_in_a_folder(change, fragment, tmp_path):
+def test_a_shorter_fit_is_refused_in_a_file_and_has_its_own_file_in_a_folder(
+    change, fragment, tmp_path
+):
     model = MLPSoftmaxClassifier(**OPTIONS, random_state=0)
     shorter = clone(model).set_params(**change)
     clone(model).set_params(callbacks=[Checkpoint(tmp_path / "fit.npz")]).fit(X, Y)

@@ -431,7 +431,7 @@ def test_threads_share_even_a_single_small_batch(team, set_team, steps_by_call):
 
 
 @pytest.mark.parametrize(("limit", "n_by_call"), [(1, 0), (10_000_000, 2)])
-def test_no_step_with_a_large_product_is_taken_call_by_call(
+def test_steps_with_large_products_run_as_tables_at_once(
     limit, n_by_call, steps_by_call, monkeypatch
 ):
     # A fit of two steps ends before tables pay, unlike one of many that was stopped after two.

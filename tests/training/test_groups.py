@@ -58,7 +58,7 @@ def test_factor_of_a_group_multiplies_the_first_step_of_its_parameters(optimizer
     assert_allclose(grouped[BIASES] - START[BIASES], 0.25 * (plain - START)[BIASES], rtol=1e-9)
 
 
-def test_group_with_a_rate_of_zero_stays_where_it_is():
+def test_group_with_a_rate_of_zero_does_not_change():
     (found,) = train(member([group(BIASES, rate=0.0)]))
     assert_array_equal(found[BIASES], START[BIASES])
     assert not np.isclose(found[:N_WEIGHTS], START[:N_WEIGHTS]).any()

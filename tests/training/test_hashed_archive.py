@@ -131,7 +131,7 @@ def test_a_file_cut_short_or_prolonged_is_noticed(archive, tmp_path):
 
 
 @pytest.mark.parametrize("archive", MADE_UP.values(), ids=MADE_UP)
-def test_made_up_files_are_refused_without_taking_memory(archive, tmp_path):
+def test_forged_files_are_refused_without_allocating_memory(archive, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(sealed(archive))
     tracemalloc.start()

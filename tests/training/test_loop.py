@@ -150,7 +150,7 @@ def test_infinite_patience_uses_every_epoch():
     assert [r.verdict for (r,) in epochs(script)] == [GO_ON] * 29 + [EXHAUSTED]
 
 
-def test_caller_of_single_epochs_never_hears_of_exhaustion():
+def test_exhaustion_is_not_reported_for_single_epochs():
     script = Script([1.0, 0.5, 0.2], max_iter=1)
     script.is_brief = True
     reports = epochs(script)
@@ -169,14 +169,14 @@ def test_history_of_an_earlier_fit_goes_on():
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
-def test_loss_that_is_no_number_ends_training_as_diverged(loss, schedule):
+def test_nan_loss_ends_training_as_diverged(loss, schedule):
     script = Script([1.0, 0.5, loss, 0.1], schedule=schedule, max_iter=9)
     assert [r.verdict for (r,) in epochs(script)] == [GO_ON, GO_ON, DIVERGED]
     assert script.member.diverged
     assert script.member.progress.best_loss == 0.5
 
 
-def test_score_that_is_no_number_counts_as_no_improvement():
+def test_nan_score_counts_as_no_improvement():
     scores = iter([0.5, np.nan, np.nan, np.nan])
     script = Script(
         [1.0] * 9, validate=lambda p: (next(scores), 0.0), n_iter_no_change=2, max_iter=9
@@ -206,7 +206,7 @@ def real_stack(**options):
     return Stack(network, [member], data, N_ROWS, np.dtype(np.float64)), member
 
 
-def test_last_step_that_leaves_the_numbers_is_reported_as_diverged():
+def test_last_step_that_overflows_is_reported_as_diverged():
     stack, member = real_stack(learning_rate=1e308, optimizer=SGD(momentum=1.0), max_iter=1)
     stack.vectors.parameters *= 100
     with np.errstate(all="ignore"):
@@ -233,7 +233,7 @@ def test_diverged_parameters_are_never_scored():
     assert not asked
 
 
-def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
+def test_a_falling_learning_rate_takes_effect_in_the_next_epoch():
     stack, member = real_stack(
         schedule=InverseScaling(1.0), optimizer=SGD(momentum=0.0), max_iter=2, tol=0.0
     )
@@ -254,7 +254,7 @@ def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
     assert_allclose(visited[2], visited[1] - later * gradient(visited[1]), rtol=1e-12)
 
 
-def test_loop_asks_nothing_of_a_stack_without_members():
+def test_loop_does_nothing_for_a_stack_without_members():
     assert list(epochs(SimpleNamespace(members=[]))) == []
 
 
@@ -306,7 +306,7 @@ def test_patience_counts_epochs_that_are_not_validated():
 
 
 @pytest.mark.parametrize(("prefers_latest", "best"), [(False, 2), (True, 4)])
-def test_of_equal_scores_the_asked_one_is_kept(prefers_latest, best):
+def test_of_equal_scores_the_requested_one_is_kept(prefers_latest, best):
     scores = iter([0.0, 1.0, 0.5, 1.0, 0.5])
     script = Script(
         np.ones(5),
@@ -396,7 +396,7 @@ def test_members_know_of_quiet_epochs_when_training_is_interrupted():
 
 
 @pytest.mark.parametrize("option", ["validate", "max_seconds"])
-def test_epochs_that_look_at_more_than_losses_are_all_told(option):
+def test_epochs_that_are_validated_or_timed_are_all_reported(option):
     value = {"validate": lambda parameters: (1.0, 1.0), "max_seconds": 1e6}[option]
     script = Script([3.0, 2.0, 1.0], max_iter=3, **{option: value})
     assert len(list(epochs(script, tells_all=False))) == 3

@@ -139,7 +139,7 @@ def test_candidates_share_a_start_if_they_differ_in_their_steps_only(name, is_no
 TEXTS = ["go on", "slow down", "stop", "exhausted", "out of time", "diverged", "failed"]
 
 
-def test_files_hold_the_texts_of_verdicts():
+def test_files_hold_the_strings_of_verdicts():
     assert [verdict.value for verdict in Verdict] == TEXTS
     for verdict in Verdict:
         member = varied(make_member(), verdict=verdict)

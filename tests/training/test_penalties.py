@@ -87,7 +87,7 @@ def test_l1_brings_weights_of_useless_features_to_zero():
 
 
 @pytest.mark.parametrize("optimizer", [AdamW, Lion])
-def test_decay_shrinks_weights_before_the_step_and_spares_biases(optimizer, chunks):
+def test_decay_shrinks_weights_and_not_biases_before_the_step(optimizer, chunks):
     plain = one_step(solver=optimizer(weight_decay=0.0))
     found = one_step(solver=optimizer(weight_decay=2.0))
     for free, shrunk, weight in zip(plain.coefs_, found.coefs_, WEIGHTS, strict=True):
@@ -155,7 +155,7 @@ def test_weights_that_no_gradient_reaches_are_left_alone(options):
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_batch_of_next_to_no_weight_is_no_warning_of_numpy():
+def test_a_batch_of_almost_no_weight_gives_no_warning_of_numpy():
     # The first row's penalty overflows beside its loss, whatever the second one weighs.
     network = MLPRegressor(hidden_layer_sizes=(2,), alpha=50.0, batch_size=1, random_state=0)
     try:

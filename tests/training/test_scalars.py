@@ -64,7 +64,7 @@ def test_members_that_part_look_ahead_for_themselves(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["learning_rate", "decay_schedule"])
-def test_users_function_is_not_asked_for_times_after_the_last_epoch(name):
+def test_functions_of_users_are_not_called_with_times_after_the_last_epoch(name):
     # It has no value there.
     options = {name: lambda time: np.sqrt(1 - time / 12), "solver": AdamW(weight_decay=0.1)}
     with np.errstate(invalid="raise"):

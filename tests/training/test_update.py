@@ -142,7 +142,7 @@ def test_step_and_reported_loss_hold_the_elastic_net_divided_by_the_weights(weig
     assert_array_equal(moved[network.n_weights :], 0)
 
 
-def test_penalties_spare_weights_that_no_gradient_reaches():
+def test_penalties_leave_out_weights_that_no_gradient_reaches():
     network = make_network(activation=Heaviside)
     options = {"alpha": 1.0, "l1_ratio": 0.5, "optimizer": AdamW(weight_decay=1.0)}
     member = make_member(**options)
@@ -170,7 +170,7 @@ def test_longer_gradient_is_shortened_to_the_norm_and_a_shorter_one_is_left_alon
     assert_array_equal(same, step)
 
 
-def test_clipping_keeps_exploding_steps_in_check():
+def test_clipping_limits_exploding_steps():
     wild = {"learning_rate": 5.0, "optimizer": SGD(), "max_iter": 30}
     with np.errstate(all="ignore"):
         free, clipped = make_member(**wild), make_member(**wild, max_grad_norm=0.01)
@@ -283,7 +283,7 @@ def test_unused_options_add_no_call_to_a_step():
 
 
 @pytest.mark.parametrize("optimizer", [one for one in OPTIMIZERS if one.n_scratch], ids=repr)
-def test_chunks_share_the_room_to_calculate_in(monkeypatch, optimizer):
+def test_chunks_share_scratch_memory(monkeypatch, optimizer):
     monkeypatch.setattr(update_module, "CHUNK", 10)
     stack = Stack(make_network(), [make_member(optimizer=optimizer)], make_data(), BATCH, FLOAT64)
     (steps,) = stack.steps
