@@ -417,7 +417,7 @@ def test_labels_that_are_objects_are_refused_with_their_type_and_a_conversion(cl
     assert_refused(make(cls), lambda e: e.fit(X, y), words)
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such strings")
 @pytest.mark.parametrize(
     "model",
     [
@@ -925,7 +925,7 @@ WAYS_TO_DIVERGE = {
         {"solver": "sgd", "learning_rate_init": 1e300, "learning_rate": "adaptive"},
         X * 1e5,
     ),
-    "huge steps, watched": (
+    "huge steps, early stopping": (
         {"solver": "sgd", "learning_rate_init": 1e300, "early_stopping": True},
         X * 1e5,
     ),

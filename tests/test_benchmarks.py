@@ -49,7 +49,7 @@ def test_suite_prints_markdown_and_stores_all_kinds_of_files(tmp_path, capsys):
     for of_table in stored["tables"]:
         for row in of_table["rows"].values():
             assert PEERS >= set(row) >= {OURS}
-            assert all(figure > 0 for figure in row.values())
+            assert all(number > 0 for number in row.values())
         assert of_table["title"] in printed
         assert (files["docs"] / f"{of_table['name']}.inc").exists()
     assert (files["docs"] / "circumstances.inc").read_text().startswith(stored["date"])
@@ -121,9 +121,9 @@ def test_two_checkouts_are_compared_task_by_task(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| task | the other | this checkout | median ratio | ratio of the fastest |"
     for line, dtype in zip(lines[4:], ["float64", "float32"], strict=True):
-        _, task, *figures, _ = (cell.strip() for cell in line.split("|"))
+        _, task, *numbers, _ = (cell.strip() for cell in line.split("|"))
         assert task == f"prediction, 1 rows, {dtype}"
-        assert all(float(figure) > 0 for figure in figures)
+        assert all(float(number) > 0 for number in numbers)
 
 
 def test_folder_without_a_checkout_is_refused(tmp_path, capsys):
@@ -143,7 +143,7 @@ def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tabular, "in_own_process", measured)
     options = Namespace(tables=["a", "b"], only=[OURS, "broken"], seeds=[0], threads=1)
-    options.json = tmp_path / "figures.json"
+    options.json = tmp_path / "results.json"
     tabular.compare(options)
     options.seeds = [0, 1]
     found = tabular.compare(options)

@@ -1,4 +1,4 @@
-"""Losses and class weights as seen through the estimators."""
+"""Losses and class weights through the estimators."""
 
 import inspect
 import pickle

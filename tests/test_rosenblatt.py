@@ -461,7 +461,7 @@ def test_a_generator_of_another_kind_goes_on_where_the_epochs_end():
     together, apart = (np.random.RandomState(np.random.PCG64(3)) for _ in range(2))
     X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1]
     several = RosenblattPerceptron(0, random_state=together).fit(X, y)
-    # Callbacks are told of each epoch.
+    # Callbacks are called for each epoch.
     single = RosenblattPerceptron(0, random_state=apart, callbacks=[EpochLogger()]).fit(X, y)
     assert several.mistakes_ == single.mistakes_
     assert together.randint(2**31) == apart.randint(2**31)

@@ -60,7 +60,7 @@ class Moment:
     time : float
         Epochs since training began.
     rows : int
-        Rows seen in the epochs before this one.
+        Rows processed in earlier epochs.
     plateaus : int
         How often progress has ended.
     """

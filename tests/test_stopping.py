@@ -61,15 +61,15 @@ def refitted(model, n_epochs):
 
 
 def test_validation_data_without_early_stopping_is_monitored_and_changes_nothing():
-    plain, watched = make().fit(X, Y), fit_with_validation(make())
-    assert_array_equal(watched.coefs_[0], plain.coefs_[0])
+    plain, monitored = make().fit(X, Y), fit_with_validation(make())
+    assert_array_equal(monitored.coefs_[0], plain.coefs_[0])
     assert plain.validation_scores_ is None and plain.validation_loss_curve_ is None
-    assert len(watched.validation_scores_) == len(watched.validation_loss_curve_) == 15
+    assert len(monitored.validation_scores_) == len(monitored.validation_loss_curve_) == 15
     for epoch in (1, 7, 15):
         model = refitted(make(), epoch)
-        score = watched.validation_scores_[epoch - 1]
+        score = monitored.validation_scores_[epoch - 1]
         assert score == accuracy_score(Y_VAL, model.predict(X_VAL))
-        loss = watched.validation_loss_curve_[epoch - 1]
+        loss = monitored.validation_loss_curve_[epoch - 1]
         assert_allclose(loss, log_loss(Y_VAL, model.predict_proba(X_VAL)), rtol=1e-9)
 
 
@@ -100,14 +100,14 @@ MONITORS = [
 ]
 
 
-@pytest.mark.parametrize("monitor, figure", MONITORS, ids=["loss", "name", "scorer", "callable"])
-def test_anything_can_be_monitored(monitor, figure):
+@pytest.mark.parametrize("monitor, score_of", MONITORS, ids=["loss", "name", "scorer", "callable"])
+def test_anything_can_be_monitored(monitor, score_of):
     rules = EarlyStopping(monitor, patience=4, tol=0.0)
     model = fit_with_validation(make(early_stopping=rules, max_iter=60))
     scores = model.validation_scores_
     for epoch in (1, len(scores)):
-        assert_allclose(scores[epoch - 1], figure(refitted(model, epoch)), rtol=1e-9)
-    assert_allclose(figure(model), max(scores), rtol=1e-9)
+        assert_allclose(scores[epoch - 1], score_of(refitted(model, epoch)), rtol=1e-9)
+    assert_allclose(score_of(model), max(scores), rtol=1e-9)
     best = int(np.argmax(scores))
     assert len(scores) == 60 or len(scores) >= best + 5
 

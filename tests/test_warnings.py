@@ -132,7 +132,7 @@ def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
     for line, call in calls:
         for fragment in ("Maximum iterations", "batch_size=999"):
             found = warnings_of(call, fragment)
-            # Warnings in other processes are not seen here.
+            # Warnings in other processes are not recorded here.
             assert set(found) <= {(__file__, line)}
             assert found or n_jobs
 

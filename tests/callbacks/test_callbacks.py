@@ -433,13 +433,13 @@ def test_logger_makes_a_data_frame():
 
 
 def ends(callback, history, monitor="loss", epoch=None):
-    """Return whether a callback ends a fit after an epoch, by default one of each figure."""
+    """Return whether a callback ends a fit after an epoch, by default the last in the history."""
     report = {"epoch": epoch or len(history), "history": {monitor: history}}
     return callback.on_fit_task_end(None, SimpleNamespace(report=report))
 
 
 @pytest.mark.parametrize(
-    "figures, monitor, n_epochs",
+    "values, monitor, n_epochs",
     [
         ([3, 2, 1, 1, 1, 1, 1, 1], "loss", 6),
         ([3, 2.95, 2.9, 2.85, 2.8], "loss", 4),
@@ -447,19 +447,19 @@ def ends(callback, history, monitor="loss", epoch=None):
         ([5, 4, 3, 2, 1], "mistakes", None),
     ],
 )
-def test_plateaus_end_training_after_the_patience(figures, monitor, n_epochs):
+def test_plateaus_end_training_after_the_patience(values, monitor, n_epochs):
     callback = StopOnPlateau(monitor, patience=2, tol=0.1)
-    epochs = range(1, len(figures) + 1)
-    stops = (epoch for epoch in epochs if ends(callback, figures[:epoch], monitor))
+    epochs = range(1, len(values) + 1)
+    stops = (epoch for epoch in epochs if ends(callback, values[:epoch], monitor))
     assert next(stops, None) == n_epochs
 
 
 def test_a_plateau_of_rare_validations_ends_at_a_validation():
-    figures = [np.nan, np.nan, 3.0, np.nan, np.nan, 3.0, np.nan, np.nan, 3.0]
+    values = [np.nan, np.nan, 3.0, np.nan, np.nan, 3.0, np.nan, np.nan, 3.0]
     callback, history = StopOnPlateau("validation_loss", patience=1), []
     stops = []
-    for figure in figures:
-        history.append(figure)
+    for value in values:
+        history.append(value)
         stops.append(ends(callback, history, "validation_loss"))
     assert stops.index(True) + 1 == 6
 
@@ -483,9 +483,9 @@ def test_an_epoch_that_diverges_has_no_validation_metrics_and_no_callback_hides_
     )
     with pytest.raises(DivergedError, match="learning_rate_init=1e\\+38 is too large"):
         model.fit(X, TARGET)
-    for figure in ("validation_score", "validation_loss"):
-        assert_array_equal(last.report[figure], np.nan)
-        assert_array_equal(last.report["history"][figure], [np.nan])
+    for value in ("validation_score", "validation_loss"):
+        assert_array_equal(last.report[value], np.nan)
+        assert_array_equal(last.report["history"][value], [np.nan])
 
 
 class Counted(list):
@@ -513,9 +513,9 @@ def test_a_plateau_reads_each_value_once():
 
 
 def test_a_plateau_counts_what_a_resumed_fit_has_waited_and_not_what_an_earlier_fit_has():
-    figures = [1.0, 2.0, 2.0]
+    values = [1.0, 2.0, 2.0]
     # Of 3 epochs of this fit, 2 have not improved; the epochs of an earlier one do not count.
-    for history, epoch, stops in ((figures, 3, True), ([0.5] * 10 + figures[:1], 1, False)):
+    for history, epoch, stops in ((values, 3, True), ([0.5] * 10 + values[:1], 1, False)):
         callback = StopOnPlateau(patience=1)
         callback.setup(None, None)
         assert ends(callback, history, epoch=epoch) is stops

@@ -1,4 +1,4 @@
-"""Texts that identify fits are equal for equal fits, in every process, and differ for others."""
+"""Descriptions of fits are equal for equal fits, in every process, and differ for others."""
 
 import collections
 import enum

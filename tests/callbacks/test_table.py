@@ -54,7 +54,7 @@ def test_the_heading_is_repeated_on_each_screen(clock, capsys):
 
 
 @pytest.mark.parametrize(
-    ("figure", "cell"),
+    ("number", "cell"),
     [
         (0.0, "0.000000"),
         (1e-9, "1.000e-09"),
@@ -62,8 +62,8 @@ def test_the_heading_is_repeated_on_each_screen(clock, capsys):
         (123456.5, "1.235e+05"),
     ],
 )
-def test_numbers_neither_vanish_nor_break_a_column(figure, cell, clock, capsys):
-    EpochTable([Column("loss", width=9)], None, has_heading=False).row(1, {"loss": figure})
+def test_numbers_neither_vanish_nor_break_a_column(number, cell, clock, capsys):
+    EpochTable([Column("loss", width=9)], None, has_heading=False).row(1, {"loss": number})
     assert capsys.readouterr().out.split() == ["1", cell, "0.00"]
 
 

@@ -12,7 +12,7 @@ NAMES = [
 ]
 
 DIFFERENCES = {
-    "test_cross_validate_invalid_scoring_param": "Wants other words for names that are no texts.",
+    "test_cross_validate_invalid_scoring_param": "Expects another message for other names.",
     **{
         f"test_fit_param_deprecation[stacked_{name}-extra_args{i}]": "Lacks the old fit_params."
         for name, i in (("learning_curve", 0), ("validation_curve", 2))

@@ -793,7 +793,7 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
         lambda z, out: (np.multiply(z, 2, out=out), out.flat.__setitem__(0, 1)),
         lambda z, out: np.multiply(z[..., [1, 0]], 2, out=out),
         lambda z, out: np.multiply(z, z[0, 0, 0], out=out),
-        # NumPy adds truth values to a truth value: 1 + 1 = 1.
+        # The sum of booleans is a boolean in NumPy: 1 + 1 = 1.
         lambda z, out: np.multiply(z, (z > -1) + (z > -2), out=out),
     ],
     ids=[
@@ -804,7 +804,7 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
         "flat",
         "columns",
         "number",
-        "truth values",
+        "booleans",
     ],
 )
 def test_methods_that_bypass_the_recorder_are_not_recorded(method):

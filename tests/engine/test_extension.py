@@ -47,7 +47,7 @@ def test_compatible_module_is_used(installed):
 
 
 def test_module_that_was_built_is_compatible():
-    # Otherwise all tests of compiled steps would be skipped without a word.
+    # Otherwise all tests of compiled steps would be skipped silently.
     assert loaded()[1] != STALE
 
 

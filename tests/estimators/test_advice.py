@@ -1,4 +1,4 @@
-"""Advice in convergence warnings: what to change, judged by the losses and by X."""
+"""Advice in convergence warnings: what to change, derived from the losses and from X."""
 
 import warnings
 
@@ -30,7 +30,7 @@ Y = SCALED[:, 0] > 0
 
 
 def told(estimator, X=SCALED, y=Y):
-    """Return the texts of the convergence warnings of a fit."""
+    """Return the messages of the convergence warnings of a fit."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(X, y)

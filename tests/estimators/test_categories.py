@@ -135,14 +135,14 @@ def test_masks_names_callables_and_dtypes_mark_columns():
     assert_array_equal(by_dtype.fit(frame, Y).predict(frame), expected)
 
 
-def texts(frame_of):
-    """A frame whose second column holds texts."""
+def strings(frame_of):
+    """A frame whose second column holds strings."""
     return frame_of({"x": X[:, 0], "letter": np.array(list("abcdef"))[CODES]})
 
 
 def test_frames_of_pandas_hold_any_categories():
     pandas = pytest.importorskip("pandas")
-    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    frame = strings(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype").fit(frame, Y)
     coded = make(categorical_features=[1]).fit(X[:, :2], Y)
     assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
@@ -162,7 +162,7 @@ def test_frames_of_pandas_hold_any_categories():
 
 def test_frames_of_polars_hold_any_categories():
     polars = pytest.importorskip("polars")
-    frame = texts(polars.DataFrame).with_columns(polars.col("letter").cast(polars.Categorical))
+    frame = strings(polars.DataFrame).with_columns(polars.col("letter").cast(polars.Categorical))
     model = make(categorical_features="from_dtype").fit(frame, Y)
     coded = make(categorical_features=[1]).fit(X[:, :2], Y)
     assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
@@ -171,7 +171,7 @@ def test_frames_of_polars_hold_any_categories():
 def test_frames_of_arrow_hold_any_categories():
     pyarrow = pytest.importorskip("pyarrow")
     coded = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
-    plain = texts(pyarrow.table)
+    plain = strings(pyarrow.table)
     table = plain.set_column(1, "letter", plain.column("letter").dictionary_encode())
     for frame, marked in (
         (table, "from_dtype"),
@@ -187,7 +187,7 @@ def test_frames_of_arrow_hold_any_categories():
 def test_dictionaries_of_arrow_in_pandas_are_categories_in_any_order(marked):
     pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
     dtype = pandas.ArrowDtype(arrow.dictionary(arrow.int32(), arrow.string()))
-    # The dictionary begins with the last letter, and there are gaps.
+    # The dictionary begins with the last letter, and there are missing values.
     codes = np.where(np.arange(200) % 7, CODES, -1)
     codes[0] = 5
     letters = [None if code < 0 else "abcdef"[code] for code in codes]
@@ -201,7 +201,7 @@ def test_dictionaries_of_arrow_in_pandas_are_categories_in_any_order(marked):
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_marked_columns_of_frames_need_no_categorical_dtype(library):
     module = pytest.importorskip(library)
-    frame = texts(module.DataFrame)
+    frame = strings(module.DataFrame)
     model = make(categorical_features=["letter"]).fit(frame, Y)
     expected = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
     assert_array_equal(model.predict(frame), expected)
@@ -243,7 +243,7 @@ def test_dates_of_pandas_survive_a_skops_file():
 
 def test_validation_data_may_be_frames_too():
     pandas = pytest.importorskip("pandas")
-    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    frame = strings(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype", early_stopping=True)
     model.fit(frame[:150], Y[:150], X_val=frame[150:], y_val=Y[150:])
     coded = make(categorical_features=[1], early_stopping=True)
@@ -315,7 +315,7 @@ def test_stacked_search_equals_single_fits():
 
 def test_frames_in_stacked_searches_equal_single_fits():
     pandas = pytest.importorskip("pandas")
-    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    frame = strings(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype")
     stacked, single = (
         search(model, {"embedding_dim": [1, 3]}, cv=3).fit(frame, Y)
@@ -328,7 +328,7 @@ def test_frames_in_stacked_searches_equal_single_fits():
 
 def test_ensembles_embed_categories():
     pandas = pytest.importorskip("pandas")
-    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    frame = strings(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype", max_iter=60, learning_rate_init=0.02)
     for ensemble in (
         StackedEnsembleRegressor(model, 3, random_state=0),
@@ -481,7 +481,7 @@ def test_onnx_reads_the_codes():
 def test_files_without_code_hold_the_categories(tmp_path):
     pytest.importorskip("safetensors")
     pandas = pytest.importorskip("pandas")
-    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    frame = strings(pandas.DataFrame).astype({"letter": "category"})
     model = make(categorical_features="from_dtype").fit(frame, Y)
     save(model, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")

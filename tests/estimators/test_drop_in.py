@@ -64,7 +64,7 @@ def test_model_is_that_of_scikit_learn(problem, options):
         # scikit-learn does not stratify the rows it holds out if there are several outputs.
         options = {**options, "early_stopping": False}
     if options.get("early_stopping"):
-        # Before version 1.7, scikit-learn cannot score labels that are texts.
+        # Before version 1.7, scikit-learn cannot score labels that are strings.
         y = np.unique(y, return_inverse=True)[1]
     ours = MLPClassifier(**OPTIONS, **options).fit(X, y)
     theirs = Theirs(**OPTIONS, **options).fit(X, y)

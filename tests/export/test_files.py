@@ -95,12 +95,12 @@ def test_columns_that_pass_through_are_stored(path):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_an_imputer_that_marks_missing_values_is_stored(path):
-    gaps = np.where(X > 1, np.nan, X)
+    incomplete = np.where(X > 1, np.nan, X)
     network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)
-    pipeline = make_pipeline(SimpleImputer(add_indicator=True), network).fit(gaps, Y)
+    pipeline = make_pipeline(SimpleImputer(add_indicator=True), network).fit(incomplete, Y)
     save(pipeline, path)
     assert network.n_features_in_ > X.shape[1]
-    assert_array_equal(load(path).predict(gaps), pipeline.predict(gaps))
+    assert_array_equal(load(path).predict(incomplete), pipeline.predict(incomplete))
 
 
 @pytest.mark.parametrize("name", ["bounded", "huber", "names", "labels", "categorical"])
@@ -175,7 +175,7 @@ def test_values_of_all_kinds_are_read_as_they_were_written():
         "tuple": (1, (2.0, None), "ü"),
         ("key", 1): range(1, 9, 2),
         "slice": slice(None, 3),
-        "texts": np.array(["a", "bcd"]),
+        "strings": np.array(["a", "bcd"]),
         "objects": np.array(["a", 1, None], dtype=object),
         "times": np.array(["2020-01-01", "NaT"], dtype="datetime64[us]"),
         "masked": np.ma.MaskedArray([1.0, 2.0], [True, False]),
@@ -189,7 +189,7 @@ def test_values_of_all_kinds_are_read_as_they_were_written():
     found = written_and_read(value)
     assert repr(found) == repr(value).replace(", dtype='>f8'", "")
     assert found["same"][0] is found["same"][1]
-    assert found["texts"].dtype == value["texts"].dtype
+    assert found["strings"].dtype == value["strings"].dtype
 
 
 def test_sources_of_randomness_go_on():

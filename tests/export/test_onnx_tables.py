@@ -64,7 +64,7 @@ def frame_of(rng):
 
 
 FRAME = frame_of(np.random.RandomState(0))
-#: The same kinds of columns, with levels and missing values that fit has not seen, and an outlier.
+#: The same kinds of columns, with levels and missing values that are new after fit, and an outlier.
 OTHER = frame_of(np.random.RandomState(1))
 OTHER.loc[0, ["size", "color", "seen"]] = [1e300, "black", pd.NaT]
 
@@ -181,7 +181,7 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
     rng = np.random.RandomState(0)
     frame = pd.DataFrame(
         {
-            "gaps": np.where(rng.rand(N) < 0.2, np.nan, rng.randint(5, size=N)),
+            "missing": np.where(rng.rand(N) < 0.2, np.nan, rng.randint(5, size=N)),
             "small": rng.normal(size=N).astype(np.float32),
             "count": rng.randint(5, size=N),
             "flag": rng.rand(N) > 0.5,
@@ -193,7 +193,7 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
     session = runtime.InferenceSession(model.SerializeToString())
     types = {one.name: one.type.removeprefix("tensor") for one in session.get_inputs()}
     assert types == {
-        "gaps": "(double)",
+        "missing": "(double)",
         "small": "(float)",
         "count": "(int64)",
         "flag": "(bool)",
@@ -203,7 +203,9 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
     def found(X):
         return session.run(None, export.onnx_inputs(session if as_session else model, X))[0]
 
-    whole = frame.fillna({"gaps": 2}).astype({"gaps": "int64", "small": float, "count": "int8"})
+    whole = frame.fillna({"missing": 2}).astype(
+        {"missing": "int64", "small": float, "count": "int8"}
+    )
     assert_close(found(whole), preprocessor.transform(whole))
     floats = whole.astype({"count": float, "flag": float})
     assert_close(found(floats), preprocessor.transform(whole))
@@ -214,7 +216,7 @@ def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
         ("count", np.nan, "whole numbers"),
         ("flag", np.nan, "booleans"),
         ("text", 1.0, "strings"),
-        ("gaps", "x", "numbers"),
+        ("missing", "x", "numbers"),
     ]:
         with pytest.raises(ValueError, match=f"Input '{name}' of the model takes {taken}"):
             found(whole.assign(**{name: value}))
@@ -262,7 +264,7 @@ def test_strings_that_are_missing_in_all_rows_of_the_export_are_strings(exported
     preprocessor = TabularPreprocessor().fit(X)
     session = exported(preprocessor, X[5:6], target_opset=opset)
     assert_close(session(X)[0], preprocessor.transform(X))
-    # A column that fit has never seen filled stays missing.
+    # A column without any value in fit stays missing.
     preprocessor.fit(X.assign(color=pd.Series([None] * N, dtype=dtype)))
     session = exported(preprocessor, X[5:6], target_opset=opset)
     assert_close(session(X)[0], preprocessor.transform(X))
@@ -392,7 +394,7 @@ def test_columns_of_integers_before_others_stay_what_they_are(check_exported, op
     frame = FRAME[["count", "small", "flag", "sex"]].assign(id=1_700_000_000 + FRAME["count"])
     numbers = frame.drop(columns="sex").assign(size=OTHER["small"].astype(float))
     steps = [
-        ("texts", OneHotEncoder(), ["sex"]),
+        ("strings", OneHotEncoder(), ["sex"]),
         ("scaled", StandardScaler(), ["count", "size"]),
         ("alone", RobustSmoothClipScaler(), ["id"]),
         ("dropped", "drop", ["flag"]),
@@ -429,10 +431,10 @@ def test_columns_before_several_steps_may_have_the_names_of_outputs(check_export
 
 PLACES = np.random.RandomState(2).randint(3, size=N)
 KINDS = {
-    "texts": np.array(["red", "grün", "blue"])[PLACES],
+    "strings": np.array(["red", "grün", "blue"])[PLACES],
     "whole numbers": np.array([30, 10, 20])[PLACES],
     "numbers": np.array([0.5, -3.0, 7.0])[PLACES],
-    "truth values": PLACES > 0,
+    "booleans": PLACES > 0,
     "dates": pd.to_datetime(np.array(["2020", "2022", "2021"])[PLACES]),
 }
 
@@ -481,6 +483,6 @@ def test_codes_of_an_array_are_those_of_the_network(exported):
 
 def test_categories_of_an_ensemble_are_exported(check_exported):
     network = MLPClassifier((4,), categorical_features=["kind"], max_iter=3)
-    frame = with_category("texts")
+    frame = with_category("strings")
     ensemble = StackedEnsembleClassifier(network, 2, random_state=0).fit(frame, FRAME["sex"])
     check_exported(ensemble, frame)

@@ -232,7 +232,7 @@ def test_sparse_rows_have_the_same_values(name):
     assert_allclose(dense["affine_1"].gradient, csr["affine_1"].gradient, atol=1e-12)
 
 
-@pytest.mark.parametrize("values", [[30, 10, 20], ["c", "a", "b"]], ids=["numbers", "texts"])
+@pytest.mark.parametrize("values", [[30, 10, 20], ["c", "a", "b"]], ids=["numbers", "strings"])
 def test_categories_of_a_frame_are_those_of_the_network(values):
     pandas = pytest.importorskip("pandas")
     kind = pandas.Categorical(np.array(values)[np.arange(len(X)) % 3])

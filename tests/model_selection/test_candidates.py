@@ -6,7 +6,7 @@ from skperceptron.model_selection._candidates import Transformed
 
 
 class OddError(ValueError):
-    """Can be pickled, but not loaded: it does not take the text that it gives to its base."""
+    """Can be pickled, but not loaded: it does not accept the string that it gives to its base."""
 
     def __init__(self, column, reason):
         super().__init__(f"{column}: {reason}")

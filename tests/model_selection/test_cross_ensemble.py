@@ -1,4 +1,4 @@
-"""Cross ensembles: members as if fitted alone, combined on rows that they have not seen."""
+"""Cross ensembles: members as if fitted alone, combined by held-out rows."""
 
 import pickle
 import warnings

@@ -511,14 +511,14 @@ def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
 
 
 def test_messages_are_scikit_learns(capsys):
-    texts = []
+    outputs = []
     for kind in (GridSearchCV, StackedGridSearchCV):
         kind(BINARY, {"alpha": [0, 1]}, cv=3, verbose=3, refit=False).fit(X, Y)
         lines = capsys.readouterr().out.splitlines()
         lines = [line for line in lines if not line.startswith("[stack")]
-        texts.append(re.sub(r"\.+|total time=.*", "", "\n".join(lines)))
-    assert texts[0] == texts[1]
-    assert texts[0].count("END") == 6
+        outputs.append(re.sub(r"\.+|total time=.*", "", "\n".join(lines)))
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count("END") == 6
 
 
 def test_callbacks_are_called_for_every_fit():

@@ -355,7 +355,7 @@ def known_reach(path: Path | None) -> Reach:
 
 
 def report(mutants: list[Mutant], verdicts: Verdicts, n_equivalent: int) -> None:
-    """Print the survivors and the figures."""
+    """Print the survivors and the numbers of faults."""
     survivors = [mutant for mutant in mutants if verdicts.of(mutant) == "survived"]
     print("\nSurvivors:")
     for mutant in survivors:

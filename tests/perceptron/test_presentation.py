@@ -177,7 +177,7 @@ FORMS = {
     "float32": np.float32,
     "sparse": sparse.csr_array,
     "sparse-float32": lambda X: sparse.csr_array(X.astype(np.float32)),
-    "gaps": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "not contiguous": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
 }
 
 

@@ -66,15 +66,15 @@ def test_inverse_of_the_bound_is_finite_and_of_missing_values_missing():
 
 
 def test_missing_values_are_left_out_and_stay():
-    gaps = X.copy()
-    gaps[::7, 1] = np.nan
-    gaps[:, 2] = np.nan
-    scaler = RobustSmoothClipScaler().fit(gaps)
-    kept = RobustSmoothClipScaler().fit(X[~np.isnan(gaps[:, 1])])
+    incomplete = X.copy()
+    incomplete[::7, 1] = np.nan
+    incomplete[:, 2] = np.nan
+    scaler = RobustSmoothClipScaler().fit(incomplete)
+    kept = RobustSmoothClipScaler().fit(X[~np.isnan(incomplete[:, 1])])
     assert_allclose(scaler.scale_[1], kept.scale_[1])
     assert_allclose(scaler.center_[1], kept.center_[1])
-    z = scaler.transform(gaps)
-    assert_array_equal(np.isnan(z), np.isnan(gaps))
+    z = scaler.transform(incomplete)
+    assert_array_equal(np.isnan(z), np.isnan(incomplete))
     assert_array_equal(scaler.transform(X)[:, 2], 0)
 
 

@@ -88,22 +88,22 @@ def test_numbers_are_scaled_as_the_scaler_does():
 
 
 def test_missing_number_becomes_the_median_and_is_marked_where_training_had_missing_values():
-    gaps = NUMBERS.copy()
-    gaps[:5, 1] = np.nan
-    preprocessor = TabularPreprocessor().fit(gaps)
+    incomplete = NUMBERS.copy()
+    incomplete[:5, 1] = np.nan
+    preprocessor = TabularPreprocessor().fit(incomplete)
     names = ["x0", "x1", "x1_missing", "x2"]
     assert list(preprocessor.get_feature_names_out()) == names
     later = np.full((1, 3), np.nan)
-    found = preprocessor.transform(np.concatenate([later, gaps[:1], gaps[-1:]]))
+    found = preprocessor.transform(np.concatenate([later, incomplete[:1], incomplete[-1:]]))
     assert_array_equal(found[0, [0, 1, 3]], 0)
     assert found[0, 2] == found[1, 2] > 0 == found[2, 2]
     raw = preprocessor.scaler_.inverse_transform(found[:1])[0]
-    assert_allclose(raw[[0, 1, 3]], np.nanmedian(gaps, axis=0))
+    assert_allclose(raw[[0, 1, 3]], np.nanmedian(incomplete, axis=0))
 
 
 def test_levels_become_columns_and_unknown_ones_are_all_zero():
-    gaps = [None, np.nan, np.float32("nan")]
-    preprocessor = TabularPreprocessor().fit(objects(["b", "a", "c", "a", *gaps]))
+    incomplete = [None, np.nan, np.float32("nan")]
+    preprocessor = TabularPreprocessor().fit(objects(["b", "a", "c", "a", *incomplete]))
     assert list(preprocessor.get_feature_names_out()) == ["x0_a", "x0_b", "x0_c"]
     assert preprocessor.categories_ == {0: ["a", "b", "c"]}
     found = preprocessor.transform(objects(["a", "c", "new", None]))
@@ -158,7 +158,7 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     names = list(plain.get_feature_names_out())
     places = [names.index("x1_v"), names.index("x3")]
     assert_array_equal(found[:, :2], plain.transform(table)[:, places])
-    # What is unknown shares the code of gaps, where there were some.
+    # Unknown levels share the code of missing values, where there were some.
     news = preprocessor.transform(objects(["?", None, "b"], ["u"] * 3, [10, None, 8], [0.0] * 3))
     assert_array_equal(news[:, 2:], [[-1, 0], [-1, 0], [0, 1]])
     frequent = TabularPreprocessor([2], max_one_hot=2, min_frequency=2).fit(table)
@@ -181,7 +181,7 @@ def test_missing_values_have_a_code_of_their_own_beside_rare_levels():
     assert_array_equal(preprocessor.fit_transform(rare)[:, 0], [2, 0, 1, 0, 1, 2])
     assert preprocessor.categories_ == {0: ["a"]}
     assert_array_equal(preprocessor.transform(objects(["?", np.nan])), [[0], [1]])
-    # One gap only is rare itself; without rare levels, gaps need no other code.
+    # A single missing value is rare itself. Without rare levels, missing values need no other code.
     few = objects(["a", "b", None, "c", "a"], ["u", "v", "w", "u", None])
     assert_array_equal(preprocessor.fit_transform(few)[:, 0], [1, 0, 0, 0, 1])
     none_rare = objects([*"abcabc", None, None])
@@ -220,9 +220,9 @@ def test_column_without_a_value_stays_zero_whatever_comes_later(later):
     assert_array_equal(found[:, 0], [0, 0])
     assert found[1, 1] == -found[0, 1] != 0
     pd = pytest.importorskip("pandas")
-    texts = pd.DataFrame({"note": pd.Series([None, None], dtype="str"), "size": [1.0, 2.0]})
-    preprocessor.fit(texts)
-    assert_array_equal(preprocessor.transform(texts.assign(note=later))[:, 0], [0, 0])
+    strings = pd.DataFrame({"note": pd.Series([None, None], dtype="str"), "size": [1.0, 2.0]})
+    preprocessor.fit(strings)
+    assert_array_equal(preprocessor.transform(strings.assign(note=later))[:, 0], [0, 0])
 
 
 def test_numbers_in_objects_and_durations_are_numbers():
@@ -269,19 +269,21 @@ def test_missing_values_may_have_any_dtype(fitted):
     preprocessor = TabularPreprocessor().fit(pd.DataFrame({"born": fitted}))
     expected = preprocessor.transform(pd.DataFrame({"born": [None]}))
     dtypes = [float, "float32", "Int64", "boolean", "string", "datetime64[ns]", "timedelta64[ns]"]
-    gaps = [pd.DataFrame({"born": pd.Series([None], dtype=dtype)}) for dtype in dtypes]
-    gaps += [pl.DataFrame({"born": pl.Series([None], dtype=t)}) for t in (None, pl.Int8, pl.Date)]
-    for frame in gaps:
+    incomplete = [pd.DataFrame({"born": pd.Series([None], dtype=dtype)}) for dtype in dtypes]
+    incomplete += [
+        pl.DataFrame({"born": pl.Series([None], dtype=t)}) for t in (None, pl.Int8, pl.Date)
+    ]
+    for frame in incomplete:
         assert_array_equal(preprocessor.transform(frame), expected)
 
 
-@pytest.mark.parametrize("gap", [np.nan, Decimal("NaN"), np.datetime64("NaT"), np.float32("nan")])
+@pytest.mark.parametrize("none", [np.nan, Decimal("NaN"), np.datetime64("NaT"), np.float32("nan")])
 @pytest.mark.parametrize("values", [[True, False, True], [date(2024, 1, 1), date(2024, 5, 1)]])
-def test_missing_values_in_objects_do_not_decide_the_kind_of_a_column(gap, values):
+def test_missing_values_in_objects_do_not_decide_the_kind_of_a_column(none, values):
     expected = TabularPreprocessor().fit(objects([*values, None]))
-    found = TabularPreprocessor().fit(objects([*values, gap]))
+    found = TabularPreprocessor().fit(objects([*values, none]))
     assert found.kinds_ == expected.kinds_ != ["number"]
-    X = objects([None, gap, *values])
+    X = objects([None, none, *values])
     assert_array_equal(found.transform(X), expected.transform(X))
 
 
@@ -395,7 +397,7 @@ def test_frame_of_every_library_gives_what_an_array_of_objects_gives(library):
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 @pytest.mark.parametrize("is_text", [True, False])
 def test_many_rows_of_numbered_categories_give_what_each_row_gives(library, is_text):
-    # Gaps, a level that fit has not seen, one that has no row, and numbers of several dtypes.
+    # Missing values, an unknown level, one that has no row, and numbers of several dtypes.
     values = np.random.RandomState(0).choice(["a", "b", "c", "new", None], size=400).tolist()
     values[:2] = "a", "b"
     numbers = {
@@ -686,12 +688,12 @@ def test_coded_numbers_are_categories_in_arrow_and_in_pandas():
 
 
 @pytest.mark.parametrize("library", ["pandas", "nullable", "arrow dtype", "polars", "pyarrow"])
-@pytest.mark.parametrize("has_gap", [False, True])
-def test_integers_that_are_categories_stay_exact_integers(library, has_gap):
-    if library == "pandas" and has_gap:
-        pytest.skip("NumPy's integers have no gaps.")
+@pytest.mark.parametrize("is_incomplete", [False, True])
+def test_integers_that_are_categories_stay_exact_integers(library, is_incomplete):
+    if library == "pandas" and is_incomplete:
+        pytest.skip("NumPy's integers have no missing values.")
     big = 2**53
-    values = [big, big + 1, 7, None if has_gap else 7] * 60
+    values = [big, big + 1, 7, None if is_incomplete else 7] * 60
     if library == "polars":
         X = pytest.importorskip("polars").DataFrame({"zip": values})
     elif library == "pyarrow":
@@ -708,10 +710,10 @@ def test_integers_that_are_categories_stay_exact_integers(library, has_gap):
     assert_array_equal(levels[:3], [1, 2, 0])
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such strings")
 def test_strings_of_any_length_are_categories():
-    texts = np.array([["a"], ["b"], ["a"]], dtype=np.dtypes.StringDType())
-    assert TabularPreprocessor().fit(texts).categories_ == {0: ["a", "b"]}
+    strings = np.array([["a"], ["b"], ["a"]], dtype=np.dtypes.StringDType())
+    assert TabularPreprocessor().fit(strings).categories_ == {0: ["a", "b"]}
 
 
 def test_structures_of_polars_are_refused():

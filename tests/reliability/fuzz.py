@@ -187,7 +187,7 @@ def _limited(seconds: float) -> Iterator[None]:
 # Calls with checks.
 
 
-class Watched:
+class Checked:
     """An estimator whose every call is checked.
 
     Parameters
@@ -282,93 +282,93 @@ def _sequence(draws: Draws, report: Report) -> None:
     estimator = draws.estimator()
     data = draws.data(estimator)
     report.story += [repr(estimator), data.notes]
-    watched = Watched(estimator, report)
+    checked = Checked(estimator, report)
     steps = [_fit, _fit_other, _partial_fit, _set_params, _warm_start, _start, _validate]
     steps += [_predict_others, _predict_others]
     chosen = [_fit if draws.chance(0.8) else _partial_fit]
     chosen += [draws.one_of(steps) for _ in range(draws.one_of([0, 1, 1, 2, 3]))]
     for step in chosen:
-        step(draws, watched, data)
-    _round_trip(watched, data)
+        step(draws, checked, data)
+    _round_trip(checked, data)
 
 
-def _fit(draws: Draws, watched: Watched, data: Data) -> None:
-    is_fitted = _train(watched, data, "fit", _weights(data))
+def _fit(draws: Draws, checked: Checked, data: Data) -> None:
+    is_fitted = _train(checked, data, "fit", _weights(data))
     if draws.chance(0.4):
-        _fit_twins(watched, data, is_fitted)
+        _fit_twins(checked, data, is_fitted)
 
 
-def _fit_other(draws: Draws, watched: Watched, data: Data) -> None:
+def _fit_other(draws: Draws, checked: Checked, data: Data) -> None:
     other = draws.like(data)
-    watched.report.story.append(f"  now {other.notes}")
-    _train(watched, other, "fit", _weights(other))
+    checked.report.story.append(f"  now {other.notes}")
+    _train(checked, other, "fit", _weights(other))
 
 
-def _partial_fit(draws: Draws, watched: Watched, data: Data) -> None:
+def _partial_fit(draws: Draws, checked: Checked, data: Data) -> None:
     options = _weights(data)
-    if is_classifier(watched.estimator) and draws.chance(0.8):
+    if is_classifier(checked.estimator) and draws.chance(0.8):
         y = np.asarray(data.y) if not sparse.issparse(data.y) else data.y
         is_indicator = y.ndim == 2 and y.shape[1] > 1
         options["classes"] = np.arange(y.shape[1]) if is_indicator else np.unique(y)
     for _ in range(draws.one_of([1, 2])):
-        _train(watched, data, "partial_fit", options)
+        _train(checked, data, "partial_fit", options)
 
 
-def _set_params(draws: Draws, watched: Watched, data: Data) -> None:
-    names = list(watched.estimator.get_params(deep=False))
+def _set_params(draws: Draws, checked: Checked, data: Data) -> None:
+    names = list(checked.estimator.get_params(deep=False))
     name = draws.one_of([n for n in names if n != "random_state"])
-    value = draws.parameter(type(watched.estimator), name)
-    watched.report.story.append(f"  set_params({name}={value!r})")
-    watched.estimator.set_params(**{name: value})
+    value = draws.parameter(type(checked.estimator), name)
+    checked.report.story.append(f"  set_params({name}={value!r})")
+    checked.estimator.set_params(**{name: value})
 
 
-def _warm_start(draws: Draws, watched: Watched, data: Data) -> None:
-    watched.estimator.set_params(warm_start=True)
-    watched.report.story.append("  set_params(warm_start=True)")
-    _fit_other(draws, watched, data) if draws.chance(0.3) else _fit(draws, watched, data)
+def _warm_start(draws: Draws, checked: Checked, data: Data) -> None:
+    checked.estimator.set_params(warm_start=True)
+    checked.report.story.append("  set_params(warm_start=True)")
+    _fit_other(draws, checked, data) if draws.chance(0.3) else _fit(draws, checked, data)
 
 
-def _start(draws: Draws, watched: Watched, data: Data) -> None:
+def _start(draws: Draws, checked: Checked, data: Data) -> None:
     """Start a fit from the weights of the previous one."""
-    if not hasattr(watched.estimator, "coefs_"):
+    if not hasattr(checked.estimator, "coefs_"):
         return
     factor = draws.one_of([1.0, 1.0, 0.0, 1e-300, 1e300])
     with np.errstate(over="ignore"):
-        coefs = [c.astype(float) * factor for c in watched.estimator.coefs_]
-    _train(watched, data, "fit", {**_weights(data), "coefs_init": coefs})
+        coefs = [c.astype(float) * factor for c in checked.estimator.coefs_]
+    _train(checked, data, "fit", {**_weights(data), "coefs_init": coefs})
 
 
-def _validate(draws: Draws, watched: Watched, data: Data) -> None:
-    if not hasattr(watched.estimator, "early_stopping"):
+def _validate(draws: Draws, checked: Checked, data: Data) -> None:
+    if not hasattr(checked.estimator, "early_stopping"):
         return
     other = draws.like(data)
-    watched.report.story.append(f"  validated on {other.notes}")
+    checked.report.story.append(f"  validated on {other.notes}")
     options = {**_weights(data), "X_val": other.X, "y_val": other.y}
     if other.weight is not None:
         options["sample_weight_val"] = other.weight
-    _train(watched, data, "fit", options)
+    _train(checked, data, "fit", options)
 
 
-def _predict_others(draws: Draws, watched: Watched, data: Data) -> None:
+def _predict_others(draws: Draws, checked: Checked, data: Data) -> None:
     """Predict rows that may be far from the training rows."""
-    if hasattr(watched.estimator, "n_features_in_"):
+    if hasattr(checked.estimator, "n_features_in_"):
         other = draws.like(data)
-        watched.report.story.append(f"  now {other.notes}")
-        _check_predictions(watched, other)
+        checked.report.story.append(f"  now {other.notes}")
+        _check_predictions(checked, other)
 
 
 def _weights(data: Data) -> dict[str, Any]:
     return {} if data.weight is None else {"sample_weight": data.weight}
 
 
-def _train(watched: Watched, data: Data, method: str, options: dict[str, Any]) -> bool:
+def _train(checked: Checked, data: Data, method: str, options: dict[str, Any]) -> bool:
     """Call a method that trains, check the outcome, and tell whether it was no error."""
-    fitted = watched.call(method, data.X, data.y, trains=True, **options)
+    fitted = checked.call(method, data.X, data.y, trains=True, **options)
     if fitted is None:
         return False
-    watched.report.story[-1] += " -> fitted"
-    _check_finite(watched.estimator)
-    _check_predictions(watched, data)
+    checked.report.story[-1] += " -> fitted"
+    _check_finite(checked.estimator)
+    _check_predictions(checked, data)
     return True
 
 
@@ -388,22 +388,22 @@ def _check_finite(estimator: Any) -> None:
             raise Fault("coefs_ and intercepts_ do not fit together")
 
 
-def _check_predictions(watched: Watched, data: Data) -> None:
+def _check_predictions(checked: Checked, data: Data) -> None:
     """Check shapes and values of all kinds of predictions."""
-    estimator = watched.estimator
+    estimator = checked.estimator
     n_rows = data.y.shape[0] if hasattr(data.y, "shape") else len(data.y)
     for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
         if hasattr(estimator, method):
-            found = watched.call(method, data.X)
+            found = checked.call(method, data.X)
             if found is not None:
                 _check_values(method, found, n_rows)
     if hasattr(estimator, "predict_proba") and is_classifier(estimator):
-        proba = watched.call("predict_proba", data.X)
-        has_one_label = proba is not None and len(watched.call("predict", data.X).shape) == 1
+        proba = checked.call("predict_proba", data.X)
+        has_one_label = proba is not None and len(checked.call("predict", data.X).shape) == 1
         if has_one_label and not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
             raise Fault("probabilities do not sum to 1")
     options = _weights(data) if _scores_check_weights() else {}
-    score = watched.call("score", data.X, data.y, **options)
+    score = checked.call("score", data.X, data.y, **options)
     if score is not None and n_rows > 1 and not np.isfinite(score):
         raise Fault(f"score is {score}")
 
@@ -429,19 +429,19 @@ def _check_values(method: str, found: Any, n_rows: int) -> None:
         raise Fault("a probability lies outside [0, 1]")
 
 
-def _fit_twins(watched: Watched, data: Data, is_fitted: bool = False) -> None:
+def _fit_twins(checked: Checked, data: Data, is_fitted: bool = False) -> None:
     """Check that an equal estimator learns the same from plain arrays, also by compiled steps.
 
     So must the estimator itself have done, if it is fitted to these rows.
     """
-    parameters = watched.estimator.get_params(deep=False)
+    parameters = checked.estimator.get_params(deep=False)
     if parameters.get("warm_start") or parameters["random_state"] is None:
         return
     # The two ways of Rosenblatt's perceptron round averaged and pocket weights differently.
-    is_same = isinstance(watched.estimator, skperceptron.RosenblattPerceptron) or not is_available()
-    learned = [_learned_by(watched)] if is_fitted and not is_same else []
+    is_same = isinstance(checked.estimator, skperceptron.RosenblattPerceptron) or not is_available()
+    learned = [_learned_by(checked)] if is_fitted and not is_same else []
     for way in ("numpy", "numpy" if is_same else "compiled"):
-        twin = Watched(clone(watched.estimator), Report(0))
+        twin = Checked(clone(checked.estimator), Report(0))
         with patch.dict(os.environ, {VARIABLE: way}):
             twin.call("fit", _plain_rows(data.X), data.y, trains=True, **_weights(data))
         learned.append(_learned_by(twin))
@@ -449,9 +449,9 @@ def _fit_twins(watched: Watched, data: Data, is_fitted: bool = False) -> None:
         raise Fault("equal seeds gave different models")
 
 
-def _learned_by(watched: Watched) -> str:
+def _learned_by(checked: Checked) -> str:
     """Return a hash of what an estimator has learned, apart from the names of columns."""
-    learned = {name: v for name, v in vars(watched.estimator).items() if name.endswith("_")}
+    learned = {name: v for name, v in vars(checked.estimator).items() if name.endswith("_")}
     learned.pop("feature_names_in_", None)
     return _print_of(learned)
 
@@ -462,12 +462,12 @@ def _plain_rows(X: Any) -> Any:
     return np.ascontiguousarray(X) if is_frame or isinstance(X, np.ndarray) else X
 
 
-def _round_trip(watched: Watched, data: Data) -> None:
+def _round_trip(checked: Checked, data: Data) -> None:
     """Check that a pickle predicts the same."""
-    if not hasattr(watched.estimator, "n_features_in_"):
+    if not hasattr(checked.estimator, "n_features_in_"):
         return
-    restored = Watched(pickle.loads(pickle.dumps(watched.estimator)), watched.report)
-    before, after = (w.call("predict", data.X) for w in (watched, restored))
+    restored = Checked(pickle.loads(pickle.dumps(checked.estimator)), checked.report)
+    before, after = (w.call("predict", data.X) for w in (checked, restored))
     if _print_of(before) != _print_of(after):
         raise Fault("a pickle predicts something else")
 
@@ -501,11 +501,11 @@ def _search(draws: Draws, report: Report) -> None:
         grid["activation"] = ["relu", "tanh"]
     found = []
     for search in (GridSearchCV, StackedGridSearchCV):
-        watched = Watched(search(estimator, grid, cv=2, refit=False), report)
-        if watched.call("fit", data.X, data.y, trains=True) is None:
+        checked = Checked(search(estimator, grid, cv=2, refit=False), report)
+        if checked.call("fit", data.X, data.y, trains=True) is None:
             found.append(None)
         else:
-            found.append(watched.estimator.cv_results_["mean_test_score"])
+            found.append(checked.estimator.cv_results_["mean_test_score"])
     if (found[0] is None) != (found[1] is None):
         raise Fault("only one of the searches failed")
     if found[0] is not None and not np.allclose(found[0], found[1], rtol=1e-6, equal_nan=True):
@@ -527,8 +527,8 @@ def _ensemble(draws: Draws, report: Report) -> None:
     kind = StackedEnsembleClassifier if is_classifier(estimator) else StackedEnsembleRegressor
     ensemble = kind(estimator, n_members=draws.one_of([1, 2, 3]), random_state=0)
     report.story += [repr(ensemble), data.notes]
-    watched = Watched(ensemble, report)
-    _train(watched, data, "fit", _weights(data))
+    checked = Checked(ensemble, report)
+    _train(checked, data, "fit", _weights(data))
 
 
 def _cross_ensemble(draws: Draws, report: Report) -> None:
@@ -540,7 +540,7 @@ def _cross_ensemble(draws: Draws, report: Report) -> None:
     arms = draws.one_of([{}, {"alpha": [1e-4, 1.0]}, [{"alpha": [0.0]}, {"max_iter": [1, 3]}]])
     ensemble = kind(estimator, arms, cv=draws.one_of([2, 3]), random_state=0)
     report.story += [repr(ensemble), data.notes]
-    _train(Watched(ensemble, report), data, "fit", _weights(data))
+    _train(Checked(ensemble, report), data, "fit", _weights(data))
 
 
 def _table(draws: Draws, report: Report) -> None:
@@ -551,9 +551,9 @@ def _table(draws: Draws, report: Report) -> None:
     model = kind(preset=preset, hidden_layer_sizes=(3,), random_state=0, **options)
     data = draws.table(is_classifier(model))
     report.story += [repr(model), data.notes]
-    watched = Watched(model, report)
-    _train(watched, data, "fit", _weights(data))
-    _fit_twins(watched, data)
+    checked = Checked(model, report)
+    _train(checked, data, "fit", _weights(data))
+    _fit_twins(checked, data)
 
 
 # The program.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from draws import ESTIMATORS, FAMILIES, Draws
-from fuzz import Fault, Report, Watched, run_case
+from fuzz import Checked, Fault, Report, run_case
 from sklearn.base import BaseEstimator
 
 import skperceptron
@@ -41,43 +41,43 @@ def test_all_estimators_and_components_are_drawn():
                 assert found & {component, *component.names}, component
 
 
-class Careless(BaseEstimator):
+class Faulty(BaseEstimator):
     """Violates one of the rules that the fuzz test checks."""
 
-    def __init__(self, misdeed="none"):
-        self.misdeed = misdeed
+    def __init__(self, violation="none"):
+        self.violation = violation
 
     def fit(self, X, y):
         self.fitted_ = True
-        if self.misdeed == "changes X":
+        if self.violation == "changes X":
             X[0] = 0
-        elif self.misdeed == "changes a parameter":
-            self.misdeed = "gone"
-        elif self.misdeed == "warns":
+        elif self.violation == "changes a parameter":
+            self.violation = "gone"
+        elif self.violation == "warns":
             np.log(np.zeros(1))
-        elif self.misdeed == "leaves a half fit":
+        elif self.violation == "leaves a half fit":
             raise ValueError("X must be something else.")
-        elif self.misdeed == "mumbles":
+        elif self.violation == "gives an unclear error":
             del self.fitted_
             raise ValueError("bad")
-        elif self.misdeed == "falls":
+        elif self.violation == "crashes":
             raise KeyError("X")
         return self
 
 
 @pytest.mark.parametrize(
-    ("misdeed", "message"),
+    ("violation", "message"),
     [
         ("changes X", "changed its inputs or parameters"),
         ("changes a parameter", "changed its inputs or parameters"),
         ("warns", "raised RuntimeWarning"),
         ("leaves a half fit", "failed and changed the estimator"),
-        ("mumbles", "raised an error that explains nothing: bad"),
-        ("falls", "raised KeyError"),
+        ("gives an unclear error", "raised an error that explains nothing: bad"),
+        ("crashes", "raised KeyError"),
     ],
 )
-def test_faults_of_an_estimator_are_found(misdeed, message):
+def test_faults_of_an_estimator_are_found(violation, message):
     X, y = np.ones((3, 1)), np.arange(3)
-    Watched(Careless(), Report(0)).call("fit", X, y, trains=True)
+    Checked(Faulty(), Report(0)).call("fit", X, y, trains=True)
     with pytest.raises(Fault, match=message):
-        Watched(Careless(misdeed), Report(0)).call("fit", X, y, trains=True)
+        Checked(Faulty(violation), Report(0)).call("fit", X, y, trains=True)

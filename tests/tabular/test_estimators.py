@@ -308,7 +308,7 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
         assert now == 3.5
         expected = small(max_epochs=1).fit(X, y)
         np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
-        # It is repeated for callbacks, which have not heard of it.
+        # It is repeated for callbacks, to which it was not reported.
         logger = EpochLogger()
         small(max_epochs=200, max_time=max_time, callbacks=[logger]).fit(X, y)
         assert len(logger.rows_) == 2

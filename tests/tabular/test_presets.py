@@ -156,7 +156,7 @@ def test_one_arm_multiplies_effects_if_the_target_of_a_narrow_table_is_skewed():
         assert losses(n_rows, skewed) == ["squared_error", "squared_error", "poisson"]
     for y in (-skewed, X[:, 0], X[:, 0] - X[:, 0].min()):
         assert losses(640, y) == ordinary
-    # The large targets weigh next to nothing.
+    # The large targets have almost no weight.
     assert losses(640, skewed, np.where(skewed < 2, 1.0, 1e-6)) == ordinary
     assert losses(640, skewed, preset="accurate") == ordinary
     assert losses(640, skewed, preset="fast") == ordinary[:2]
@@ -357,7 +357,7 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
     y = known if cls is TabularMLPClassifier else known * 10.0
     model = cls("realmlp-td", hidden_layer_sizes=(32,), max_epochs=60, random_state=0).fit(X, y)
     ((network,),) = model.ensemble_.estimators_
-    # Gaps are a level, too.
+    # Missing values are a level, too.
     assert [table.shape for table in network.embeddings_] == [(11, 8)]
     # Eight levels, a number embedded in four, and a vector of eight.
     assert network.coefs_[0].shape == (8 + 4 + 8, 32)
@@ -376,7 +376,7 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
 
 
 def flags(n=200):
-    """Return a frame of a number with gaps, and columns of categories without any number."""
+    """Return a frame of a number with missing values, and of categories without any number."""
     rng = np.random.RandomState(0)
     size = np.where(rng.rand(n) < 0.1, np.nan, rng.normal(size=n))
     X = pd.DataFrame({"size": size, "new": rng.rand(n) < 0.5, "kind": rng.choice(list("uvw"), n)})
@@ -399,7 +399,7 @@ def test_only_numbers_are_embedded_periodically(cls):
     arms = [{}, {"numeric_embedding": "plr"}, {"numeric_embedding": Periodic(columns=[1, 2])}]
     model = cls("realmlp-td", arms=arms, n_folds=2, max_epochs=2, random_state=0).fit(X, y * 1.0)
     networks = [members[0] for members in model.ensemble_.estimators_]
-    # A number, a mark of gaps, a column of -1 and +1, and three levels.
+    # A number, a mark of missing values, a column of -1 and +1, and three levels.
     assert [n.numeric_embeddings_[0].shape[0] for n in networks] == [1, 1, 2]
     assert [n.coefs_[0].shape[0] for n in networks] == [4 + 5, 8 + 5, 4 + 4 + 4]
     restored = pickle.loads(pickle.dumps(model))
@@ -470,7 +470,7 @@ def test_columns_of_many_levels_are_embedded_where_levels_have_rows(cls, preset)
     assert model.preprocessor_.code_columns_ == [8 + 1 + 50]
     assert sorted(model.preprocessor_.categories_["town"]) == list("abcdefghij")
     for network, _ in model.ensemble_.estimators_:
-        # One vector for rare towns, and another for gaps.
+        # One vector for rare towns, and another for missing values.
         assert [table.shape for table in network.embeddings_] == [(12, 8)]
 
 

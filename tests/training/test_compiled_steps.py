@@ -302,11 +302,11 @@ def test_stacks_of_networks_that_embed_categories_give_the_same_bits(seed, monke
 
 @pytest.fixture(scope="module")
 def frame():
-    """Return a frame of numbers, gaps, and columns of few and of many levels."""
+    """Return a frame of numbers, missing values, and columns of few and of many levels."""
     pd = pytest.importorskip("pandas")
     rng = np.random.RandomState(0)
     columns = dict(zip("abcde", X.T, strict=True))
-    columns["gaps"] = np.where(rng.uniform(size=N) < 0.2, np.nan, X[:, 0])
+    columns["incomplete"] = np.where(rng.uniform(size=N) < 0.2, np.nan, X[:, 0])
     for name, n_levels in (("few", 3), ("many", 10), ("more", 12)):
         levels = np.array([f"level {i}" for i in range(n_levels)], dtype=object)
         columns[name] = levels[rng.randint(n_levels, size=N)]

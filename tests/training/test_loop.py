@@ -82,16 +82,16 @@ def random_walk(seed, length):
     return np.maximum(3 + np.cumsum(rng.normal(-0.05, rng.choice([0.02, 0.2, 1]), length)), 0.01)
 
 
-@pytest.mark.parametrize("watched", ["loss", "score"])
+@pytest.mark.parametrize("monitored", ["loss", "score"])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 @pytest.mark.parametrize("seed", range(25))
-def test_stopping_rules_are_those_of_scikit_learn(seed, schedule, watched):
+def test_stopping_rules_are_those_of_scikit_learn(seed, schedule, monitored):
     rng = np.random.RandomState(seed)
     max_iter = int(rng.choice([1, 5, 20, 100]))
     tol = float(rng.choice([0.0, 1e-4, 0.05, 1.0]))
     patience = float(rng.choice([1, 2, 5, np.inf]))
     losses = random_walk(seed, max_iter)
-    scores = -random_walk(seed + 1000, max_iter) if watched == "score" else None
+    scores = -random_walk(seed + 1000, max_iter) if monitored == "score" else None
     given = None if scores is None else iter(scores)
     script = Script(
         losses,

@@ -456,7 +456,7 @@ def test_epoch_loss_is_the_mean_of_batch_objectives_weighted_by_their_rows(weigh
 
 
 class Observant(SquaredError):
-    """A loss that writes down the targets it is shown."""
+    """A loss that stores the targets that it gets."""
 
     def gradient(self, raw, y, out, scratch):
         self.seen.append(y[:, :, 0].astype(int).copy())
