@@ -147,7 +147,7 @@ def classes():
     return found - {Initializer}
 
 
-def test_distribution_of_every_initializer_is_known():
+def test_every_initializer_has_a_known_distribution():
     assert set(LAWS) == classes()
 
 

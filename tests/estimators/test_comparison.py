@@ -76,7 +76,7 @@ def comparisons_of(case, monitor, weighted):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("monitor", MONITORS)
 @pytest.mark.parametrize("case", CASES)
-def test_metrics_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
+def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
     alone, raw = comparisons_of(case, monitor, weighted)
     raw = raw.astype(dtype)
     assert len({one.key for one in alone}) == 1
