@@ -142,7 +142,7 @@ def test_errors_keep_a_class_that_is_defined_in_a_notebook(backend):
     assert "in refuse_own" in str(caught.value.__cause__)
 
 
-def test_errors_that_cannot_be_loaded_come_back_from_processes_as_texts():
+def test_errors_that_cannot_be_loaded_come_back_from_processes_as_strings():
     # joblib would end its workers, and a pool of "multiprocessing" would wait for ever.
     with pytest.raises(RuntimeError, match="OddError: age: negative") as caught:
         list(Workers(2, "processes").spread([(refuse,)] * 2, 2, expected=1e3))
@@ -320,7 +320,7 @@ StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, n_jobs=2).fit(*load_iris(r
 @pytest.mark.usefixtures("none_running")
 @pytest.mark.parametrize("n_jobs", [0, 1.5, "two"])
 @pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
-def test_search_refuses_what_is_no_number_of_workers(kind, n_jobs):
+def test_search_refuses_an_invalid_number_of_workers(kind, n_jobs):
     with pytest.raises(ValueError, match=f"The 'n_jobs' parameter of {kind.__name__} must be"):
         kind(NETWORK, {"alpha": [0, 1]}, n_jobs=n_jobs).fit(X, Y)
 
