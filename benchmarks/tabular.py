@@ -172,8 +172,8 @@ def _for_peer(X: Any, model: str) -> Any:
     return X
 
 
-def metrics_of(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return the metrics of a fitted model on test rows."""
+def evaluated(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return the metrics of a fitted model on unseen rows."""
     start = time.process_time()
     predictions = model.predict(X) if task.is_regression else model.predict_proba(X)
     seconds = time.process_time() - start
@@ -200,7 +200,7 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
     from threadpoolctl import threadpool_limits
 
     warnings.simplefilter("ignore")
-    task, measured = load(table), []
+    task, figures = load(table), []
     X = _for_peer(task.X, model)
     some = np.random.RandomState(0).permutation(len(X))[:WARMING_ROWS]
     with suppress(Exception):
@@ -217,9 +217,9 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
             start = time.process_time()
             estimator.fit(X_train, y_train)
             seconds = time.process_time() - start
-            found = metrics_of(task, estimator, X_test, y_test)
-            measured.append({"seed": seed, **found, "fit": seconds})
-    return measured
+            found = evaluated(task, estimator, X_test, y_test)
+            figures.append({"seed": seed, **found, "fit": seconds})
+    return figures
 
 
 def compare(options: argparse.Namespace) -> Results:

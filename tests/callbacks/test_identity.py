@@ -584,7 +584,7 @@ def test_callbacks_and_verbosity_are_not_part_of_a_fit(tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
-def test_a_fit_that_cannot_be_distinguished_from_others_needs_a_name(tmp_path):
+def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
     class Locked(BaseEstimator):
         def __init__(self):
             self.lock = threading.Lock()

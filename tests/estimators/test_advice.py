@@ -165,7 +165,7 @@ def test_validation_rows_on_another_scale_are_reported_both_ways(load):
 
 
 @pytest.mark.parametrize(("n_far", "is_told"), [(1, False), (2, True), (4, True)])
-def test_a_feature_of_few_validation_rows_is_reported_if_half_of_them_lie_far(n_far, is_told):
+def test_a_feature_of_few_validation_rows_is_told_if_half_of_them_lie_far(n_far, is_told):
     rng = np.random.RandomState(0)
     X, X_val = rng.normal(size=(100, 8)), rng.normal(size=(4, 8))
     X_val[:n_far, 3] *= 1e9

@@ -115,7 +115,7 @@ def test_counts_out_of_range_leave_the_rounding_of_others_alone():
     assert_array_equal(losses, found)
 
 
-def test_portions_of_rows_give_the_metrics_of_all():
+def test_portions_of_rows_give_the_figures_of_all():
     alone, raw = comparisons_of("labels", "score", True)
     portions = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
     losses, scores, _ = alone[0].figures_of_portions(portions)

@@ -345,7 +345,7 @@ def test_booleans_are_predicted_as_integers(exported):
     np.testing.assert_array_equal(labels.astype(bool), network.predict(X))
 
 
-def test_labels_that_onnx_does_not_support_are_refused():
+def test_labels_that_onnx_has_not_are_refused():
     from skperceptron.export._onnx._outputs import label_type
 
     with pytest.raises(ValueError, match="must be integers, booleans or strings"):
@@ -610,7 +610,7 @@ def test_searches_are_exported_with_their_best_estimator(check_exported, refit):
         check_exported(search.fit(X, Y), X)
 
 
-def test_skl2onnx_exports_all_of_it_by_itself():
+def test_skl2onnx_itself_knows_all_of_it():
     network = MLPSoftmaxClassifier((8,), **SHORT)
     pipeline = make_pipeline(StandardScaler(), network).fit(X, Y)
     model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32))

@@ -301,7 +301,7 @@ def test_error_of_a_callback_of_a_search_fails_one_fit(place):
     assert 40 - 6 < told["begin", "epoch"] < 40
 
 
-def test_callbacks_are_called_once_for_epochs_that_are_trained_again():
+def test_callbacks_hear_once_of_epochs_that_are_trained_again():
     pytest.importorskip("sklearn.callback")
     noting = Noting()
 
