@@ -249,7 +249,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
     @property
     def _recipe(self) -> Recipe:
         """What the preset sets for this task."""
-        return self._preset.recipe(is_classifier=is_classifier(self))
+        return self._preset.classification if is_classifier(self) else self._preset.regression
 
     def _prepared(self, X: Any, y: Any) -> Any:
         """Return the table as numbers, by a preprocessor that is kept."""
@@ -370,7 +370,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
         else:
             recipe = self._recipe
             if given is None:
-                n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
+                n_draws, n_folds = preset.draws_and_folds(recipe, n_rows)
             else:
                 n_draws, n_folds = 1, int(given)
             if groups is None:

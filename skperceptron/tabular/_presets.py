@@ -139,10 +139,6 @@ class Preset:
         """Whether the networks read sparse rows."""
         return not set(NEED_DENSE) & {*self.classification.network, *self.regression.network}
 
-    def recipe(self, *, is_classifier: bool) -> Recipe:
-        """Return the recipe of a task."""
-        return self.classification if is_classifier else self.regression
-
     def arms(
         self, recipe: Recipe, n_rows: int, n_inputs: int, *, is_dense: bool, is_skewed: bool = False
     ) -> tuple[Arm, ...]:
@@ -153,13 +149,10 @@ class Preset:
             return narrow_arms[max(reached)](n_inputs)
         return recipe.arms
 
-    def folds(self, recipe: Recipe, n_rows: int) -> int:
-        """Return the number of folds."""
-        return recipe.n_folds[n_rows > self.many_rows]
-
-    def draws(self, recipe: Recipe, n_rows: int) -> int:
-        """Return how many times folds are drawn."""
-        return recipe.n_draws[n_rows > self.many_rows]
+    def draws_and_folds(self, recipe: Recipe, n_rows: int) -> tuple[int, int]:
+        """Return how many times folds are drawn, and the number of folds."""
+        has_many = n_rows > self.many_rows
+        return recipe.n_draws[has_many], recipe.n_folds[has_many]
 
     def epochs(self, recipe: Recipe, n_rows: int, batches: int) -> int:
         """Return the number of epochs, each of which has `batches` steps."""
@@ -285,18 +278,15 @@ def _in_bins(arm: Arm, n_bins: int, n_inputs: int) -> Arm:
     return {**arm, "numeric_embedding": PiecewiseLinear(min(n_bins, MOST_BINS // n_inputs))}
 
 
-def _and_binned(*arms: Arm, has_waves: bool = False) -> Callable[[int], tuple[Arm, ...]]:
-    """Return what maps a number of columns to these arms and one that embeds numbers in bins.
+def _and_binned(*arms: Arm) -> Callable[[int], tuple[Arm, ...]]:
+    """Return what maps a number of columns to these arms and one that embeds numbers in bins."""
+    return lambda n_inputs: (*arms, _in_bins(_PLAIN, 12, n_inputs))
 
-    If `has_waves`, the first arm has periodic embeddings where there are at most 30 columns.
-    """
-    waved = (_IN_WAVES, *arms[1:])
 
-    def of_columns(n_inputs: int) -> tuple[Arm, ...]:
-        others = waved if has_waves and n_inputs <= 30 else arms
-        return *others, _in_bins(_PLAIN, 12, n_inputs)
-
-    return of_columns
+def _waved_and_binned(n_inputs: int) -> tuple[Arm, ...]:
+    """Return the arms of classification for narrow tables of many rows."""
+    weak = _IN_WAVES if n_inputs <= 30 else _WEAK
+    return _and_binned(weak, _RECTIFIED)(n_inputs)
 
 
 def _binned(n_inputs: int) -> tuple[Arm, ...]:
@@ -333,10 +323,7 @@ _CLASSIFICATION = Recipe(
     {**_NETWORK, "activation": "selu"},
     (_WEAK, _RECTIFIED, _DEEPER),
     batches(16, least=32),
-    narrow_arms={
-        0: _and_binned(_WEAK, _RECTIFIED),
-        2000: _and_binned(_WEAK, _RECTIFIED, has_waves=True),
-    },
+    narrow_arms={0: _and_binned(_WEAK, _RECTIFIED), 2000: _waved_and_binned},
     n_folds=(8, 4),
     label_smoothing=0.05,
     monitor="neg_brier_score",
@@ -358,13 +345,6 @@ _REGRESSION = Recipe(
     preparation=_FAR,
 )
 
-
-def _with(recipe: Recipe, **options: Any) -> Recipe:
-    """Return a recipe with some parameters of its networks replaced."""
-    return replace(recipe, network={**recipe.network, **options})
-
-
-_DEFAULT = Preset(_CLASSIFICATION, replace(_REGRESSION, skewed_arms=_SKEWED))
 
 #: RealMLP with tuned defaults, in its small form, as in Holzmüller, Grinsztajn & Steinwart (2024),
 #: *Better by default*, and pytabkit 1.7: one network, whose best epoch is selected by accuracy or
@@ -449,25 +429,21 @@ def _as_published(classification: Recipe, regression: Recipe) -> Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "default": _DEFAULT,
+    "default": Preset(_CLASSIFICATION, replace(_REGRESSION, skewed_arms=_SKEWED)),
     # Fewer arms and folds, narrower layers, and less than half of the steps.
     "fast": Preset(
-        _with(
-            replace(
-                _CLASSIFICATION,
-                arms=(_WEAK, _PLAIN, _STRONG),
-                narrow_arms={400: _and_binned(_WEAK)},
-                n_folds=(4, 4),
-            ),
-            hidden_layer_sizes=(96, 96),
+        replace(
+            _CLASSIFICATION,
+            network={**_CLASSIFICATION.network, "hidden_layer_sizes": (96, 96)},
+            arms=(_WEAK, _PLAIN, _STRONG),
+            narrow_arms={400: _and_binned(_WEAK)},
+            n_folds=(4, 4),
         ),
-        _with(
-            replace(
-                _REGRESSION,
-                arms=(_QUICK, _PLAIN),
-                narrow_arms={600: lambda n_inputs: (_in_bins(_QUICK, 12, n_inputs), _PLAIN)},
-            ),
-            hidden_layer_sizes=(96, 96),
+        replace(
+            _REGRESSION,
+            network={**_REGRESSION.network, "hidden_layer_sizes": (96, 96)},
+            arms=(_QUICK, _PLAIN),
+            narrow_arms={600: lambda n_inputs: (_in_bins(_QUICK, 12, n_inputs), _PLAIN)},
         ),
         max_epochs=72,
         least_steps=250,

@@ -32,8 +32,9 @@ def test_preset_fills_in_what_is_none(cls):
 
 def test_folds_follow_from_the_number_of_rows():
     preset = base.PRESETS["default"]
-    assert [preset.folds(preset.classification, n) for n in (1_000, 1_001)] == [8, 4]
-    assert [preset.folds(preset.regression, n) for n in (1_000, 1_001)] == [6, 6]
+    for recipe, few, many in ((preset.classification, 8, 4), (preset.regression, 6, 6)):
+        assert preset.draws_and_folds(recipe, 1_000) == (1, few)
+        assert preset.draws_and_folds(recipe, 1_001) == (1, many)
 
 
 def test_epochs_and_batches_follow_from_the_number_of_rows():
@@ -74,7 +75,7 @@ def test_arms_follow_from_the_table():
     default, fast, accurate = (base.PRESETS[name] for name in ("default", "fast", "accurate"))
 
     def arms_of(preset, n_rows, n_inputs, is_dense=True, is_classifier=True):
-        recipe = preset.recipe(is_classifier=is_classifier)
+        recipe = preset.classification if is_classifier else preset.regression
         return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
 
     wide, binned, waved = arms_of(default, 399, 61), *(arms_of(default, n, 30) for n in (1, 2_000))
@@ -216,7 +217,7 @@ def test_folds_of_few_rows_are_drawn_several_times(cls):
     X, labels = frame(60)
     model = cls("accurate", arms=1, hidden_layer_sizes=8, max_epochs=2, random_state=0)
     model.fit(X, target_of(cls, labels))
-    recipe = base.PRESETS["accurate"].recipe(is_classifier=cls is TabularMLPClassifier)
+    recipe = cls("accurate")._recipe
     splits = model.ensemble_.splits_
     n_folds = recipe.n_folds[0]
     assert len(splits) == len(model.ensemble_.estimators_[0]) == n_folds * recipe.n_draws[0]
@@ -432,7 +433,7 @@ def test_other_embeddings_are_of_all_columns(cls):
 
 @BOTH
 def test_realmlp_td_starts_and_decays_as_pytabkit_does(cls):
-    recipe = base.PRESETS["realmlp-td"].recipe(is_classifier=cls is TabularMLPClassifier)
+    recipe = cls("realmlp-td")._recipe
     groups = recipe.network["parameter_groups"].chosen()
     # There, the decay of an array is multiplied twice by the factor of its learning rate.
     assert {name: group.decay for name, group in groups.items()} == {
