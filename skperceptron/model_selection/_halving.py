@@ -21,7 +21,6 @@ from ._search import ENSEMBLE, StackedSearch
 class _StackedHalving(StackedSearch):
     """Base of both searches by halving: what they add to scikit-learn's."""
 
-    refit: Any
     resource: str
     min_resources: Any
     _checked_cv_orig: Any

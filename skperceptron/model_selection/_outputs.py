@@ -211,7 +211,8 @@ def _as_floats(predicted: Any) -> Floats:
 
 
 def _average(values: Floats | Booleans, sample_weight: Floats) -> float:
-    return float(np.average(values, weights=sample_weight))
+    # Infinity times a weight of zero would be NaN.
+    return float(np.average(np.where(sample_weight, values, 0), weights=sample_weight))
 
 
 def described_rows(y: Any) -> tuple[SoftOutput, Floats, Floats]:

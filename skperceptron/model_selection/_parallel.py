@@ -113,6 +113,8 @@ class SearchRecord:
     ----------
     method : str or None
         The method with which members predict the held-out rows; None keeps no members.
+    refuse : callable or None
+        Raises ValueError for the estimator of a call whose predictions cannot be combined.
     splits : list of (train, test)
         The rows of each call.
     members : list of FittedMember or None
@@ -122,6 +124,7 @@ class SearchRecord:
     """
 
     method: str | None = None
+    refuse: Callable[[Any], None] | None = None
     splits: list[tuple[Any, Any]] = field(default_factory=list)
     members: list[FittedMember | None] = field(default_factory=list)
     curves: list[dict[str, Floats]] = field(default_factory=list)
@@ -167,6 +170,9 @@ class StackedParallel:
         """
         calls = [_planned(i, *task) for i, task in enumerate(tasks)]
         n_calls = len(calls)
+        if self._record.refuse is not None:
+            for call in calls:
+                self._record.refuse(call.estimator)
         if self._new_task is not None:
             for call in calls:
                 call.task = self._new_task()

@@ -16,7 +16,8 @@ from .._sklearn.pipelines import last_step
 from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
-from ..options import speaks_for_itself
+from ..options import did_you_mean, speaks_for_itself
+from ..usercall import warn
 from ._child_runs import log_curves_of
 from ._docs import FOUND, NETWORK, SCORES, SEARCH
 from ._ensemble_base import BaseEnsemble
@@ -38,6 +39,8 @@ class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
     """
 
     n_jobs: int | None
+    scoring: Any
+    refit: Any
     _record: SearchRecord
     _preparing: ExitStack
     #: Whether a search that the user ends keeps the finished fits.
@@ -84,6 +87,13 @@ class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Run the fits of the search as stacks."""
+        scoring, refit = self.scoring, self.refit
+        is_single = scoring is None or isinstance(scoring, str)
+        if is_single and isinstance(refit, str) and refit not in (scoring, "score"):
+            warn(
+                f"refit={refit!r} counts as True: scoring={scoring!r} is the only metric."
+                f"{did_you_mean(refit, [ENSEMBLE])}"
+            )
         vars(self).pop("_preparing").close()
         stacked = holding(evaluate_candidates, parallel=self._stacked)
         # Before scikit-learn 1.9 there was no context.
@@ -135,8 +145,6 @@ class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
 class _CombiningSearch(StackedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
-    scoring: Any
-    refit: Any
     multimetric_: bool
     cv_results_: dict[str, Any]
     best_estimator_: Any

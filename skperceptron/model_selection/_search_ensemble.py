@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,10 @@ def record_for(search: Any, y: Any) -> SearchRecord:
     if y is None:
         raise ValueError(f"{owner} needs y: it weights candidates by how well they predict it.")
     if is_classifier(estimator):
-        refuse_without(owner, estimator, ProbabilityOutput.method)
-        return SearchRecord(ProbabilityOutput.method)
+        method = ProbabilityOutput.method
+        return SearchRecord(method, partial(refuse_without, owner, method=method))
     if is_regressor(estimator):
-        refuse_quantiles(owner, estimator)
-        return SearchRecord(MeanOutput.method)
+        return SearchRecord(MeanOutput.method, partial(refuse_quantiles, owner))
     raise ValueError(
         f"{owner} combines classifiers or regressors, but estimator={estimator!r} is neither."
     )

@@ -679,6 +679,9 @@ def test_numbers_whose_sum_overflows_are_learned_without_a_warning():
     targets = np.repeat([1e307, -1e307], 160)
     ensemble = regressor(REGRESSOR, {"alpha": [0.1, 0.2]}, cv=2).fit(XR[:320], targets)
     assert np.isfinite(ensemble.predict(XR[:320])).all()
+    # The squared errors overflow, also those of rows that do not count.
+    ensemble.fit(XR[:320], targets, sample_weight=np.arange(320) % 4)
+    assert ensemble.oof_loss_ == np.inf
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

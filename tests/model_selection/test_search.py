@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -662,6 +663,30 @@ def test_search_whose_last_fit_fails_keeps_its_earlier_fit(monkeypatch, search_c
 def test_estimators_without_networks_have_no_curves():
     search = StackedGridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
     assert search.curves_ == [[{}, {}], [{}, {}]]
+
+
+@pytest.mark.parametrize(
+    ("refit", "scoring", "text"),
+    [
+        ("ensembles", None, r"scoring=None is the only metric\. Did you mean 'ensemble'\?$"),
+        ("roc_auc", "accuracy", r"scoring='accuracy' is the only metric\.$"),
+        ("accuracy", "accuracy", None),
+        ("score", None, None),
+        ("any", make_scorer(accuracy_score), None),
+        ("accuracy", ["accuracy", "roc_auc"], None),
+    ],
+)
+@pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
+def test_name_of_no_metric_warns_if_there_is_a_single_one(kind, refit, scoring, text):
+    if kind is StackedHalvingGridSearchCV and isinstance(scoring, list):
+        pytest.skip("searches by halving have a single metric")
+    search = kind(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2, refit=refit, scoring=scoring)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        assert hasattr(search.fit(X, Y), "best_estimator_")
+    found = [str(w.message) for w in caught if str(w.message).startswith("refit=")]
+    assert len(found) == (text is not None)
+    assert all(re.match(f"refit='{refit}' counts as True: {text}", message) for message in found)
 
 
 def test_candidates_of_halving_are_not_combined():

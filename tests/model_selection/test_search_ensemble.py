@@ -240,8 +240,14 @@ def test_what_cannot_be_combined_is_refused_before_anything_is_fitted():
     refused("combines classifiers or regressors", KMeans())
     refused("needs y", SOFTMAX, y=None)
     refused("predicts quantiles", MLPRegressor("pinball"))
+    refused("predicts quantiles", REGRESSOR, {"loss": ["squared_error", "pinball"]})
     with pytest.raises(ValueError, match="refit must be set to a scorer key"):
         search(refit="best", scoring=["accuracy", "neg_log_loss"]).fit(X, Y)
+
+
+def test_candidates_may_all_replace_what_cannot_be_combined():
+    found = search(clone(REGRESSOR).set_params(loss="pinball"), {"loss": ["squared_error"]})
+    assert found.fit(XR, YR).best_estimator_.oof_score_ > 0.3
 
 
 def test_rows_of_splits_may_be_listed_or_marked():
