@@ -61,7 +61,7 @@ from ..options import (
 from ..preprocessing import TabularPreprocessor
 from ..preprocessing._columns import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
-from ..usercall import has_happened
+from ..usercall import has_happened, warn
 from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
 from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
@@ -227,8 +227,15 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
                 pilot = copy(ensemble).set_params(estimator=self._network(batch, n_epochs))
                 pilots[n_epochs] = self._train(pilot, [numbers], y, weights)
 
-            found = epochs_in_time(began + plain(self.max_time), n_epochs, train)
-            n_epochs = max(1, min(n_epochs, int(found)))
+            n_wanted = n_epochs
+            found = epochs_in_time(began + plain(self.max_time), n_wanted, train)
+            n_epochs = max(1, min(n_wanted, int(found)))
+            if n_epochs < n_wanted and not has_happened("interrupted"):
+                warn(
+                    f"max_time={self.max_time} leaves time for {n_epochs} of {n_wanted} epochs:"
+                    " networks may not have converged. Raise max_time, or train fewer arms.",
+                    ConvergenceWarning,
+                )
             ensemble.set_params(estimator=self._network(batch, n_epochs))
         if n_epochs in pilots and not self.verbose and not any(callbacks_of(self)):
             # Training for this many epochs would only repeat the fit that was timed.

@@ -74,9 +74,10 @@ categorical_features : "from_dtype", array-like, callable or None, default="from
 
 max_time : float, default=None
     Approximate time limit of `fit` in seconds, > 0. A few epochs are timed first. Then training
-    starts from scratch, with as many epochs as fit into the remaining time. The learning rate
-    schedule spans these epochs, so that training is not cut short. On very large tables, the limit
-    may be exceeded by the preparation and one epoch of all networks; fewer `arms` take less time.
+    starts from scratch, with as many epochs as fit into the remaining time; a ConvergenceWarning
+    says if these are fewer than without a limit. The learning rate schedule spans these epochs, so
+    that training is not cut short. On very large tables, the limit may be exceeded by the
+    preparation and one epoch of all networks; fewer `arms` take less time.
 
 n_jobs : int, default=None
     Number of workers, each of which trains networks of its own. None means one worker for small

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -301,8 +301,13 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
     monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(base.BaseTabularMLP, "_train", train)
     X, y = frame()
-    model = small(max_epochs=200, max_time=max_time).fit(X, y)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = small(max_epochs=200, max_time=max_time).fit(X, y)
     assert model.n_epochs_ == n_epochs
+    texts = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    start = f"max_time={max_time} leaves time for {n_epochs} of 200 epochs"
+    assert [text[: len(start)] for text in texts] == [start] * (n_epochs < 200)
     if n_epochs == 1:
         # The training that was timed is not repeated.
         assert now == 3.5
@@ -363,9 +368,10 @@ def test_batches_are_as_large_as_asked_or_as_a_training_part(asked, taken):
 def test_interruption_of_the_trial_that_measures_time_ends_the_fit_soon(monkeypatch):
     X, y = frame(40)
     interrupt_at(monkeypatch, 1)
-    with pytest.warns(UserWarning, match="interrupted by user"):
+    with pytest.warns(UserWarning, match="interrupted by user") as caught:
         model = small(max_epochs=100, max_time=1e6).fit(X, y)
     assert model.n_epochs_ == 1
+    assert not [w for w in caught if "max_time" in str(w.message)]
 
 
 @BOTH
