@@ -111,6 +111,13 @@ def test_dates_from_the_first_year_to_the_last_are_transformed(exported, days):
     assert_alike(TabularPreprocessor().fit(X), exported, X, X)
 
 
+def test_dates_and_durations_in_arrays_of_numpy_are_transformed(exported):
+    days = np.datetime64("2020-01-01") + np.arange(24).reshape(-1, 2)
+    for X in (days.astype("datetime64[us]"), days - days[0, 0]):
+        X[3, 1] = "NaT"
+        assert_alike(TabularPreprocessor().fit(X), exported, X, X)
+
+
 def test_numbers_that_need_room_in_float32_are_transformed(exported):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(N, 3)) * [1, 1e300, 1e-300] + [1e9, 0, 0]

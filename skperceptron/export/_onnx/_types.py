@@ -143,7 +143,7 @@ def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
 
 
 def _is_one_array(X: Any) -> bool:
-    return not is_frame(X) and (sparse.issparse(X) or np.asarray(X).dtype.kind != "O")
+    return not is_frame(X) and (sparse.issparse(X) or np.asarray(X).dtype.kind not in "OmM")
 
 
 def _as_array(X: Any) -> Any:
