@@ -21,6 +21,7 @@ from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
 from ..preprocessing._columns import (
+    OF_DAYS,
     as_table,
     categories_of,
     content_of,
@@ -95,9 +96,11 @@ def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
 
 def _holds_no_numbers(X: Any, j: int) -> bool:
     content, is_category = content_of(X, j)
-    # Booleans are the codes 0 and 1.
-    is_flag = content.dtype.kind == "b"
-    return is_category or not (is_flag or kind_of(content, names_of(X)[j]) == "number")
+    if is_category or content.dtype.kind in "biuf":
+        # Booleans are the codes 0 and 1.
+        return is_category
+    is_number = kind_of(content, names_of(X)[j]) == "number"
+    return not is_number or any(isinstance(value, OF_DAYS) for value in content.tolist())
 
 
 def _chosen(estimator: Any, X: Any) -> Any:

@@ -2,15 +2,17 @@
 
 A table is a 2-D array or a frame of pandas, polars or Arrow. None of these libraries is imported:
 whoever passes such a frame has already imported its library. Each column is of one kind: "number"
-(durations are numbers of days), "date" (with or without a time of day) or "category" (all else).
+(durations and times of day are numbers of days), "date" (perhaps with a time of day) or "category"
+(all else).
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
@@ -51,6 +53,9 @@ ZONE = re.compile(
     r"|time_zone='([^']+)'"
 )
 
+#: Types of values that become numbers of days.
+OF_DAYS = time | timedelta | np.timedelta64
+
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
 MANY_ROWS = 200
 
@@ -59,6 +64,9 @@ FEW_CATEGORIES = 20
 
 #: This many different values are enough to tell what most of them are.
 SAMPLE = 1000
+
+#: With more different categories than this share of the rows, most occur only once.
+NEARLY_ALL = 0.9
 
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
@@ -373,7 +381,7 @@ def kind_of(content: Any, name: Any) -> str:
             f"Column {name!r} holds values of type {odd[0].__name__!r}; its argument must be a"
             " string or a real number, or another hashable value."
         )
-    if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
+    if all(issubclass(t, Real | Decimal | OF_DAYS) for t in types):
         return "category" if types == {bool} else "number"
     if all(map(_is_of_dates, types)):
         return "date"
@@ -390,14 +398,18 @@ def _is_of_periods(kind: type) -> bool:
     return kind.__name__ == "Period"
 
 
-def warn_of_hidden_quantities(content: Any, name: Any) -> None:
-    """Warn if there are many categories, and most are numbers or dates, perhaps in strings.
+def warn_of_many_categories(content: Any, name: Any) -> None:
+    """Warn if there are many categories, and most are numbers or dates, or occur only once.
 
-    Whole numbers in strings do not count: they may be codes.
+    Numbers and dates may be strings. But whole numbers in strings do not count: they may be codes.
     """
-    levels = [v for v in dict.fromkeys(as_keys(content)) if not is_missing(v)]
+    counts = Counter(as_keys(content))
+    levels = [v for v in counts if not is_missing(v)]
+    n_rows = sum(counts[v] for v in levels)
+    if len(levels) <= FEW_CATEGORIES:
+        return
     found = [v for v in levels[:SAMPLE] if _is_quantity(v)]
-    if len(levels) > FEW_CATEGORIES and 2 * len(found) > min(len(levels), SAMPLE):
+    if 2 * len(found) > min(len(levels), SAMPLE):
         raw = next((v for v in levels if not _is_quantity(v)), found[0])
         warn(
             f"Column {name!r} holds strings, such as {shown(raw)}, but most of its values are"
@@ -405,6 +417,12 @@ def warn_of_hidden_quantities(content: Any, name: Any) -> None:
             " values counts as a category. Convert the column, without signs such as $, for example"
             " by pd.to_numeric or pd.to_datetime with errors='coerce', or name it in"
             " categorical_features."
+        )
+    elif len(levels) > NEARLY_ALL * n_rows:
+        warn(
+            f"Column {name!r} has {len(levels)} different values in {n_rows} rows, such as"
+            f" {shown(levels[0])}, which tell nothing of new rows. Leave it out, or replace it by"
+            " features, such as counts of words."
         )
 
 
@@ -425,9 +443,9 @@ def _is_quantity(value: Any) -> bool:
 
 
 def as_numbers(content: Any, name: Any) -> Floats:
-    """Return a column of numbers or durations, in days, as float64; missing values become NaN.
+    """Return a column of numbers, or durations or times of day, in days, as float64.
 
-    Raises ValueError if it holds something else, or infinity.
+    Missing values become NaN. Raises ValueError if it holds something else, or infinity.
     """
     kind = content.dtype.kind
     if kind == "m":
@@ -447,6 +465,8 @@ def as_numbers(content: Any, name: Any) -> Floats:
 def _number(value: Any, name: Any) -> float:
     if is_missing(value):
         return np.nan
+    if isinstance(value, time):
+        value = datetime.combine(datetime.min, value, tzinfo=None) - datetime.min
     if isinstance(value, timedelta | np.timedelta64):
         return float(np.timedelta64(value) / DAY)
     if isinstance(value, Real | Decimal):

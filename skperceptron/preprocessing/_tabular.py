@@ -41,7 +41,7 @@ from ._columns import (
     marked_columns,
     names_of,
     numbers_of,
-    warn_of_hidden_quantities,
+    warn_of_many_categories,
     zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
@@ -56,8 +56,8 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
     X is a data frame of pandas or polars, an Arrow table, or an array. Each column is treated
     according to what it contains:
 
-    - Numbers, and durations in days, stay one column. If ``fit`` has seen missing values (NaN,
-      None, null), a second one, "_missing", marks them.
+    - Numbers, and durations and times of day, in days, stay one column. If ``fit`` has seen missing
+      values (NaN, None, null), a second one, "_missing", marks them.
     - Categories: strings, booleans, and columns of a categorical dtype. Each level gets a column
       of zeros and ones; if there are two levels, they share one of -1 and +1. An unknown or missing
       level is all zeros. If there are more than `max_categories` levels, the most frequent ones get
@@ -199,7 +199,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             If X holds infinity, if a sparse X holds NaN or is to have categories, or if
             `categorical_features` names columns that do not exist.
         TypeError
-            If X holds values such as lists or complex numbers.
+            If X holds values such as lists or complex numbers, or is a frame that is not in memory.
         """
         self._fit_transform(X)
         return self
@@ -248,7 +248,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             if j in marked:
                 content = exact_content_of(X, j)
             elif kind == "category" and not is_category:
-                warn_of_hidden_quantities(content, self._name(j))
+                warn_of_many_categories(content, self._name(j))
             self.kinds_.append(kind)
             part = self._part_for(kind, j).fit(content, self._name(j))
             if kind == "date":
@@ -350,6 +350,10 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         refuse_other_libraries(X)
         X = as_table(X)
         if is_frame(X):
+            if hasattr(type(X), "__dask_graph__"):
+                raise TypeError(
+                    "X is a Dask frame, whose rows are not in memory: pass X.compute()."
+                )
             _refuse_repeated_names(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not X.shape[0] or not X.shape[1]:

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from datetime import time
 
 import numpy as np
 import pytest
@@ -217,7 +218,10 @@ def test_marked_columns_of_frames_need_no_categorical_dtype(library):
 def test_marked_columns_of_pandas_hold_what_can_be_distinguished():
     pandas = pytest.importorskip("pandas")
     expected = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
-    for values in ([f"{i}" for i in range(6)], pandas.date_range("2026-01-01", periods=6)):
+    hours = np.arange(6).astype("timedelta64[h]")
+    times = np.array([time(hour) for hour in range(6)])
+    days = pandas.date_range("2026-01-01", periods=6)
+    for values in ([f"{i}" for i in range(6)], days, hours, hours.astype(object), times):
         frame = pandas.DataFrame({"x": X[:, 0], "what": np.array(values)[CODES]})
         model = make(categorical_features=["what"]).fit(frame, Y)
         assert_array_equal(model.predict(frame), expected)

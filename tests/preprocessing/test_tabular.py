@@ -3,7 +3,7 @@
 import pickle
 import re
 import warnings
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
@@ -626,7 +626,7 @@ def test_categories_of_another_type_warn(fitted, given, max_one_hot):
     ],
 )
 def test_numbers_and_dates_that_would_be_categories_warn(values, is_odd):
-    X = np.array([values], dtype=object).T
+    X = np.array([values * 2], dtype=object).T
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         TabularPreprocessor().fit(X)
@@ -634,6 +634,43 @@ def test_numbers_and_dates_that_would_be_categories_warn(values, is_odd):
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == is_odd
     assert all(re.match("Column 0 holds strings, .* numbers or dates", m) for m in messages)
+
+
+@pytest.mark.parametrize(
+    ("n_values", "n_rows", "warns"),
+    [(21, 21, True), (20, 20, False), (46, 50, True), (45, 50, False)],
+)
+def test_strings_of_which_nearly_every_row_has_another_one_warn(n_values, n_rows, warns):
+    X = objects([None, *(f"row {i % n_values}" for i in range(n_rows))])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TabularPreprocessor().fit(X)
+        TabularPreprocessor([0]).fit(X)
+    texts = [str(warning.message) for warning in caught]
+    start = f"Column 0 has {n_values} different values in {n_rows} rows, such as 'row 0'"
+    assert [text[: len(start)] for text in texts] == [start] * warns
+
+
+def test_times_of_day_become_parts_of_a_day():
+    zone = timezone(timedelta(hours=2))
+    times = [time(6), time(12), None, time(18, 0, tzinfo=zone), time(23, 59, 59, 999_999)]
+    preprocessor = TabularPreprocessor().fit(objects(times))
+    assert preprocessor.kinds_ == ["number"]
+    assert list(preprocessor.get_feature_names_out()) == ["x0", "x0_missing"]
+    found = undone(preprocessor, preprocessor.transform(objects(times)))["x0"]
+    assert_allclose(found[[0, 1, 3, 4]], [0.25, 0.5, 0.75, 1], atol=1e-10)
+    marked = TabularPreprocessor([0]).fit(objects([time(6), time(12)]))
+    assert marked.categories_ == {0: [time(6), time(12)]}
+    with pytest.raises(ValueError, match="holds '6:00', which is not a number"):
+        preprocessor.transform(objects(["6:00"]))
+
+
+def test_dask_frames_are_refused():
+    pd = pytest.importorskip("pandas")
+    dask_frames = pytest.importorskip("dask.dataframe")
+    frame = dask_frames.from_pandas(pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}), npartitions=1)
+    with pytest.raises(TypeError, match=r"X is a Dask frame.* X\.compute\(\)"):
+        TabularPreprocessor().fit(frame)
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])
@@ -804,7 +841,6 @@ def test_columns_that_hold_nothing_usable_are_refused():
         TabularPreprocessor().fit(pd.DataFrame({"a": [np.inf, 2.0]}))
     with pytest.raises(ValueError, match="at least 1 sample"):
         TabularPreprocessor().fit(pd.DataFrame({"a": []}))
-    assert TabularPreprocessor().fit(objects([time(1), time(2)])).kinds_ == ["category"]
 
 
 def test_failed_fit_leaves_the_earlier_one():
