@@ -65,9 +65,6 @@ FEW_CATEGORIES = 20
 #: This many different values are enough to tell what most of them are.
 SAMPLE = 1000
 
-#: With more different categories than this share of the rows, most occur only once.
-NEARLY_ALL = 0.9
-
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
@@ -399,9 +396,10 @@ def _is_of_periods(kind: type) -> bool:
 
 
 def warn_of_many_categories(content: Any, name: Any) -> None:
-    """Warn if there are many categories, and most are numbers or dates, or occur only once.
+    """Warn if there are many categories, and most are numbers or dates, perhaps in strings.
 
-    Numbers and dates may be strings. But whole numbers in strings do not count: they may be codes.
+    Whole numbers in strings do not count: they may be codes. Warn also if there are more categories
+    than nine tenths of the rows.
     """
     counts = Counter(as_keys(content))
     levels = [v for v in counts if not is_missing(v)]
@@ -418,11 +416,11 @@ def warn_of_many_categories(content: Any, name: Any) -> None:
             " by pd.to_numeric or pd.to_datetime with errors='coerce', or name it in"
             " categorical_features."
         )
-    elif len(levels) > NEARLY_ALL * n_rows:
+    elif len(levels) > 0.9 * n_rows:
         warn(
             f"Column {name!r} has {len(levels)} different values in {n_rows} rows, such as"
-            f" {shown(levels[0])}, which tell nothing of new rows. Leave it out, or replace it by"
-            " features, such as counts of words."
+            f" {shown(levels[0])}, which tell nothing of new rows. Leave it out, or convert it to"
+            " numbers."
         )
 
 
