@@ -32,7 +32,7 @@ from ..options import Flag, Name, Rules, plain, shown
 from ._candidates import FittedMember, curves_of, own_rows, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
-from ._held_out import Combination, HeldOutRows, Split, combined
+from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
 from ._outputs import Output
@@ -161,7 +161,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         splits = self._split(X, y, output, of_splitter, rng)
         arms = list(ParameterGrid(self.param_grid))
         weight = weight_in(of_members, self.estimator, X)
-        jobs = self._jobs(arms, len(splits), rng)
+        jobs = self._jobs(output, arms, len(splits), rng)
         whole = Part(X, y, of_members, estimator=self.estimator, sample_weight=weight)
         parts = _parts(whole, splits, truth, output, jobs)
         for job in jobs:
@@ -214,7 +214,11 @@ class BaseCrossEnsemble(BaseEnsemble):
         return splits
 
     def _jobs(
-        self, arms: Sequence[dict[str, Any]], n_splits: int, rng: np.random.RandomState
+        self,
+        output: Output,
+        arms: Sequence[dict[str, Any]],
+        n_splits: int,
+        rng: np.random.RandomState,
     ) -> list[Job]:
         """Return all members to be fitted, arm by arm."""
         most = np.iinfo(np.int32).max
@@ -224,7 +228,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         for place, arm in enumerate(arms):
             for part, seed in enumerate(seeds[place]):
                 member = clone(self.estimator).set_params(**clone(arm, safe=False))
-                self._refuse_what_is_not_combined(member)
+                output.check_member(type(self).__name__, member)
                 name = f"{path_of(member)}random_state"
                 if name not in arm and name in member.get_params():
                     member.set_params(**{name: seed})
@@ -234,10 +238,6 @@ class BaseCrossEnsemble(BaseEnsemble):
                 name = f"arm {place} with the parameters {arm}, on split {part}"
                 jobs.append(Job(member, part, arm, name, watches))
         return jobs
-
-    @abstractmethod
-    def _refuse_what_is_not_combined(self, member: Any) -> None:
-        """Raise ValueError if predictions of an estimator cannot be combined."""
 
     def _take(
         self,
@@ -366,31 +366,6 @@ def recorded_by(ensemble: BaseCrossEnsemble) -> dict[str, Floats]:
         for name, curve in curves_of(member).items()
     }
     return {"oof_score": np.array([ensemble.oof_score_]), **curves}
-
-
-def loss_of_held_out(
-    ensemble: BaseCrossEnsemble,
-    held: HeldOutRows,
-    parts: Sequence[Any],
-    *,
-    truth: Any,
-    weight: Floats,
-) -> float:
-    """Return the loss of the blend on held-out rows, predicted by members that have not seen them.
-
-    ``parts`` are the held-out rows of each split. Truth, (N, ...), and weight, (N,), are those of
-    the known rows. Raises ValueError if the ensemble has predictions of another shape.
-    """
-    of_arms = []
-    for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
-        pairs = zip(members, parts, strict=True)
-        values = [ensemble._tempered(m, temperature, part) for m, part in pairs if part.shape[0]]
-        of_arms.append(np.concatenate(values))
-    blended = ensemble._blend.of(held.averages(np.stack(of_arms)))
-    if blended.shape[:2] != truth.shape:
-        seen, given = blended.shape[1], truth.shape[1]
-        raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
-    return ensemble._output.judged(blended, truth, weight)[1]
 
 
 def _refuse_validation_rows(params: dict[str, Any]) -> None:

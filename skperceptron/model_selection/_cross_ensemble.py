@@ -18,12 +18,9 @@ from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     ProbabilityOutput,
     are_rows_of_probabilities,
-    check_kind,
     described_labels,
     described_numbers,
     described_rows,
-    refuse_quantiles,
-    refuse_without,
 )
 
 SHARED = {
@@ -215,10 +212,6 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
             return described_rows(np.asarray(y))
         return described_labels(type(self).__name__, y)
 
-    def _refuse_what_is_not_combined(self, member: Any) -> None:
-        check_kind(type(self).__name__, member, "classifier")
-        refuse_without(type(self).__name__, member, ProbabilityOutput.method)
-
     def _labels_were(self) -> tuple[bool, bool]:
         return self._output.is_multilabel, self._output.was_sparse
 
@@ -314,7 +307,3 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
 
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
         return described_numbers(self, y)
-
-    def _refuse_what_is_not_combined(self, member: Any) -> None:
-        check_kind(type(self).__name__, member, "regressor")
-        refuse_quantiles(type(self).__name__, member)

@@ -174,11 +174,6 @@ class Job:
         self.source = self.part, transformers_token(self.estimator, self.parameters)
         self.n_units = n_hidden_units(self.network)
 
-    @property
-    def needs_transformed(self) -> bool:
-        """Whether its network is fitted separately, on the output of the transformers."""
-        return self.network is not None or self.is_validated
-
 
 def watching(estimator: Any) -> bool:
     """Prepare the network of an estimator for validation rows; tell whether it accepts them.
@@ -260,7 +255,9 @@ def _transforming_tasks(
     jobs: Sequence[Job], parts: Sequence[Part] | Mapping[int, Part]
 ) -> dict[Hashable, tuple[Any, ...]]:
     """Return the task that fits the transformers of each source, by the first of its jobs."""
-    leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
+    # Others are fitted as a whole, with their transformers.
+    separate = [job for job in jobs if job.network is not None or job.is_validated]
+    leaders = {job.source: job for job in reversed(separate)}
     return {s: (_prepared, job.estimator, parts[job.part]) for s, job in leaders.items()}
 
 

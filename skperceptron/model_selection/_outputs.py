@@ -47,6 +47,10 @@ class Output(Protocol):
     #: The method with which members predict it.
     method: str
 
+    @classmethod
+    def check_member(cls, owner: str, member: Any) -> None:
+        """Raise ValueError if an estimator's predictions cannot be combined by an ``owner``."""
+
     def classes_of_rows(self, y: Any) -> Any:
         """Return the class of each row, by which splits are stratified; None if rows have none."""
 
@@ -91,6 +95,11 @@ class ProbabilityOutput(Output):
     was_sparse: bool = False
 
     method = "predict_proba"
+
+    @classmethod
+    def check_member(cls, owner: str, member: Any) -> None:
+        check_kind(owner, member, "classifier")
+        refuse_without(owner, member, cls.method)
 
     def classes_of_rows(self, y: Any) -> Any:
         return None if self.is_multilabel else y
@@ -168,6 +177,16 @@ class MeanOutput(Output):
     n_columns: int | None = None
 
     method = "predict"
+
+    @classmethod
+    def check_member(cls, owner: str, member: Any) -> None:
+        check_kind(owner, member, "regressor")
+        loss = getattr(last_step(member), "loss", None)
+        if isinstance(loss, Pinball) or (isinstance(loss, str) and loss == "pinball"):
+            raise ValueError(
+                f"{owner} learns weights for means, but loss={loss!r} predicts quantiles. Average"
+                " quantiles with StackedEnsembleRegressor, or use another loss."
+            )
 
     def classes_of_rows(self, y: Floats) -> None:
         return None
@@ -283,14 +302,4 @@ def refuse_without(owner: str, estimator: Any, method: str) -> None:
         raise ValueError(
             f"{owner} combines what {method} returns, but {type(last_step(estimator)).__name__}"
             " has no such method."
-        )
-
-
-def refuse_quantiles(owner: str, estimator: Any) -> None:
-    """Raise ValueError if an estimator predicts quantiles instead of means."""
-    loss = getattr(last_step(estimator), "loss", None)
-    if isinstance(loss, Pinball) or (isinstance(loss, str) and loss == "pinball"):
-        raise ValueError(
-            f"{owner} learns weights for means, but loss={loss!r} predicts quantiles. Average"
-            " quantiles with StackedEnsembleRegressor, or use another loss."
         )

@@ -54,12 +54,8 @@ class Call:
     ----------
     function, arguments, keywords
         Those of the call. The first argument is the estimator, with its parameters set.
-    network : BaseMultilayerPerceptron or None
-        None if it cannot be trained in a stack.
-    source : hashable
-        Calls with equal sources are fitted on the same transformed data.
-    n_units : int
-        Hidden units of the network, a rough measure of its cost.
+    network, source, n_units
+        Those of a ``Task``.
     split : int
         The index of its split.
     task : NetworkTask or None

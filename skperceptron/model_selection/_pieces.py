@@ -34,7 +34,7 @@ class Task(Protocol):
     n_units : int
         Hidden units of the network, a rough measure of its cost.
     source : hashable
-        Fits with equal sources are fitted on the same data.
+        Fits with equal sources are fitted on the same transformed data.
     """
 
     @property

@@ -87,12 +87,11 @@ class StackedSearch(TransformsAsBest, NotebookMixin, PackageEstimator):
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Run the fits of the search as stacks."""
-        scoring, refit = self.scoring, self.refit
-        is_single = scoring is None or isinstance(scoring, str)
-        if is_single and isinstance(refit, str) and refit not in (scoring, "score"):
+        is_name = isinstance(self.refit, str) and self.refit not in ("score", self.scoring)
+        if is_name and isinstance(self.scoring, str | None):
             warn(
-                f"refit={refit!r} counts as True: scoring={scoring!r} is the only metric."
-                f"{did_you_mean(refit, [ENSEMBLE])}"
+                f"refit={self.refit!r} counts as True: scoring={self.scoring!r} is the only metric."
+                f"{did_you_mean(self.refit, [ENSEMBLE])}"
             )
         vars(self).pop("_preparing").close()
         stacked = holding(evaluate_candidates, parallel=self._stacked)

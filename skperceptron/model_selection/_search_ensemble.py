@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
@@ -19,7 +19,7 @@ from ._candidates import FittedMember
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
-from ._outputs import MeanOutput, ProbabilityOutput, refuse_quantiles, refuse_without
+from ._outputs import MeanOutput, ProbabilityOutput
 from ._parallel import SearchRecord
 
 #: How many candidates are combined: those with the least loss on held-out rows. Log loss on iris,
@@ -31,18 +31,12 @@ N_BEST = 5
 
 
 def record_for(search: Any, y: Any) -> SearchRecord:
-    """Return an empty ``SearchRecord`` for a search; raise ValueError if it cannot be combined."""
-    estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
+    """Return an empty ``SearchRecord`` for a search; raise ValueError if y is None."""
+    owner = f"{type(search).__name__}(refit='ensemble')"
     if y is None:
         raise ValueError(f"{owner} needs y: it weights candidates by how well they predict it.")
-    if is_classifier(estimator):
-        method = ProbabilityOutput.method
-        return SearchRecord(method, partial(refuse_without, owner, method=method))
-    if is_regressor(estimator):
-        return SearchRecord(MeanOutput.method, partial(refuse_quantiles, owner))
-    raise ValueError(
-        f"{owner} combines classifiers or regressors, but estimator={estimator!r} is neither."
-    )
+    output = ProbabilityOutput if is_classifier(search.estimator) else MeanOutput
+    return SearchRecord(output.method, partial(output.check_member, owner))
 
 
 def ensemble_of(
@@ -85,21 +79,8 @@ def ensemble_of(
 
 def _unfitted(search: Any, y: Any, splits: list[tuple[Any, Any]]) -> BaseCrossEnsemble:
     """Return an ensemble with the options of a search."""
-    cv = search.cv
-    if not hasattr(cv, "__iter__"):
-        cv = check_cv(cv, y, classifier=is_classifier(search.estimator))
-    elif not hasattr(cv, "split"):
-        # Pairs of training and test rows: an iterator yields them only once.
-        cv = splits
-    kind = (
-        StackedCrossEnsembleClassifier
-        if is_classifier(search.estimator)
-        else StackedCrossEnsembleRegressor
-    )
-    return kind(
-        clone(search.estimator),
-        {},
-        cv=cv,
-        restore_best=False,
-        n_jobs=search.n_jobs,
-    )
+    classifies, cv = is_classifier(search.estimator), search.cv
+    # An iterator yields pairs of training and test rows only once.
+    cv = splits if hasattr(cv, "__iter__") else check_cv(cv, y, classifier=classifies)
+    kind = StackedCrossEnsembleClassifier if classifies else StackedCrossEnsembleRegressor
+    return kind(clone(search.estimator), {}, cv=cv, restore_best=False, n_jobs=search.n_jobs)

@@ -222,13 +222,9 @@ class Levels(Categories):
     Parameters
     ----------
     position : int
-    max_categories : int or None
-        Largest number of levels that get a column: the most frequent ones.
-    max_one_hot : int or None
-        A column of more levels than this becomes :class:`Codes` instead.
-    min_frequency : int
-        Number of rows that a level needs to get a code, and that gaps need beside rarer levels. If
-        no level has this many, there are no codes, but a last column marks this many gaps.
+    max_categories, max_one_hot, min_frequency
+        Those of :class:`TabularPreprocessor`. A column of more levels than `max_one_hot` becomes
+        :class:`Codes` instead, or its last output marks missing values.
     """
 
     #: For files and pickles of earlier versions, which lack the attribute.

@@ -199,7 +199,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             If X holds infinity, if a sparse X holds NaN or is to have categories, or if
             `categorical_features` names columns that do not exist.
         TypeError
-            If X holds values such as lists or complex numbers, or is a frame that is not in memory.
+            If X holds values such as lists or complex numbers.
         """
         self._fit_transform(X)
         return self

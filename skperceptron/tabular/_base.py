@@ -23,7 +23,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, check_consistent_length, check_random_state
+from sklearn.utils import Bunch, check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
@@ -233,7 +233,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             if n_epochs < n_wanted and not has_happened("interrupted"):
                 warn(
                     f"max_time={self.max_time} leaves time for {n_epochs} of {n_wanted} epochs:"
-                    " networks may not have converged. Raise max_time, or train fewer arms.",
+                    " raise it, or train fewer arms.",
                     ConvergenceWarning,
                 )
             ensemble.set_params(estimator=self._network(batch, n_epochs))
@@ -287,7 +287,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             self._refuse_sparse(arms)
         _check_names(arms, network)
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
-        options = {"calibrate": self._preset.calibrates} if is_classifier(self) else {}
+        options = {"calibrate": not self._preset.is_published} if is_classifier(self) else {}
         n_jobs = self._workers(network, numbers, len(arms) * len(splits))
         return self._ensemble(network, grid, cv=splits, n_jobs=n_jobs, **options)
 
@@ -388,7 +388,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             found = chain.from_iterable(draw() for _ in range(n_draws))
         splits = [counted_from_0(split, n_rows) for split in found]
         splits = counting_splits(splits, codes, weight)
-        return splits[:1] if preset.uses_one_fold and given is None else splits
+        return splits[:1] if preset.is_published and given is None else splits
 
     def _batch_and_epochs(self, n_rows: int, splits: Sequence[Split]) -> tuple[int, int]:
         """Return the rows of a batch, and how many epochs training takes at most."""
@@ -442,14 +442,11 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             )
 
     def _for_numbers(self, arm: Arm) -> Arm:
-        """Return parameters whose numeric embedding embeds what the preset wants to be embedded."""
+        """Return parameters; those of a published network embed columns of numbers only."""
         numbers, codes = self.preprocessor_.number_columns_, self.preprocessor_.code_columns_
-        n_outputs = len(self.preprocessor_.get_feature_names_out())
         # Networks never embed codes as numbers.
-        has_only_numbers = len(numbers) + len(codes) == n_outputs
-        if has_only_numbers or not self._preset.embeds_only_numbers:
-            return arm
-        return embedding_numbers(arm, numbers)
+        has_others = len(numbers) + len(codes) < len(self.preprocessor_.get_feature_names_out())
+        return embedding_numbers(arm, numbers) if self._preset.is_published and has_others else arm
 
     def _shared(self, batch: int, n_epochs: int) -> dict[str, Any]:
         """Return the parameters that networks of both estimators take."""
@@ -589,10 +586,8 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
         tags = super().__sklearn_tags__()
         # Tags of an estimator with a wrong parameter are asked for, too.
         preset = PRESETS.get(self.preset) if isinstance(self.preset, str) else None
+        tags.input_tags = get_tags(TabularPreprocessor()).input_tags
         tags.input_tags.sparse = preset is None or preset.takes_sparse
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
         return tags
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Floats
-from ..model_selection._cross_base import BaseCrossEnsemble, loss_of_held_out
+from ..model_selection._cross_base import BaseCrossEnsemble
 from ..model_selection._held_out import HeldOutRows
 
 
@@ -34,9 +33,23 @@ def rises_of_loss(
     if not len(held.known):
         raise ValueError("All held-out rows have a weight of zero: there is no loss to compare.")
     parts = [numbers[test] for test in held.tests]
-    loss_of = partial(
-        loss_of_held_out, ensemble, held, truth=truth[held.known], weight=sample_weight[held.known]
-    )
+    truth, weight = truth[held.known], sample_weight[held.known]
+
+    def loss_of(parts: Sequence[Any]) -> float:
+        """Return the loss of the blend, predicted by members that have not seen the rows."""
+        of_arms = []
+        for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
+            pairs = zip(members, parts, strict=True)
+            values = [
+                ensemble._tempered(m, temperature, part) for m, part in pairs if part.shape[0]
+            ]
+            of_arms.append(np.concatenate(values))
+        blended = ensemble._blend.of(held.averages(np.stack(of_arms)))
+        if blended.shape[:2] != truth.shape:
+            seen, given = blended.shape[1], truth.shape[1]
+            raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
+        return ensemble._output.judged(blended, truth, weight)[1]
+
     usual = loss_of(parts)
     starts = np.cumsum([len(test) for test in held.tests])[:-1]
     rises = np.empty((len(columns), n_repeats))

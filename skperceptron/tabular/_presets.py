@@ -96,10 +96,9 @@ class Preset:
     Attributes
     ----------
     classification, regression : Recipe
-    uses_one_fold : bool
-        Whether only the first fold is held out, so that there is one network per arm.
-    calibrates : bool
-        Whether probabilities are calibrated by temperatures.
+    is_published : bool
+        Whether it is a published network: only the first fold is held out, probabilities are not
+        calibrated, and columns of zeros and ones bypass numeric embeddings.
     max_epochs : int
     least_steps, steps_per_root : float
         A network is trained for ``max(share * least_steps, steps_per_root * sqrt(n))`` steps, where
@@ -109,21 +108,15 @@ class Preset:
     patience : float
         A network stops after this share of all epochs without improvement on its held-out rows.
         Weakly regularised networks on few rows are at their best after a tenth of the epochs.
-    ties : {"latest", "first"}
-        Which of several equally good epochs counts as the best.
-    tol : float
-        Smallest gain on held-out rows that counts as an improvement; with 0, an epoch as good as
-        the best one is enough.
+    ties, tol
+        Those of :class:`~skperceptron.stopping.EarlyStopping`.
     many_rows : int
         Tables with more rows than this count as having many rows.
-    embeds_only_numbers : bool
-        Whether columns of zeros and ones bypass numeric embeddings.
     """
 
     classification: Recipe
     regression: Recipe
-    uses_one_fold: bool = False
-    calibrates: bool = True
+    is_published: bool = False
     max_epochs: int = 256
     least_steps: float = 600
     steps_per_root: float = 20
@@ -132,7 +125,6 @@ class Preset:
     ties: str = "latest"
     tol: float = 0.0
     many_rows: int = 1000
-    embeds_only_numbers: bool = False
 
     @property
     def takes_sparse(self) -> bool:
@@ -143,7 +135,7 @@ class Preset:
         self, recipe: Recipe, n_rows: int, n_inputs: int, *, is_dense: bool, is_skewed: bool = False
     ) -> tuple[Arm, ...]:
         """Return the arms for a table that has `n_inputs` columns after preparation."""
-        narrow_arms = (is_skewed and recipe.skewed_arms) or recipe.narrow_arms
+        narrow_arms = recipe.skewed_arms if is_skewed else recipe.narrow_arms
         reached = [least for least in narrow_arms if n_rows >= least]
         if is_dense and n_inputs <= NARROW and reached:
             return narrow_arms[max(reached)](n_inputs)
@@ -419,9 +411,7 @@ def _as_published(classification: Recipe, regression: Recipe) -> Preset:
     return Preset(
         replace(classification, n_folds=(5, 5)),
         replace(regression, n_folds=(5, 5)),
-        uses_one_fold=True,
-        embeds_only_numbers=True,
-        calibrates=False,
+        is_published=True,
         least_steps=math.inf,
         looks=256,
         patience=math.inf,

@@ -237,7 +237,7 @@ def test_what_cannot_be_combined_is_refused_before_anything_is_fitted():
             search(estimator, dict(grid)).fit(X, y)
 
     refused("combines what predict_proba returns, but LinearSVC", LinearSVC())
-    refused("combines classifiers or regressors", KMeans())
+    refused("must be regressors, but KMeans is a clusterer", KMeans())
     refused("needs y", SOFTMAX, y=None)
     refused("predicts quantiles", MLPRegressor("pinball"))
     refused("predicts quantiles", REGRESSOR, {"loss": ["squared_error", "pinball"]})
