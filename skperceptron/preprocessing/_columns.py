@@ -419,7 +419,7 @@ def warn_of_many_categories(content: Any, name: Any) -> None:
     elif len(levels) > 0.9 * n_rows:
         warn(
             f"Column {name!r} has {len(levels)} different values in {n_rows} rows, such as"
-            f" {shown(levels[0])}, which tell nothing of new rows. Leave it out, or convert it to"
+            f" {shown(levels[0])}, which say nothing about new rows. Leave it out, or convert it to"
             " numbers."
         )
 
