@@ -16,7 +16,7 @@ from math import isnan, nan
 from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
-from .callbacks.base import EpochCallback, check_monitor, figures_of, running_fits
+from .callbacks.base import EpochCallback, check_monitor, metrics_of, running_fits
 from .options import HasMethods, Instance, InvalidOption, Rule, shown
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
@@ -43,17 +43,17 @@ class _Logger(EpochCallback):
     def _begin(self, estimator: Any) -> Any:
         """Write what comes before the first epoch; return what ``_log`` gets as ``begun``."""
 
-    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, begun: Any, metrics: dict[str, float], epoch: int) -> None:
         raise NotImplementedError
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         fits = running_fits(self)
         if id(estimator) not in fits:
             fits[id(estimator)] = self._begin(estimator)
-        figures = figures_of(report)
-        epoch = figures.pop("epoch")
+        metrics = metrics_of(report)
+        epoch = metrics.pop("epoch")
         # NaN stands for a metric that an epoch lacks, such as a score if it is not validated.
-        known = {name: float(value) for name, value in figures.items() if not isnan(value)}
+        known = {name: float(value) for name, value in metrics.items() if not isnan(value)}
         self._log(fits[id(estimator)], known, epoch)
         return False
 
@@ -98,8 +98,8 @@ class MLflowLogger(_Logger):
         named = {f"{self.prefix}{n}": value for n, value in parameters_of(estimator).items()}
         log_parameters(mlflow, mlflow.active_run() or mlflow.start_run(), named)
 
-    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
-        named = {f"{self.prefix}{name}": value for name, value in figures.items()}
+    def _log(self, begun: Any, metrics: dict[str, float], epoch: int) -> None:
+        named = {f"{self.prefix}{name}": value for name, value in metrics.items()}
         import_module("mlflow").log_metrics(named, step=epoch)
 
 
@@ -124,8 +124,8 @@ class WandbLogger(_Logger):
     def _begin(self, estimator: Any) -> None:
         import_module("wandb").config.update(parameters_of(estimator), allow_val_change=True)
 
-    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
-        import_module("wandb").log({"epoch": epoch, **figures})
+    def _log(self, begun: Any, metrics: dict[str, float], epoch: int) -> None:
+        import_module("wandb").log({"epoch": epoch, **metrics})
 
 
 class TensorBoardLogger(_Logger):
@@ -160,8 +160,8 @@ class TensorBoardLogger(_Logger):
     def _begin(self, estimator: Any) -> Any:
         return import_module("tensorboard.summary").Writer(str(self.folder))
 
-    def _log(self, begun: Any, figures: dict[str, float], epoch: int) -> None:
-        for name, value in figures.items():
+    def _log(self, begun: Any, metrics: dict[str, float], epoch: int) -> None:
+        for name, value in metrics.items():
             begun.add_scalar(name, value, epoch)
         begun.flush()
 
@@ -214,11 +214,11 @@ class OptunaPruning(EpochCallback):
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         check_monitor(self, report)
-        figure = float(report.get(self.monitor, nan))
-        if isnan(figure):
+        metric = float(report.get(self.monitor, nan))
+        if isnan(metric):
             # The epoch is not validated, or training has diverged, which the fit itself reports.
             return False
-        self.trial.report(figure, step=report["epoch"])
+        self.trial.report(metric, step=report["epoch"])
         if self.trial.should_prune():
             raise _imported("optuna", "OptunaPruning").TrialPruned(
                 f"Pruned at epoch {report['epoch']}."

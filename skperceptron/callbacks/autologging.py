@@ -142,13 +142,13 @@ def log_parameters(mlflow: Any, run: Any, parameters: Mapping[str, str]) -> None
 def log_curves(mlflow: Any, run: Any, curves: Mapping[str, Floats]) -> None:
     """Log curves to a run, with the epochs as steps."""
     now = int(time.time() * 1000)
-    figures = [
-        mlflow.entities.Metric(name, float(figure), now, epoch)
+    metrics = [
+        mlflow.entities.Metric(name, float(value), now, epoch)
         for name, curve in curves.items()
-        for epoch, figure in enumerate(curve, 1)
+        for epoch, value in enumerate(curve, 1)
         # An epoch that is not validated has no value.
-        if not np.isnan(figure)
+        if not np.isnan(value)
     ]
     client = mlflow.MlflowClient()
-    for start in range(0, len(figures), MOST):
-        client.log_batch(run.info.run_id, figures[start : start + MOST])
+    for start in range(0, len(metrics), MOST):
+        client.log_batch(run.info.run_id, metrics[start : start + MOST])

@@ -88,7 +88,7 @@ def check_monitor(callback: Any, report: dict[str, Any]) -> None:
         )
 
 
-def figures_of(report: dict[str, Any]) -> dict[str, Any]:
+def metrics_of(report: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers that an epoch reports, the epoch first."""
     named = {n: value for n, value in report.items() if n not in ("history", "is_last")}
     return {"epoch": named.pop("epoch"), **named}

@@ -12,7 +12,7 @@ from typing import IO, Any
 from .._sklearn.compat import check_pandas_support
 from ..options import Flag, Instance, shown
 from ..training.locks import locked
-from .base import EpochCallback, figures_of, running_fits
+from .base import EpochCallback, metrics_of, running_fits
 
 #: Bytes of the first line of a file that are read: no logger writes a longer one.
 LONGEST = 10_000
@@ -65,7 +65,7 @@ class EpochLogger(EpochCallback):
         # A worker process has a copy of the estimator, for which there is no entry.
         number, began = running_fits(self).get(id(estimator)) or self._begin(estimator)
         seconds = perf_counter() - began
-        self.rows_.append({"fit": number, **figures_of(report), "seconds": seconds})
+        self.rows_.append({"fit": number, **metrics_of(report), "seconds": seconds})
         return False
 
     def to_frame(self) -> Any:
@@ -132,25 +132,25 @@ class CSVLogger(EpochCallback):
             self._old = None if self.append else _state_of(file)
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
-        figures = figures_of(report)
+        metrics = metrics_of(report)
         path = Path(self.path)
         # Locked, since two fits must not both find the file empty.
         with path.open("a+b") as file, locked(file.fileno()):
             if self.__dict__.pop("_old", None) == _state_of(file):
                 file.truncate(0)
             columns, ends_line = _columns_of(file)
-            if columns not in (None, list(figures)):
+            if columns not in (None, list(metrics)):
                 raise ValueError(
                     f"{path} has the columns {shown(columns)}, but this fit reports"
-                    f" {list(figures)}: append it to another file."
+                    f" {list(metrics)}: append it to another file."
                 )
             lines = io.StringIO(newline="")
             if not ends_line:
                 lines.write("\r\n")
-            writer = csv.DictWriter(lines, list(figures))
+            writer = csv.DictWriter(lines, list(metrics))
             if columns is None:
                 writer.writeheader()
-            writer.writerow(figures)
+            writer.writerow(metrics)
             _append(file.fileno(), lines.getvalue().encode())
         return False
 

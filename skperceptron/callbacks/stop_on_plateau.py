@@ -34,12 +34,12 @@ class _Read:
 
     def further(self, rises: bool, tol: float) -> _Read:
         """Read the values that have been added."""
-        best, waited, figure = self.best, self.waited, self.latest
-        for figure in self.history[self.n_read :]:
-            loss = -figure if rises else figure
+        best, waited, value = self.best, self.waited, self.latest
+        for value in self.history[self.n_read :]:
+            loss = -value if rises else value
             waited = 0 if loss < best - tol else waited + 1
             best = min(best, loss)
-        return _Read(self.history, len(self.history), best, waited, figure)
+        return _Read(self.history, len(self.history), best, waited, value)
 
 
 class StopOnPlateau(EpochCallback):

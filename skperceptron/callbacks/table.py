@@ -56,7 +56,7 @@ class EpochTable:
         self._began = monotonic()
         self._first: int | None = None
 
-    def row(self, number: int, figures: Mapping[str, Any], *, is_best: bool = False) -> None:
+    def row(self, number: int, metrics: Mapping[str, Any], *, is_best: bool = False) -> None:
         """Print the row of an epoch, with numbers by the names of the columns.
 
         A number that is None or NaN leaves its cell empty.
@@ -68,14 +68,14 @@ class EpochTable:
         if self._first is None:
             self._first = number - 1
         seconds = monotonic() - self._began
-        told = {**figures, self._unit: number, "seconds": f"{seconds:.2f}"}
+        told = {**metrics, self._unit: number, "seconds": f"{seconds:.2f}"}
         left = ""
         if self._n_epochs is not None:
             left = duration(seconds / (number - self._first) * (self._n_epochs - number))
         say(self._line(told, "*" if is_best else " ", left))
 
-    def _line(self, figures: Mapping[str, Any], mark: str, left: str) -> str:
-        line = "  ".join(_cell(column, figures.get(column.name)) for column in self._columns)
+    def _line(self, metrics: Mapping[str, Any], mark: str, left: str) -> str:
+        line = "  ".join(_cell(column, metrics.get(column.name)) for column in self._columns)
         if self._marks_best:
             line += f"  {mark}"
         return line if self._n_epochs is None else f"{line}  {left:>9}"
@@ -86,16 +86,16 @@ def say(text: str) -> None:
     print(f"{text.rstrip()}\n", end="", flush=True)
 
 
-def _cell(column: Column, figure: Any) -> str:
+def _cell(column: Column, value: Any) -> str:
     width = max(column.width, len(column.name))
-    if figure is None or (isinstance(figure, float) and isnan(figure)):
+    if value is None or (isinstance(value, float) and isnan(value)):
         return " " * width
-    if isinstance(figure, str):
-        return f"{figure:>{width}}"
-    text = f"{figure:{column.form}}"
+    if isinstance(value, str):
+        return f"{value:>{width}}"
+    text = f"{value:{column.form}}"
     # Numbers such as 1e9 would be too wide for the column, and 1e-9 would be shown as 0.
-    is_lost = float(text) == 0 != figure
-    return f"{figure:>{width}.3e}" if len(text) > width or is_lost else f"{text:>{width}}"
+    is_lost = float(text) == 0 != value
+    return f"{value:>{width}.3e}" if len(text) > width or is_lost else f"{text:>{width}}"
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from ..components import key_of
 from ..engine.arrays import Floats, Integers
 from ..training import TargetRows
-from ..training.validating import Figures
+from ..training.validating import Evaluation
 from .targets import Target
 from .targets.metrics import Metric
 
@@ -32,7 +32,7 @@ def parts_of(n_rows: int, n_parts: int) -> list[slice]:
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedRows:
+class TrueValues:
     """The true values of the validation rows of one network.
 
     ``y``, (n, ...), is checked, but not encoded; ``weight`` has the shape (n,).
@@ -42,10 +42,10 @@ class JudgedRows:
     y: Any
     weight: Floats | None
 
-    def part(self, rows: slice) -> JudgedRows:
-        """Return some of the rows."""
+    def part(self, rows: Integers | slice) -> TrueValues:
+        """Return those of some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return JudgedRows(self.targets.part(rows), self.y[rows], weight)
+        return TrueValues(self.targets.part(rows), self.y[rows], weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class _Truth:
     weight: Floats | None
 
     @classmethod
-    def of(cls, members: Sequence[JudgedRows], metric: Metric | None, dtype: np.dtype) -> _Truth:
+    def of(cls, members: Sequence[TrueValues], metric: Metric | None, dtype: np.dtype) -> _Truth:
         """Return the true values of all members."""
         targets = np.stack([rows.targets.of_rows() for rows in members])
         of_metric = None
@@ -84,10 +84,10 @@ class Comparison:
     Parameters
     ----------
     target : Target
-        Of one of the networks; those of the others have the same ``key_of_judging``.
+        Of one of the networks; those of the others have the same ``key_of_metrics``.
     monitor : str or callable
         As in :class:`~skperceptron.stopping.EarlyStopping`.
-    members : sequence of JudgedRows
+    members : sequence of TrueValues
         The rows of each network: equally many for all, and with weights for all or for none.
     n_parts : int, default=0
         Number of parts of the rows. Scores without each of them are computed, too.
@@ -99,7 +99,7 @@ class Comparison:
     """
 
     def __init__(
-        self, target: Target, monitor: Any, members: Sequence[JudgedRows], n_parts: int = 0
+        self, target: Target, monitor: Any, members: Sequence[TrueValues], n_parts: int = 0
     ) -> None:
         self._target, self._monitor, self._members = target, monitor, members
         self._n_parts = n_parts
@@ -113,7 +113,7 @@ class Comparison:
     def key(self) -> Hashable:
         """A key that is equal for comparisons that can be joined."""
         rows, monitor = self._members[0], self._monitor if self.gives_scores else None
-        of_target = self._target.key_of_judging
+        of_target = self._target.key_of_metrics
         if self._metric is None:
             # Losses do not depend on the units of y, which differ from fold to fold.
             of_target = type(self._target), key_of(self._target.loss)
@@ -124,15 +124,15 @@ class Comparison:
         members = [rows for one in (self, *others) for rows in one._members]
         return Comparison(self._target, self._monitor, members, self._n_parts)
 
-    def figures(self, raw: Floats) -> Figures:
+    def evaluate(self, raw: Floats) -> Evaluation:
         """Return the metrics of raw predictions, (K, n, C), which may be overwritten.
 
         The loss is NaN where a prediction is not finite; the scores then mean nothing.
         """
-        return self.figures_of_portions([(slice(0, raw.shape[1]), raw)])
+        return self.evaluate_portions([(slice(0, raw.shape[1]), raw)])
 
-    def figures_of_portions(self, portions: Iterable[tuple[slice, Floats]]) -> Figures:
-        """Return what ``figures`` does, from predictions that are given portion by portion.
+    def evaluate_portions(self, portions: Iterable[tuple[slice, Floats]]) -> Evaluation:
+        """Return what ``evaluate`` does, from predictions that are given portion by portion.
 
         Scores that are negative losses can leave out parts of the rows only if there is a single
         portion.
@@ -144,7 +144,7 @@ class Comparison:
             for portion, raw in portions:
                 is_finite &= np.isfinite(raw).all(axis=(1, 2))
                 if not is_finite.any():
-                    return Figures(np.full(len(is_finite), np.nan))
+                    return Evaluation(np.full(len(is_finite), np.nan))
                 raw[~is_finite] = 0
                 truth = self._truth_of(portion, raw.dtype)
                 if self._n_parts and self._is_by_loss:
@@ -158,12 +158,12 @@ class Comparison:
             losses = means[0] if len(means) == 1 else np.average(means, axis=0, weights=totals)
             losses = np.where(is_finite, losses, np.nan)
             if self._metric is None:
-                return Figures(losses, -losses if self._is_by_loss else None, without)
+                return Evaluation(losses, -losses if self._is_by_loss else None, without)
             whole = compared[0] if len(compared) == 1 else np.concatenate(compared, axis=1)
             score, weight = self._metric.score, _weights(self._members)
             if self._n_parts:
                 without = self._without_parts(score, whole, weight)
-            return Figures(losses, score(whole, weight), without)
+            return Evaluation(losses, score(whole, weight), without)
 
     def _without_parts(self, score: Callable[..., Floats], *arrays: Floats | None) -> Floats:
         """Return scores of all rows but those of each part, (K, n_parts), from (K, n, ...)."""
@@ -200,7 +200,7 @@ class Comparison:
         return truth
 
 
-def _weights(members: Sequence[JudgedRows]) -> Floats | None:
+def _weights(members: Sequence[TrueValues]) -> Floats | None:
     """Return the weights of all members' rows, (K, n)."""
     weights = [rows.weight for rows in members if rows.weight is not None]
     return np.stack(weights) if weights else None

@@ -144,8 +144,8 @@ def make_ready(
     member = _member(request, model, start)
     if saved is not None:
         restore(member, saved)
-        if isinstance(judge := member.recipe.validate, Validation):
-            judge.has_scored = bool(np.isfinite(member.progress.validation_scores).any())
+        if isinstance(validate := member.recipe.validate, Validation):
+            validate.has_scored = bool(np.isfinite(member.progress.validation_scores).any())
     return Run(estimator, model, member, checked.data, mode.incremental)
 
 
@@ -402,7 +402,7 @@ def _recipe(
         validate=validate,
         validates_every=rules.every,
         prefers_latest=rules.ties == "latest",
-        watches_loss=choices.stopping is None,
+        monitors_loss=choices.stopping is None,
         restores_best=rules.restore_best,
         max_iter=choices.max_iter,
         tol=choices.tol,

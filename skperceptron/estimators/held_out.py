@@ -25,9 +25,9 @@ from ..exceptions import DivergedError
 from ..options import is_number, shown
 from ..stopping import EarlyStopping
 from ..training import TrainingSet
-from ..training.validating import Figures
+from ..training.validating import Evaluation
 from ..usercall import warn
-from .comparison import Comparison, JudgedRows, parts_of
+from .comparison import Comparison, TrueValues, parts_of
 from .fitted import FEW_OUTPUTS, blocks_of_rows
 from .model import Model
 
@@ -51,11 +51,10 @@ class HeldOut:
     rows: Integers | None = None
 
     @cached_property
-    def judged(self) -> JudgedRows:
+    def true_values(self) -> TrueValues:
         """The true values of these rows, made once for all networks."""
-        rows = slice(None) if self.rows is None else self.rows
-        weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return JudgedRows(self.data.targets.part(rows), self.y[rows], weight)
+        values = TrueValues(self.data.targets, self.y, self.sample_weight)
+        return values if self.rows is None else values.part(self.rows)
 
 
 class CrossFitting:
@@ -120,10 +119,10 @@ class Validation:
             # Not every sparse format can be indexed by rows.
             self._given = data.X, self._given[1]
         self._X, self._rows = data.X, rows
-        self._judged = held_out.judged
-        self._targets, self._weight = self._judged.targets, self._judged.weight
+        self._true_values = held_out.true_values
+        self._targets, self._weight = self._true_values.targets, self._true_values.weight
         #: Compares raw predictions of the rows with the true values.
-        self.comparison = Comparison(model.target, self._monitor, [self._judged])
+        self.comparison = Comparison(model.target, self._monitor, [self._true_values])
         self._cross_fitting: CrossFitting | None = None
         self._scorer: Callable[..., Any] | None = None
         if not self.comparison.gives_scores:
@@ -148,7 +147,7 @@ class Validation:
             (block, predict_raw(network, learned, self._X, self._rows[block])[np.newaxis])
             for block in blocks
         )
-        return self.outcome(self.comparison.figures_of_portions(portions).of(0), parameters)
+        return self.outcome(self.comparison.evaluate_portions(portions).of(0), parameters)
 
     def cross_fit(self, prefers_latest: bool) -> None:
         """Note what ``cross_fitted`` needs, from now on."""
@@ -158,7 +157,9 @@ class Validation:
             counted = np.flatnonzero(self._weight)
         if self._scorer is None and len(np.unique(counted % N_PARTS)) > 1:
             # Whichever part is left out, others have rows that count.
-            self.comparison = Comparison(self._model.target, self._monitor, [self._judged], N_PARTS)
+            self.comparison = Comparison(
+                self._model.target, self._monitor, [self._true_values], N_PARTS
+            )
 
     def cross_fitted(self, method: str) -> Iterator[tuple[Integers, Any]]:
         """Yield places among the rows, and what a method of the estimator predicts there.
@@ -202,9 +203,9 @@ class Validation:
         """Return the rows, (n, D)."""
         return np.asarray(self._X[self._rows])
 
-    def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
+    def outcome(self, evaluation: Evaluation, parameters: Floats) -> tuple[float, float]:
         """Return score and loss, as a call does, from the metrics of the comparison."""
-        loss, score, without_parts = figures
+        loss, score, without_parts = evaluation
         if not isfinite(loss):
             self._refuse_diverged()
         fitted = None if self._scorer is None else self._fitted_with(parameters)

@@ -93,15 +93,15 @@ def was_planned(member: Member) -> bool:
     recipe = member.recipe
     if member.verdict is not Verdict.EXHAUSTED:
         return False
-    if recipe.watches_score and recipe.restores_best and recipe.n_iter_no_change == np.inf:
+    if recipe.monitors_score and recipe.restores_best and recipe.n_iter_no_change == np.inf:
         return True
     if not recipe.schedule.needs_max_iter:
         return False
     is_patient = recipe.n_iter_no_change >= recipe.max_iter
-    return is_patient or not (recipe.watches_score or recipe.tol)
+    return is_patient or not (recipe.monitors_score or recipe.tol)
 
 
-def figures(report: EpochReport) -> dict[str, Any]:
+def epoch_metrics(report: EpochReport) -> dict[str, Any]:
     """Return the metrics of an epoch that callbacks receive.
 
     Validation metrics are NaN if the epoch was not validated. A network that has diverged is not

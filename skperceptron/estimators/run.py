@@ -43,7 +43,7 @@ class Run:
     def cross_fit(self) -> None:
         """Note what ``Validation.cross_fitted`` needs, if held-out rows choose the epoch."""
         recipe = self.member.recipe
-        chooses_epoch = recipe.watches_score and recipe.restores_best
+        chooses_epoch = recipe.monitors_score and recipe.restores_best
         if chooses_epoch and isinstance(recipe.validate, Validation):
             recipe.validate.cross_fit(recipe.prefers_latest)
 
@@ -73,20 +73,20 @@ class Run:
     def keep(self, estimator: Any) -> None:
         """Store the results of stochastic training so far on the estimator, or on a copy of it."""
         member, recipe, progress = self.member, self.member.recipe, self.member.progress
-        watches_score = recipe.watches_score
+        monitors_score = recipe.monitors_score
         is_validated = recipe.validate is not None
         predicting = member.parameters if member.average is None else member.average
-        if watches_score and member.best_parameters is not None:
+        if monitors_score and member.best_parameters is not None:
             predicting = member.best_parameters
         later = Continuation.of(member, estimator.random_state, estimator._later.noise)
         estimator._store_fitted(self.model.fitted(predicting))
         estimator._later = later
         estimator.loss_curve_ = progress.all_of("loss_curve")
         estimator.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
-        estimator.best_loss_ = None if watches_score else progress.best_loss
+        estimator.best_loss_ = None if monitors_score else progress.best_loss
         scores, losses = map(progress.all_of, ("validation_scores", "validation_losses"))
         estimator.validation_scores_ = scores if is_validated else None
         estimator.validation_loss_curve_ = losses if is_validated else None
-        estimator.best_validation_score_ = progress.best_score if watches_score else None
+        estimator.best_validation_score_ = progress.best_score if monitors_score else None
         estimator.n_iter_ = member.n_iter
         estimator.t_ = progress.rows_seen

@@ -19,7 +19,7 @@ from ..training.stack import is_small
 from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
 from .continuation import shortcut_of, what_is_learned
-from .reporting import figures, warn_of_small_batch, warn_unconverged, warn_unconverged_lbfgs
+from .reporting import epoch_metrics, warn_of_small_batch, warn_unconverged, warn_unconverged_lbfgs
 from .run import Run
 from .verbose_output import DETAILED, VerboseOutput, described, table_of_iterations
 
@@ -107,7 +107,7 @@ def _run_epochs(run: Run, stack: Stack, listener: Listener) -> None:
             raise member.failure
         if output is not None:
             output.tell(report)
-        if listener.end(figures(report), fitted, state) and not member.diverged:
+        if listener.end(epoch_metrics(report), fitted, state) and not member.diverged:
             # A stop that a callback asks for is not a failure to converge.
             member.verdict = Verdict.STOP
         if run.is_incremental:

@@ -43,15 +43,15 @@ class VerboseOutput:
         """Print the row of an epoch, and whether training stops or slows down after it."""
         member = self._member
         n_epochs = len(member.progress.loss_curve) if self._is_incremental else report.epoch
-        figures = {
+        metrics = {
             "loss": report.loss,
             "val. loss": report.validation_loss,
             "rate": report.learning_rate,
             "patience": f"{member.progress.no_improvement:g}/{member.recipe.n_iter_no_change:g}",
         }
         if self._score is not None:
-            figures[self._score] = report.score
-        self._table.row(n_epochs, figures, is_best=self._is_best(n_epochs, report.score))
+            metrics[self._score] = report.score
+        self._table.row(n_epochs, metrics, is_best=self._is_best(n_epochs, report.score))
         if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
             say(_decision(member, report.verdict))
         if member.is_over and not member.diverged:
@@ -71,12 +71,12 @@ class VerboseOutput:
         if not epoch:
             return
         recipe = self._member.recipe
-        is_restored = recipe.watches_score and recipe.restores_best
+        is_restored = recipe.monitors_score and recipe.restores_best
         kept = "its weights are kept" if is_restored else "the last weights are kept"
-        figure = f"validation loss {-score:.6g}"
+        metric = f"validation loss {-score:.6g}"
         if self._score is not None:
-            figure = f"{self._score} {score:.4f}"
-        say(f"Best epoch: {epoch} ({figure}); {kept}.")
+            metric = f"{self._score} {score:.4f}"
+        say(f"Best epoch: {epoch} ({metric}); {kept}.")
 
 
 def described(run: Run) -> str:
@@ -94,12 +94,12 @@ def described(run: Run) -> str:
 def _decision(member: Member, verdict: Verdict) -> str:
     """Return why training ends or slows down, in scikit-learn's words."""
     recipe = member.recipe
-    watched = "Validation score" if recipe.watches_score else "Training loss"
+    monitored = "Validation score" if recipe.monitors_score else "Training loss"
     outcome = "Stopping."
     if verdict is Verdict.SLOW_DOWN:
         outcome = f"Setting learning rate to {member.current_rate:f}"
     return (
-        f"{watched} did not improve more than tol={recipe.tol:f} for"
+        f"{monitored} did not improve more than tol={recipe.tol:f} for"
         f" {recipe.n_iter_no_change} consecutive epochs. {outcome}"
     )
 

@@ -107,15 +107,15 @@ class Transformed:
 class FittedMember:
     """A fitted estimator of an ensemble and perhaps its predictions for held-out rows.
 
-    Those in ``honest`` use epochs that were chosen on other rows.
+    Those in ``cross_fitted`` are made at epochs that were chosen on other rows.
     """
 
     estimator: Any
     held_out: Any = None
-    honest: Any = None
+    cross_fitted: Any = None
 
     @classmethod
-    def judged(cls, estimator: Any, X: Any, method: str) -> FittedMember:
+    def with_predictions(cls, estimator: Any, X: Any, method: str) -> FittedMember:
         """Return a member with the predictions of one of its estimator's methods for X.
 
         State that only further training would need is dropped, and so are buffers.

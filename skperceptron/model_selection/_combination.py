@@ -245,7 +245,7 @@ class Blend:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BlendProblem:
     """What a blend is learned from.
 
     Attributes
@@ -291,26 +291,26 @@ def of_labels(sample_weight: Floats, n_labels: int) -> Floats:
     return sample_weight if n_labels == 1 else np.repeat(sample_weight, n_labels)
 
 
-def blend_of_probabilities(lesson: Lesson) -> Blend:
+def blend_of_probabilities(problem: BlendProblem) -> Blend:
     """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (n, L).
 
     L is the number of labels of a row, or 1 if classes exclude each other.
     """
-    probabilities, codes, rows = lesson.predictions, lesson.truth, lesson.rows
+    probabilities, codes, rows = problem.predictions, problem.truth, problem.rows
     n_arms, _, n_labels, n_classes = probabilities.shape
     n_rows = len(codes)
 
     def of_arms(block: slice) -> Floats:
         return probabilities[:, block if rows is None else rows[block]]
 
-    weight = of_labels(lesson.sample_weight, n_labels)
+    weight = of_labels(problem.sample_weight, n_labels)
     likelihoods = np.empty((n_arms, n_rows, n_labels))
     for block in blocks_of(n_rows, n_arms * n_labels * n_classes):
         places = codes[np.newaxis, block, :, np.newaxis]
         likelihoods[:, block] = np.take_along_axis(of_arms(block), places, axis=3)[..., 0]
     of_truth = likelihoods.reshape(n_arms, n_rows * n_labels)
-    weights = lesson.rules.weights(of_truth, minus_log_likelihood, _likely_weights, weight)
-    if not lesson.rules.calibrate:
+    weights = problem.rules.weights(of_truth, minus_log_likelihood, _likely_weights, weight)
+    if not problem.rules.calibrate:
         return Blend(weights, 1.0)
     del likelihoods, of_truth
     logits = logs_by_class(
@@ -319,22 +319,22 @@ def blend_of_probabilities(lesson: Lesson) -> Blend:
     return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
 
 
-def blend_to_distributions(lesson: Lesson) -> Blend:
+def blend_to_distributions(problem: BlendProblem) -> Blend:
     """Learn how to blend arms, (A, N, 1, C), if the truth of a row is a distribution, (n, C).
 
     The result is that of `blend_of_probabilities` for data in which each row occurs once with each
     class, weighted by the probability of that class.
     """
-    probabilities, truth = lesson.chosen[:, :, 0], lesson.truth
-    counts = truth * lesson.sample_weight[:, np.newaxis]
+    probabilities, truth = problem.chosen[:, :, 0], problem.truth
+    counts = truth * problem.sample_weight[:, np.newaxis]
     likelihoods = probabilities.reshape(len(probabilities), -1)
-    weights = lesson.rules.weights(
+    weights = problem.rules.weights(
         likelihoods, minus_log_likelihood, _likely_weights, counts.ravel()
     )
-    if not lesson.rules.calibrate:
+    if not problem.rules.calibrate:
         return Blend(weights, 1.0)
     logits = np.array(log_of(np.tensordot(weights, probabilities, axes=1)).T, order="C")
-    return Blend(weights, fit_temperature(logits, truth, lesson.sample_weight))
+    return Blend(weights, fit_temperature(logits, truth, problem.sample_weight))
 
 
 def _likely_weights(likelihoods: Floats, sample_weight: Floats) -> Floats:
@@ -343,15 +343,15 @@ def _likely_weights(likelihoods: Floats, sample_weight: Floats) -> Floats:
     )
 
 
-def blend_of_means(lesson: Lesson) -> Blend:
+def blend_of_means(problem: BlendProblem) -> Blend:
     """Learn how to blend arms that predict numbers, (A, N, D): the same weights for all columns.
 
     Errors of each column of y, (n, D), are divided by its standard deviation over weighted rows.
     """
-    predictions, y, sample_weight = lesson.chosen, lesson.truth, lesson.sample_weight
+    predictions, y, sample_weight = problem.chosen, problem.truth, problem.sample_weight
     n_arms, n_rows, n_columns = predictions.shape
     deviation = Moments.of(y, sample_weight).deviation
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = of_labels(sample_weight, n_columns)
-    return Blend(lesson.rules.weights(errors, mean_square, nnls_weights, weight))
+    return Blend(problem.rules.weights(errors, mean_square, nnls_weights, weight))

@@ -33,7 +33,7 @@ from ._candidates import FittedMember, curves_of, own_rows, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._held_out import Combination, Split, combined
-from ._members import Job, Part, fit_members, watching
+from ._members import Job, Part, accepts_validation_rows, fit_members, restore_best_epoch
 from ._options import RULES
 from ._outputs import Output
 from ._spreading import n_threads
@@ -234,9 +234,11 @@ class BaseCrossEnsemble(BaseEnsemble):
                     member.set_params(**{name: seed})
                 # Members share transformers.
                 seed_transformers(member, shared)
-                watches = bool(self.restore_best) and watching(member)
+                is_validated = bool(self.restore_best) and accepts_validation_rows(member)
+                if is_validated:
+                    restore_best_epoch(member)
                 name = f"arm {place} with the parameters {arm}, on split {part}"
-                jobs.append(Job(member, part, arm, name, watches))
+                jobs.append(Job(member, part, arm, name, is_validated))
         return jobs
 
     def _take(
@@ -382,16 +384,16 @@ def _parts(
 ) -> list[Part]:
     """Return one part of all rows per split, with the rows that networks are validated on."""
     X, y = whole.X, whole.y
-    watched = [output.knows(truth, split) for split in splits]
+    validated = [output.knows(truth, split) for split in splits]
     if whole.sample_weight is not None:
-        for of_split, (_, test) in zip(watched, splits, strict=True):
+        for of_split, (_, test) in zip(validated, splits, strict=True):
             of_split &= whole.sample_weight[test] > 0
     is_array = isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")
     may_share = (
         is_array
         and (isinstance(y, np.ndarray) or sparse.issparse(y))
         and all(job.network is job.estimator and job.is_validated for job in jobs)
-        and all(of_split.any() for of_split in watched)
+        and all(of_split.any() for of_split in validated)
         # With balanced classes, a row of both parts would have another weight in each.
         and not any(np.isin(test, train).any() for train, test in splits)
     )
@@ -399,6 +401,6 @@ def _parts(
     params = check_method_params(X, params=whole.params) if may_share else whole.params
     whole = replace(whole, params=params, is_shared=may_share, method=output.method)
     return [
-        replace(whole, split=split, watched=of_split)
-        for split, of_split in zip(splits, watched, strict=True)
+        replace(whole, split=split, validated=of_split)
+        for split, of_split in zip(splits, validated, strict=True)
     ]

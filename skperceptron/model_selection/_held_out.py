@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.arrays import Booleans, Floats, Integers
 from ._candidates import FittedMember
-from ._combination import Blend, BlendRules, Lesson, blocks_of
+from ._combination import Blend, BlendProblem, BlendRules, blocks_of
 from ._outputs import Output, Split
 
 
@@ -164,10 +164,10 @@ def combined(
         counted, knows = weight, np.ones_like(knows)
     if len(held.known) < n_rows:
         truth = truth[held.known]
-    temperatures, blend, blended, honest = _learned(
+    temperatures, blend, blended, cross_fitted = _learned(
         _Known(output, held, truth, counted, knows, rules), members
     )
-    score, loss = output.judged(blended, truth, weight)
+    score, loss = output.score_and_loss(blended, truth, weight)
 
     def of_all_rows(known: Floats) -> Floats:
         """Return the same in the shape that the user sees, (..., n_samples, ...)."""
@@ -179,7 +179,9 @@ def combined(
         filled[(slice(None),) * n_before + (held.known,)] = shown
         return filled
 
-    return Combination(temperatures, blend, of_all_rows(blended), of_all_rows(honest), score, loss)
+    return Combination(
+        temperatures, blend, of_all_rows(blended), of_all_rows(cross_fitted), score, loss
+    )
 
 
 @dataclass(frozen=True)
@@ -205,21 +207,23 @@ def _learned(
     These are blended without the own fold of a row, (N, ...), and those of each arm, (A, N, ...),
     made at epochs that were chosen on other rows.
     """
-    predictions, honest, temperatures = _judged(known, members)
+    predictions, cross_fitted, temperatures = _calibrated(known, members)
     truth, weight = known.truth, known.weight
 
     def learn(chosen: Booleans) -> Blend:
         # Not copied, as they may be many: the output takes them block by block.
         rows = np.flatnonzero(chosen)
-        lesson = Lesson(predictions, truth[rows], weight[rows], known.rules, rows)
-        return known.output.learn(lesson)
+        problem = BlendProblem(predictions, truth[rows], weight[rows], known.rules, rows)
+        return known.output.learn(problem)
 
-    blended = blended_without_own_fold(learn, honest, weight, known.held.groups)
-    blend = known.output.learn(Lesson(predictions, truth, weight, known.rules))
-    return temperatures, blend, blended, honest
+    blended = blended_without_own_fold(learn, cross_fitted, weight, known.held.groups)
+    blend = known.output.learn(BlendProblem(predictions, truth, weight, known.rules))
+    return temperatures, blend, blended, cross_fitted
 
 
-def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Floats, Floats, Floats]:
+def _calibrated(
+    known: _Known, members: list[Sequence[FittedMember]]
+) -> tuple[Floats, Floats, Floats]:
     """Return predictions of the known rows, (A, N, ...), and the temperatures of the arms, (A,).
 
     All predictions are at the temperature of their arm. The second ones are made at epochs that
@@ -248,7 +252,7 @@ def _judged(known: _Known, members: list[Sequence[FittedMember]]) -> tuple[Float
         if not np.isfinite(found[0][arm]).all():
             raise ValueError(f"Arm {arm} predicts NaN or infinity for rows that are held out.")
         del values
-        values = _joined(output, of_arm, [member.honest for member in of_arm])
+        values = _joined(output, of_arm, [member.cross_fitted for member in of_arm])
         members[arm] = [FittedMember(member.estimator) for member in of_arm]
         keep(values, arm, 1)
     return found[0], found[1], temperatures

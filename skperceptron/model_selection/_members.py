@@ -61,7 +61,7 @@ class Part:
         fitted on all rows.
     estimator : estimator, default=None
         Decides how rows are selected: a kernel matrix loses columns, too. Needed for a split.
-    watched : ndarray of bool, default=None
+    validated : ndarray of bool, default=None
         Which of the held-out rows networks are validated on.
     sample_weight : ndarray, default=None
         Weights of all rows, for validation.
@@ -76,7 +76,7 @@ class Part:
     params: dict[str, Any] = field(default_factory=dict)
     split: Split | None = None
     estimator: Any = None
-    watched: Booleans | None = None
+    validated: Booleans | None = None
     sample_weight: Floats | None = None
     is_shared: bool = False
     method: str | None = None
@@ -84,7 +84,7 @@ class Part:
     @property
     def can_validate(self) -> bool:
         """Whether there are rows to validate networks on."""
-        return self.watched is not None and bool(self.watched.any())
+        return self.validated is not None and bool(self.validated.any())
 
     @cached_property
     def fold(self) -> Fold | None:
@@ -94,9 +94,9 @@ class Part:
         """
         if not self.is_shared:
             return None
-        assert self.split is not None and self.watched is not None
+        assert self.split is not None and self.validated is not None
         train, test = self.split
-        return Fold(train, test if self.watched.all() else test[self.watched])
+        return Fold(train, test if self.validated.all() else test[self.validated])
 
     def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
         """Return X, y and further arguments of ``fit``."""
@@ -116,24 +116,26 @@ class Part:
         """Return the keyword arguments of a network's ``fit`` that hold validation data."""
         assert self.split is not None
         train, test = self.split
-        rows = test[self.watched]
+        rows = test[self.validated]
         X, y = safe_split(self.estimator, self.X, self.y, rows, train)
         sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         return {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
 
-    def judged(self, estimator: Any, honest: Sequence[tuple[Integers, Any]]) -> FittedMember:
+    def fitted_member(
+        self, estimator: Any, cross_fitted: Sequence[tuple[Integers, Any]]
+    ) -> FittedMember:
         """Return a fitted member with its predictions for the held-out rows, if they are wanted.
 
-        ``honest`` holds what ``_finish`` returns.
+        ``cross_fitted`` holds what ``_finish`` returns.
         """
         if self.method is None:
             return FittedMember(estimator)
-        member = FittedMember.judged(estimator, self.held_out(), self.method)
-        if honest and self.watched is not None:
-            predicted, rows = member.held_out.copy(), np.flatnonzero(self.watched)
-            for places, predictions in honest:
+        member = FittedMember.with_predictions(estimator, self.held_out(), self.method)
+        if cross_fitted and self.validated is not None:
+            predicted, rows = member.held_out.copy(), np.flatnonzero(self.validated)
+            for places, predictions in cross_fitted:
                 predicted[rows[places]] = predictions
-            member = replace(member, honest=predicted)
+            member = replace(member, cross_fitted=predicted)
         return member
 
 
@@ -175,21 +177,23 @@ class Job:
         self.n_units = n_hidden_units(self.network)
 
 
-def watching(estimator: Any) -> bool:
-    """Prepare the network of an estimator for validation rows; tell whether it accepts them.
-
-    A network without early stopping is trained to its last epoch, and then gets the weights of
-    the epoch with the least validation loss. One with early stopping keeps its own rules.
-    """
+def accepts_validation_rows(estimator: Any) -> bool:
+    """Tell whether the network of an estimator can be validated while it is trained."""
     network = last_step(estimator)
     if not isinstance(network, BaseMultilayerPerceptron) or is_lbfgs(network.solver):
         return False
-    if "X_val" not in signature(network.fit).parameters:
-        return False
-    if is_allowed(network.early_stopping, [Flag()]) and not network.early_stopping:
+    return "X_val" in signature(network.fit).parameters
+
+
+def restore_best_epoch(estimator: Any) -> None:
+    """Let a network train to its last epoch, and then get the weights of the best one.
+
+    That is the epoch with the least validation loss. A network with early stopping keeps its rules.
+    """
+    given = last_step(estimator).early_stopping
+    if is_allowed(given, [Flag()]) and not given:
         rules = EarlyStopping("loss", patience=np.inf)
         estimator.set_params(**{f"{path_of(estimator)}early_stopping": rules})
-    return True
 
 
 def fit_members(
@@ -297,12 +301,12 @@ def _fit_together(
     for i in chain(trained(fits, options, common), fitted_alone):
         job, part = jobs[i], parts[jobs[i].part]
         try:
-            honest = _finish(job, fits.get(i), part, sources)
+            cross_fitted = _finish(job, fits.get(i), part, sources)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        members[i] = part.judged(job.estimator, honest)
+        members[i] = part.fitted_member(job.estimator, cross_fitted)
     return [members[i] for i in range(len(jobs))], sum(fit.was_cut_short for fit in fits.values())
 
 
@@ -323,10 +327,10 @@ def _finish(
     at epochs that were chosen on other rows.
     """
     if fit is None:
-        honest = _fit_alone(job, part, sources)
+        cross_fitted = _fit_alone(job, part, sources)
         if job.task is not None:
             job.task.begin_and_end()
-        return honest
+        return cross_fitted
     if fit.error is not None:
         raise fit.error
     put_together(job.estimator, fit.estimator, sources[job.source])
@@ -345,9 +349,9 @@ def _fit_alone(
     if arguments.error is not None:
         raise arguments.error
     network = last_step(job.estimator)
-    honest = _cross_fitted(network, arguments, part.method)
+    cross_fitted = _cross_fitted(network, arguments, part.method)
     put_together(job.estimator, network, arguments)
-    return honest
+    return cross_fitted
 
 
 def _cross_fitted(network: Any, arguments: Transformed, method: str) -> list[tuple[Integers, Any]]:

@@ -26,7 +26,7 @@ from ..kept import kept_as
 from ..losses import Pinball
 from ._combination import (
     Blend,
-    Lesson,
+    BlendProblem,
     blend_of_means,
     blend_of_probabilities,
     blend_to_distributions,
@@ -72,13 +72,15 @@ class Output(Protocol):
         """Return predictions at a temperature: numbers stay as they are."""
         return predictions
 
-    def learn(self, lesson: Lesson) -> Blend:
+    def learn(self, problem: BlendProblem) -> Blend:
         """Learn how to blend the arms."""
 
     def shown(self, blended: Floats) -> Floats:
         """Return blended predictions in the shape that the user sees."""
 
-    def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
+    def score_and_loss(
+        self, blended: Floats, truth: Any, sample_weight: Floats
+    ) -> tuple[float, float]:
         """Return score and loss of blended predictions."""
 
 
@@ -128,14 +130,14 @@ class ProbabilityOutput(Output):
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
-    def learn(self, lesson: Lesson) -> Blend:
-        return blend_of_probabilities(lesson)
+    def learn(self, problem: BlendProblem) -> Blend:
+        return blend_of_probabilities(problem)
 
     def shown(self, blended: Floats) -> Floats:
         """Return probabilities, (n, n_classes) or (n, n_labels)."""
         return blended[..., 1] if self.is_multilabel else blended[..., 0, :]
 
-    def judged(
+    def score_and_loss(
         self, blended: Floats, truth: Integers, sample_weight: Floats
     ) -> tuple[float, float]:
         """Return the accuracy, of all labels of a row together, and the log loss."""
@@ -159,10 +161,12 @@ class SoftOutput(ProbabilityOutput):
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
         return fit_temperature(_logs_of(predictions), truth, sample_weight)
 
-    def learn(self, lesson: Lesson) -> Blend:
-        return blend_to_distributions(lesson)
+    def learn(self, problem: BlendProblem) -> Blend:
+        return blend_to_distributions(problem)
 
-    def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
+    def score_and_loss(
+        self, blended: Floats, truth: Any, sample_weight: Floats
+    ) -> tuple[float, float]:
         """Return how often the most likely classes agree, and the cross entropy."""
         right = blended[:, 0].argmax(axis=1) == truth.argmax(axis=1)
         losses = -(truth * log_of(blended[:, 0])).sum(axis=1)
@@ -202,14 +206,16 @@ class MeanOutput(Output):
             )
         return predicted.reshape(len(predicted), -1)
 
-    def learn(self, lesson: Lesson) -> Blend:
-        return blend_of_means(lesson)
+    def learn(self, problem: BlendProblem) -> Blend:
+        return blend_of_means(problem)
 
     def shown(self, blended: Floats) -> Floats:
         """Return predictions, (n,) or (n, D)."""
         return blended[..., 0] if self.n_columns is None else blended
 
-    def judged(self, blended: Floats, truth: Floats, sample_weight: Floats) -> tuple[float, float]:
+    def score_and_loss(
+        self, blended: Floats, truth: Floats, sample_weight: Floats
+    ) -> tuple[float, float]:
         """Return R2 and the mean squared error."""
         # The squared error of numbers around 1e200 overflows to infinity, as it should.
         with np.errstate(over="ignore"):

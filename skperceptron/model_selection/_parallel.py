@@ -397,7 +397,7 @@ def _result(
     has_failed = found["fit_error"] is not None or "was_ended" in found
     found["curves"] = {} if has_failed else curves_of(call.estimator)
     if conditions.method is not None:
-        member = None if has_failed else _judged(call, conditions.shared.rows, conditions.method)
+        member = None if has_failed else _member_of(call, conditions.shared.rows, conditions.method)
         found["member"] = member
     return found
 
@@ -420,12 +420,12 @@ def _unless_ended(
     return {"was_ended": True, "fit_error": None}
 
 
-def _judged(call: Call, rows: _Rows, method: str) -> FittedMember | None:
+def _member_of(call: Call, rows: _Rows, method: str) -> FittedMember | None:
     """Return the member that a call has fitted, with its predictions for the held-out rows."""
     (_, X, y), (train, test) = call.arguments, call.rows
     X_test, _ = rows.split(call.estimator, X, y, test, train)
     try:
-        return FittedMember.judged(call.estimator, X_test, method)
+        return FittedMember.with_predictions(call.estimator, X_test, method)
     except Exception:
         # For example, predictions overflow; the scorer has seen them, too.
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.table import duration, say
-from ..estimators.reporting import figures
+from ..estimators.reporting import epoch_metrics
 from ..training import EpochReport
 
 #: Seconds between two lines about one stack.
@@ -36,7 +36,7 @@ class StackProgress:
     def epoch(self, reports: Sequence[EpochReport]) -> None:
         """Report an epoch of all networks that were still being trained."""
         for report in reports:
-            self._fits[id(report.member)].tell(NetworkTask.epoch, figures(report))
+            self._fits[id(report.member)].tell(NetworkTask.epoch, epoch_metrics(report))
             if report.member.is_over:
                 self._end(report)
         if self._verbose:

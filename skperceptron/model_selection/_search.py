@@ -208,11 +208,11 @@ class _CombiningSearch(StackedSearch):
             By ``scoring``, or else by the estimator's own ``score``; with ``refit="ensemble"`` and
             several metrics, by the first of them.
         """
-        judge = self
+        search = self
         if self._makes_ensemble() and getattr(self, "multimetric_", False):
-            judge = copy(self)
-            judge.refit = self._first_metric()
-        return super(_CombiningSearch, judge).score(X, y, **params)  # type: ignore[misc]
+            search = copy(self)
+            search.refit = self._first_metric()
+        return super(_CombiningSearch, search).score(X, y, **params)  # type: ignore[misc]
 
 
 @speaks_for_itself

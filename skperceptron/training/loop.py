@@ -107,10 +107,10 @@ def _assess(
         # NaN stands for an epoch that is not validated.
         progress.validation_scores.append(np.nan if score is None else score)
         progress.validation_losses.append(np.nan if validation_loss is None else validation_loss)
-    if not recipe.watches_score:
-        _watch_loss(member, loss)
+    if not recipe.monitors_score:
+        _monitor_loss(member, loss)
     elif score is not None:
-        _watch_score(stack, k, score)
+        _monitor_score(stack, k, score)
     member.current_rate = recipe.schedule.after_epoch(
         recipe.learning_rate, member.current_rate, progress.rows_seen
     )
@@ -118,7 +118,7 @@ def _assess(
     return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 
-def _watch_loss(member: Member, loss: float) -> None:
+def _monitor_loss(member: Member, loss: float) -> None:
     progress = member.progress
     improved = loss <= progress.best_loss - member.recipe.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
@@ -126,7 +126,7 @@ def _watch_loss(member: Member, loss: float) -> None:
         progress.best_loss = loss
 
 
-def _watch_score(stack: Stack, k: int, score: float) -> None:
+def _monitor_score(stack: Stack, k: int, score: float) -> None:
     member = stack.members[k]
     progress = member.progress
     recipe = member.recipe

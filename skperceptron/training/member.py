@@ -132,7 +132,7 @@ class Recipe:
         Number of epochs from one validation to the next. Epoch ``max_iter`` is always validated.
     prefers_latest : bool
         Whether, of epochs with equal scores, the latest counts as the best one.
-    watches_loss : bool
+    monitors_loss : bool
         Whether the training loss decides about stopping although there are validation rows.
     restores_best : bool
         Whether the parameters with the best validation score are kept.
@@ -165,7 +165,7 @@ class Recipe:
     validate: Callable[[Floats], tuple[float, float]] | None = None
     validates_every: int = 1
     prefers_latest: bool = False
-    watches_loss: bool = False
+    monitors_loss: bool = False
     restores_best: bool = True
     max_iter: int = 200
     tol: float = 1e-4
@@ -178,9 +178,9 @@ class Recipe:
     drop_last: bool = False
 
     @property
-    def watches_score(self) -> bool:
+    def monitors_score(self) -> bool:
         """Whether validation scores, not training losses, decide when training stops."""
-        return self.validate is not None and not self.watches_loss
+        return self.validate is not None and not self.monitors_loss
 
 
 @dataclass(eq=False, slots=True)

@@ -81,7 +81,7 @@ class _Watch:
         self._tol = np.array([float(recipe.tol) for recipe in recipes])
         # Members that monitor their score stop at validated epochs only.
         self._patience = np.array(
-            [np.inf if r.watches_score else float(r.n_iter_no_change) for r in recipes]
+            [np.inf if r.monitors_score else float(r.n_iter_no_change) for r in recipes]
         )
         self._best = np.array([float(member.progress.best_loss) for member in members])
         self._waited = np.array([member.progress.no_improvement for member in members])
@@ -128,7 +128,7 @@ class _Watch:
             if member.recipe.validate is not None:
                 progress.validation_scores += [np.nan] * n_epochs
                 progress.validation_losses += [np.nan] * n_epochs
-            if not member.recipe.watches_score:
+            if not member.recipe.monitors_score:
                 progress.best_loss, progress.no_improvement = best, waited
 
 

@@ -24,7 +24,7 @@ TOGETHER = 2**21
 Outcome = tuple[float, float] | Exception
 
 
-class Figures(NamedTuple):
+class Evaluation(NamedTuple):
     """Losses and scores of K networks; those of one network have no axis of networks.
 
     Attributes
@@ -40,9 +40,9 @@ class Figures(NamedTuple):
     scores: Any = None
     without_parts: Any = None
 
-    def of(self, k: int) -> Figures:
+    def of(self, k: int) -> Evaluation:
         """Return the losses and scores of one network."""
-        return Figures(*(None if figures is None else figures[k] for figures in self))
+        return Evaluation(*(None if numbers is None else numbers[k] for numbers in self))
 
 
 class Comparison(Protocol):
@@ -55,11 +55,11 @@ class Comparison(Protocol):
     def joined(self, others: Sequence[Any]) -> Any:
         """Return one comparison of the networks of this one and of others with the same key."""
 
-    def figures(self, raw: Floats) -> Figures:
+    def evaluate(self, raw: Floats) -> Evaluation:
         """Return the losses and scores of raw predictions, (K, n, C), which may be overwritten."""
 
 
-class Judge(Protocol):
+class JoinableValidation(Protocol):
     """Scores a network; its rows can be predicted together with those of others."""
 
     comparison: Comparison
@@ -74,14 +74,14 @@ class Judge(Protocol):
     def dense_rows(self) -> Floats:
         """Return these rows, (n, D)."""
 
-    def outcome(self, figures: Figures, parameters: Floats) -> tuple[float, float]:
+    def outcome(self, evaluation: Evaluation, parameters: Floats) -> tuple[float, float]:
         """Return score and loss from this network's part of the comparison."""
 
 
 class ValidationPass:
     """Validates the members of a stack, each of which may have a validation.
 
-    Validations that are a :class:`Judge` are predicted together, the others one by one.
+    Rows of those that are a :class:`JoinableValidation` are predicted together.
     """
 
     def __init__(
@@ -93,31 +93,31 @@ class ValidationPass:
         self._validations = validations
         # An ``isinstance`` check of the protocol takes longer than validating all members.
         known: Sequence[Any] = validations
-        self._judges: dict[int, Judge] = {
-            k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
+        self._joinable: dict[int, JoinableValidation] = {
+            k: one for k, one in enumerate(known) if hasattr(one, "comparison")
         }
-        counts = {k: n for k, judge in self._judges.items() if (n := judge.n_rows_together)}
+        counts = {k: n for k, one in self._joinable.items() if (n := one.n_rows_together)}
         n_rows = max(counts.values(), default=0)
         widest = network.widest(spares_input=False)
         if n_rows * widest > BLOCK or len(counts) * n_rows * widest > TOGETHER:
             counts = {}
-        joining = {k: self._judges[k] for k in counts}
-        self._together = _Together(network, joining, dtype) if joining else None
+        joining = {k: self._joinable[k] for k in counts}
+        self._joint = _JointValidation(network, joining, dtype) if joining else None
 
     def outcomes(self, asked: Sequence[int], parameters: Floats) -> dict[int, Outcome]:
         """Validate the members at some positions, which predict with these parameters, (K, P).
 
         An exception was raised by the validation of that member: others continue.
         """
-        figures: dict[int, Figures] = {}
-        if self._together is not None and not self._together.members.isdisjoint(asked):
-            figures = self._together.figures(parameters)
-        return {k: self._outcome(k, figures.get(k), parameters[k]) for k in asked}
+        evaluations: dict[int, Evaluation] = {}
+        if self._joint is not None and not self._joint.members.isdisjoint(asked):
+            evaluations = self._joint.evaluate(parameters)
+        return {k: self._outcome(k, evaluations.get(k), parameters[k]) for k in asked}
 
-    def _outcome(self, k: int, figures: Figures | None, parameters: Floats) -> Outcome:
+    def _outcome(self, k: int, evaluation: Evaluation | None, parameters: Floats) -> Outcome:
         try:
-            if figures is not None:
-                return self._judges[k].outcome(figures, parameters)
+            if evaluation is not None:
+                return self._joinable[k].outcome(evaluation, parameters)
             validation = self._validations[k]
             assert validation is not None
             return validation(parameters)
@@ -125,26 +125,28 @@ class ValidationPass:
             return failure
 
 
-class _Together:
+class _JointValidation:
     """Members of a stack whose validation rows are predicted at once.
 
-    ``judges`` has the judge of each of these members, by its position in the stack.
+    ``validations`` has that of each of these members, by its position in the stack.
     """
 
-    def __init__(self, network: Network, judges: Mapping[int, Judge], dtype: np.dtype) -> None:
-        self.members = judges.keys()
-        given = [judge.dense_rows() for judge in judges.values()]
-        self._n_rows = dict(zip(judges, map(len, given), strict=True))
+    def __init__(
+        self, network: Network, validations: Mapping[int, JoinableValidation], dtype: np.dtype
+    ) -> None:
+        self.members = validations.keys()
+        given = [one.dense_rows() for one in validations.values()]
+        self._n_rows = dict(zip(validations, map(len, given), strict=True))
         x = np.zeros((len(given), max(map(len, given)), network.n_inputs), dtype=dtype)
-        # Numbers too large for float32 become infinite, which the judge detects.
+        # Numbers too large for float32 become infinite, which the validation detects.
         with np.errstate(over="ignore"):
             for of_member, rows in zip(x, given, strict=True):
                 of_member[: len(rows)] = rows
-        self._places = as_slice(list(judges))
-        self._comparisons = _joined({k: judge.comparison for k, judge in judges.items()})
+        self._places = as_slice(list(validations))
+        self._comparisons = _joined({k: one.comparison for k, one in validations.items()})
         self._x = DenseInput(x)
-        self._parameters = np.ones((len(judges), network.n_parameters), dtype=dtype)
-        self._network = network.members(list(judges))
+        self._parameters = np.ones((len(validations), network.n_parameters), dtype=dtype)
+        self._network = network.members(list(validations))
         # A block with a factor and a shift computes them when it is bound, from the parameters of
         # that moment: it has to be bound again when these have changed.
         learned = self._network.views(self._parameters)
@@ -154,26 +156,26 @@ class _Together:
         )
         self._work: Workspace | None = None
 
-    def figures(self, parameters: Floats) -> dict[int, Figures]:
+    def evaluate(self, parameters: Floats) -> dict[int, Evaluation]:
         """Return losses and scores of these members, for parameters of the whole stack, (K, P)."""
         raw = self._raw(parameters)
-        figures: dict[int, Figures] = {}
+        evaluations: dict[int, Evaluation] = {}
         for members, slots, comparison in self._comparisons:
             n_rows = self._n_rows[members[0]]
             try:
                 # A comparison may overwrite the array that it gets.
-                joint = comparison.figures(raw[slots, :n_rows].copy())
+                joint = comparison.evaluate(raw[slots, :n_rows].copy())
             except Exception:
                 # A user's own loss may have failed: each member is then validated alone, and gets
                 # its own error.
                 continue
-            figures |= {member: joint.of(i) for i, member in enumerate(members)}
-        return figures
+            evaluations |= {member: joint.of(i) for i, member in enumerate(members)}
+        return evaluations
 
     def _raw(self, parameters: Floats) -> Floats:
         """Predict the rows of all these members, (G, n, C)."""
         np.copyto(self._parameters, parameters[self._places])
-        # Overflow is either intended, as in a sigmoid, or detected by the judge.
+        # Overflow is either intended, as in a sigmoid, or detected by the validation.
         with np.errstate(over="ignore", invalid="ignore"):
             if self._work is None or self._is_bound_anew:
                 inputs = {self._network.inputs[0].name: self._x}

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.fit_calls import FitMode
-from skperceptron.estimators.comparison import Comparison, JudgedRows
+from skperceptron.estimators.comparison import Comparison, TrueValues
 from skperceptron.losses import CategoricalLogLoss, PoissonDeviance
 
 FIT = FitMode(continuing=False, incremental=False)
@@ -65,7 +65,7 @@ def comparisons_of(case, monitor, weighted):
     rng = np.random.RandomState(1)
     weights = rng.uniform(size=(K, N)) if weighted else [None] * K
     rows = [
-        JudgedRows(target.encode_validation(y), y, weight)
+        TrueValues(target.encode_validation(y), y, weight)
         for y, weight in zip(of_networks, weights, strict=True)
     ]
     raw = rng.normal(size=(K, N, n_outputs))
@@ -76,14 +76,14 @@ def comparisons_of(case, monitor, weighted):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("monitor", MONITORS)
 @pytest.mark.parametrize("case", CASES)
-def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
+def test_evaluation_of_several_networks_is_that_of_each(case, monitor, dtype, weighted):
     alone, raw = comparisons_of(case, monitor, weighted)
     raw = raw.astype(dtype)
     assert len({one.key for one in alone}) == 1
     joined = alone[0].joined(alone[1:])
     for _ in range(2):
-        losses, scores, _ = joined.figures(raw.copy())
-        found = [one.figures(raw[k : k + 1].copy()) for k, one in enumerate(alone)]
+        losses, scores, _ = joined.evaluate(raw.copy())
+        found = [one.evaluate(raw[k : k + 1].copy()) for k, one in enumerate(alone)]
         assert np.isfinite(losses).all()
         assert_array_equal(losses, np.concatenate([one.losses for one in found]))
         assert joined.gives_scores == ((case, monitor) in FROM_RAW)
@@ -99,27 +99,27 @@ def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, wei
 def test_a_network_that_diverges_leaves_the_others_alone(case, bad):
     alone, raw = comparisons_of(case, "score", False)
     raw[1, 3, 0] = bad
-    losses, scores, _ = alone[0].joined(alone[1:]).figures(raw.copy())
-    assert np.isnan(losses[1]) and np.isnan(alone[1].figures(raw[1:2].copy())[0])
+    losses, scores, _ = alone[0].joined(alone[1:]).evaluate(raw.copy())
+    assert np.isnan(losses[1]) and np.isnan(alone[1].evaluate(raw[1:2].copy())[0])
     for k in (0, 2, 3):
-        loss, score, _ = alone[k].figures(raw[k : k + 1].copy())
+        loss, score, _ = alone[k].evaluate(raw[k : k + 1].copy())
         assert (losses[k], scores[k]) == (loss[0], score[0])
 
 
 def test_counts_out_of_range_leave_the_rounding_of_others_alone():
     alone, raw = comparisons_of("counts", "loss", True)
     raw[2, 0, 0] = -800.0
-    losses, *_ = alone[0].joined(alone[1:]).figures(raw.copy())
-    found = [one.figures(raw[k : k + 1].copy())[0][0] for k, one in enumerate(alone)]
+    losses, *_ = alone[0].joined(alone[1:]).evaluate(raw.copy())
+    found = [one.evaluate(raw[k : k + 1].copy())[0][0] for k, one in enumerate(alone)]
     assert np.isfinite(losses).all()
     assert_array_equal(losses, found)
 
 
-def test_portions_of_rows_give_the_figures_of_all():
+def test_portions_of_rows_give_the_evaluation_of_all():
     alone, raw = comparisons_of("labels", "score", True)
     portions = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
-    losses, scores, _ = alone[0].figures_of_portions(portions)
-    wanted = alone[0].figures(raw[:1].copy())
+    losses, scores, _ = alone[0].evaluate_portions(portions)
+    wanted = alone[0].evaluate(raw[:1].copy())
     np.testing.assert_allclose(losses, wanted[0], rtol=1e-14)
     assert_array_equal(scores, wanted[1])
 
@@ -129,13 +129,13 @@ def test_portions_of_rows_give_the_figures_of_all():
 def test_scores_without_parts_are_those_of_all_other_rows(case, monitor, weighted):
     alone, raw = comparisons_of(case, monitor, weighted)
     target, members = alone[0]._target, [rows for one in alone for rows in one._members]
-    found = Comparison(target, monitor, members, n_parts=5).figures(raw.copy()).without_parts
+    found = Comparison(target, monitor, members, n_parts=5).evaluate(raw.copy()).without_parts
     assert found.shape == (K, 5)
     for part in range(5):
         others = np.flatnonzero(np.arange(N) % 5 != part)
         of_others = Comparison(target, monitor, [rows.part(others) for rows in members])
         np.testing.assert_allclose(
-            found[:, part], of_others.figures(np.take(raw, others, axis=1))[1], rtol=1e-12
+            found[:, part], of_others.evaluate(np.take(raw, others, axis=1))[1], rtol=1e-12
         )
 
 
@@ -154,7 +154,7 @@ def test_accuracy_is_that_of_labels_and_ties_go_to_the_first_class():
     raw = np.zeros((1, N, 3))
     raw[0, :4, 1:] = 1
     predicted = np.array(["b"] * 4 + ["a"] * 8)
-    (score,) = one.figures(raw)[1]
+    (score,) = one.evaluate(raw)[1]
     assert score == accuracy_score(np.array(["a", "b", "c"])[CODES[0]], predicted)
 
 
@@ -182,11 +182,11 @@ def test_losses_in_several_units_have_the_bits_of_each_alone(rng):
     for y in (NUMBERS[0], 1e6 * NUMBERS[1]):
         target = MLPRegressor(standardize_target=True)._choose_target(y, FIT)
         target.encode(y, None, FIT, None)
-        alone.append(Comparison(target, "loss", [JudgedRows(target.encode_validation(y), y, None)]))
+        alone.append(Comparison(target, "loss", [TrueValues(target.encode_validation(y), y, None)]))
     raw = rng.normal(size=(2, N, 1))
-    losses, scores, _ = alone[0].joined(alone[1:]).figures(raw.copy())
+    losses, scores, _ = alone[0].joined(alone[1:]).evaluate(raw.copy())
     expected = np.concatenate(
-        [a.figures(r[np.newaxis])[0] for a, r in zip(alone, raw, strict=True)]
+        [a.evaluate(r[np.newaxis])[0] for a, r in zip(alone, raw, strict=True)]
     )
     assert_array_equal(losses, expected)
     assert_array_equal(scores, -expected)

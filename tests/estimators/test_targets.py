@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.fit_calls import FitMode
 from skperceptron.estimators import targets
-from skperceptron.estimators.comparison import Comparison, JudgedRows
+from skperceptron.estimators.comparison import Comparison, TrueValues
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import (
     BoundedNumbers,
@@ -132,8 +132,8 @@ def test_every_target_is_what_its_parameters_ask_for(kind):
 
 def score_of(target, raw, y):
     """Return the validation score of raw predictions of the rows of y."""
-    rows = JudgedRows(target.encode_validation(y), y, None)
-    return Comparison(target, "score", [rows]).figures(raw[np.newaxis].copy())[1].item()
+    rows = TrueValues(target.encode_validation(y), y, None)
+    return Comparison(target, "score", [rows]).evaluate(raw[np.newaxis].copy())[1].item()
 
 
 @EVERY_KIND

@@ -14,8 +14,8 @@ from skperceptron.model_selection._combination import (
     BLOCK,
     TEMPERATURES,
     Blend,
+    BlendProblem,
     BlendRules,
-    Lesson,
     blend_of_means,
     blend_of_probabilities,
     blocks_of,
@@ -169,9 +169,9 @@ def test_a_weight_of_two_equals_a_repeated_row_for_several_columns_of_numbers():
     repeated = np.repeat(np.arange(5), weights.astype(int))
     y = np.column_stack([[0.0, 1, 2, 90, 3], [0.0, 7, 1, 2, 5]])
     predictions = y + np.random.RandomState(3).normal(size=(3, 5, 2))
-    found = blend_of_means(Lesson(predictions, y, weights, BlendRules()))
+    found = blend_of_means(BlendProblem(predictions, y, weights, BlendRules()))
     of_repeated = predictions[:, repeated], y[repeated], ones(repeated)
-    expected = blend_of_means(Lesson(*of_repeated, BlendRules()))
+    expected = blend_of_means(BlendProblem(*of_repeated, BlendRules()))
     assert_allclose(found.weights, expected.weights, atol=1e-9)
 
 
@@ -225,10 +225,10 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too(rng):
     sure = np.where(rng.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
     probability = np.where(sure, 0.99, 0.01)
     arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
-    blend = blend_of_probabilities(Lesson(arms, truth, np.ones(500), BlendRules()))
+    blend = blend_of_probabilities(BlendProblem(arms, truth, np.ones(500), BlendRules()))
     assert_allclose(np.median(blend.of(arms)[..., 1][sure == 1]), 0.8, atol=0.04)
     rules = BlendRules(calibrate=False)
-    plain = blend_of_probabilities(Lesson(arms, truth, np.ones(500), rules))
+    plain = blend_of_probabilities(BlendProblem(arms, truth, np.ones(500), rules))
     assert plain.temperature == 1
     assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
 
@@ -238,7 +238,9 @@ def test_more_than_three_arms_have_three_pseudo_counts_in_total(rng, n_arms, pse
     arms, truth = rng.dirichlet(np.ones(3), (n_arms, 20, 1)), rng.randint(3, size=(20, 1))
     likelihoods = arms[:, np.arange(20), 0, truth[:, 0]]
     expected = em_weights(likelihoods, ones(truth[:, 0]), pseudo_count=pseudo_count)
-    blend = blend_of_probabilities(Lesson(arms, truth, np.ones(20), BlendRules(calibrate=False)))
+    blend = blend_of_probabilities(
+        BlendProblem(arms, truth, np.ones(20), BlendRules(calibrate=False))
+    )
     assert_allclose(blend.weights, expected)
 
 
@@ -247,7 +249,7 @@ def test_columns_count_in_units_of_their_deviation(rng):
     # Each arm predicts one column exactly, and 0 for the other.
     arms = np.stack([y * [1, 0], y * [0, 1]])
     for units in ([1, 1], [1, 1e6]):
-        blend = blend_of_means(Lesson(arms * units, y * units, np.ones(200), BlendRules()))
+        blend = blend_of_means(BlendProblem(arms * units, y * units, np.ones(200), BlendRules()))
         assert_allclose(blend.weights, 0.5, atol=0.05)
 
 
@@ -255,7 +257,7 @@ def test_columns_of_equal_numbers_count_in_their_own_units():
     # The deviation of the first column is 1. Each arm errs by 1 in one of the columns.
     y = np.column_stack([np.tile([1.0, -1.0], 100), np.full(200, 3.0)])
     arms = y + np.eye(2)[:, np.newaxis]
-    blend = blend_of_means(Lesson(arms, y, np.ones(200), BlendRules()))
+    blend = blend_of_means(BlendProblem(arms, y, np.ones(200), BlendRules()))
     assert_allclose(blend.weights, [0.5, 0.5])
 
 
@@ -324,7 +326,7 @@ def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows(rng):
     def learn_from(truth):
         def learn(rows):
             of_rows = predictions[:, rows], truth[rows], weight[rows]
-            return blend_of_means(Lesson(*of_rows, BlendRules()))
+            return blend_of_means(BlendProblem(*of_rows, BlendRules()))
 
         return learn
 

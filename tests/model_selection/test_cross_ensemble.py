@@ -290,7 +290,7 @@ def test_an_arm_that_does_harm_gets_little_weight():
     assert ensemble.oof_score_ > 0.9
 
 
-def test_honest_predictions_are_not_those_of_the_weights_that_have_seen_all_folds():
+def test_cross_fitted_predictions_are_not_those_of_the_weights_that_have_seen_all_folds():
     ensemble = regressor(cv=3).fit(XR, YR)
     fitted = np.tensordot(ensemble.weights_, ensemble.oof_arm_predictions_, axes=1)
     assert not np.allclose(fitted, ensemble.oof_predictions_)

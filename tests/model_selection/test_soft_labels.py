@@ -17,8 +17,8 @@ from skperceptron.model_selection import (
     StackedGridSearchCV,
 )
 from skperceptron.model_selection._combination import (
+    BlendProblem,
     BlendRules,
-    Lesson,
     blend_of_probabilities,
     blend_to_distributions,
     fit_temperature,
@@ -47,8 +47,8 @@ def test_truth_of_a_row_equals_the_row_repeated_with_each_class(rng):
     truth, weight = rng.dirichlet([1, 1, 1], 40), rng.uniform(0.5, 2, 40)
     for combination in ("weights", "greedy", "mean"):
         rules = BlendRules(combination, calibrate=combination != "mean")
-        found = blend_to_distributions(Lesson(predictions, truth, weight, rules))
-        of_repeated = Lesson(
+        found = blend_to_distributions(BlendProblem(predictions, truth, weight, rules))
+        of_repeated = BlendProblem(
             np.repeat(predictions, 3, axis=1),
             np.tile([0, 1, 2], 40)[:, np.newaxis],
             (truth * weight[:, np.newaxis]).ravel(),

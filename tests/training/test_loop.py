@@ -340,11 +340,11 @@ def test_quiet_epochs_change_nothing(schedule, patience, bad):
     assert len(heard) < len(reports) or isinstance(schedule, InverseScaling) or len(reports) < 3
 
 
-@pytest.mark.parametrize("watches_loss", [False, True])
+@pytest.mark.parametrize("monitors_loss", [False, True])
 @pytest.mark.parametrize("every", [1, 3, 50])
 @pytest.mark.parametrize("patience", [0, 4, np.inf])
 @pytest.mark.parametrize("bad", [None, 7])
-def test_epochs_between_two_validations_are_quiet(watches_loss, every, patience, bad):
+def test_epochs_between_two_validations_are_quiet(monitors_loss, every, patience, bad):
     rng = np.random.default_rng(0)
     losses = rng.normal(size=40) - np.arange(40) / 4
     if bad is not None:
@@ -356,7 +356,7 @@ def test_epochs_between_two_validations_are_quiet(watches_loss, every, patience,
         "tol": 0.1,
         "validate": lambda parameters: (scores[int(parameters[0])], 0.5),
         "validates_every": every,
-        "watches_loss": watches_loss,
+        "monitors_loss": monitors_loss,
     }
     told, quiet = Script(losses, **options), Script(losses, **options)
     reports = list(epochs(told))

@@ -66,7 +66,7 @@ def test_a_member_is_complete_when_it_is_made(batch_size, early_stopping):
     member = prepare(estimator, X_twice, y_twice).member
     recipe = member.recipe
     assert recipe.n_samples == 2 * N * (0.9 if early_stopping else 1)
-    assert (recipe.validate is not None) == recipe.watches_score == early_stopping
+    assert (recipe.validate is not None) == recipe.monitors_score == early_stopping
     assert member.noise is not None
     merges = batch_size == N
     assert (len(member.rows) < recipe.n_samples) == merges

@@ -9,7 +9,7 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.normalizations import BatchNormalization
 from skperceptron.training import validating
-from skperceptron.training.validating import Figures, ValidationPass
+from skperceptron.training.validating import Evaluation, ValidationPass
 
 N_ROWS = [5, 1, 8, 3]
 ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
@@ -18,27 +18,31 @@ ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
 class Sums:
     """Compares networks by the sum of the raw predictions of each."""
 
-    def __init__(self, judges, fails=False):
-        self.judges = judges
+    def __init__(self, validations, fails=False):
+        self.validations = validations
         self.fails = fails
 
     @property
     def key(self):
-        return len(self.judges[0].X), self.fails
+        return len(self.validations[0].X), self.fails
 
     def joined(self, others):
-        return Sums([judge for one in (self, *others) for judge in one.judges], self.fails)
+        return Sums(
+            [validation for one in (self, *others) for validation in one.validations], self.fails
+        )
 
-    def figures(self, raw):
+    def evaluate(self, raw):
         if self.fails:
             raise ValueError("no")
-        for judge, own in zip(self.judges, raw, strict=True):
-            judge.raw = own.copy()
-            judge.n_joined = len(self.judges)
+        for validation, own in zip(self.validations, raw, strict=True):
+            validation.raw = own.copy()
+            validation.n_joined = len(self.validations)
         # A comparison may overwrite the raw predictions.
         raw[:] = np.nan
-        sums = [judge.raw.sum() for judge in self.judges]
-        return Figures(np.array(sums), None if self.judges[0].is_scorer else -np.array(sums))
+        sums = [validation.raw.sum() for validation in self.validations]
+        return Evaluation(
+            np.array(sums), None if self.validations[0].is_scorer else -np.array(sums)
+        )
 
 
 class Rows:
@@ -63,9 +67,9 @@ class Rows:
     def dense_rows(self):
         return self.X
 
-    def outcome(self, figures, parameters):
-        score = float(parameters.sum()) if figures.scores is None else figures.scores
-        return score, figures.losses
+    def outcome(self, evaluation, parameters):
+        score = float(parameters.sum()) if evaluation.scores is None else evaluation.scores
+        return score, evaluation.losses
 
 
 def network_of(activations, normalize=None):
@@ -80,18 +84,18 @@ def raw_alone(parameters, X, activation, normalize=None):
 @pytest.mark.parametrize("normalize", [None, BatchNormalization().block])
 def test_all_members_are_predicted_as_if_alone(normalize):
     rng = np.random.RandomState(0)
-    judges = [Rows(rng.normal(size=(n, 3))) for n in N_ROWS]
+    validations = [Rows(rng.normal(size=(n, 3))) for n in N_ROWS]
     network = network_of(ACTIVATIONS, normalize)
-    one = ValidationPass(network, judges, np.dtype(np.float64))
+    one = ValidationPass(network, validations, np.dtype(np.float64))
     for _ in range(2):
         parameters = rng.uniform(0.1, 1, (4, network.n_parameters))
         outcomes = one.outcomes([0, 2, 3], parameters)
         assert outcomes.keys() == {0, 2, 3}
         for k in (0, 2, 3):
-            raw = raw_alone(parameters[k], judges[k].X, ACTIVATIONS[k], normalize)
-            assert_allclose(judges[k].raw, raw, rtol=1e-12)
+            raw = raw_alone(parameters[k], validations[k].X, ACTIVATIONS[k], normalize)
+            assert_allclose(validations[k].raw, raw, rtol=1e-12)
             assert_allclose(outcomes[k], (-raw.sum(), raw.sum()))
-    assert not any(judge.n_alone for judge in judges)
+    assert not any(validation.n_alone for validation in validations)
 
 
 def test_equal_comparisons_are_made_at_once():
@@ -101,27 +105,27 @@ def test_equal_comparisons_are_made_at_once():
     )
     network = network_of([ReLU()] * 3)
     parameters = rng.normal(size=(3, network.n_parameters))
-    for judges in (scored, asks_scorer):
-        one = ValidationPass(network, judges, np.dtype(np.float64))
+    for validations in (scored, asks_scorer):
+        one = ValidationPass(network, validations, np.dtype(np.float64))
         outcomes = one.outcomes([2, 1], parameters)
-        assert [judge.n_joined for judge in judges] == [2, 1, 2]
+        assert [validation.n_joined for validation in validations] == [2, 1, 2]
         assert outcomes.keys() == {1, 2}
         for k, (score, loss) in outcomes.items():
-            total = raw_alone(parameters[k], judges[k].X, ReLU()).sum()
+            total = raw_alone(parameters[k], validations[k].X, ReLU()).sum()
             assert_allclose(loss, total)
-            assert_allclose(score, parameters[k].sum() if judges is asks_scorer else -total)
+            assert_allclose(score, parameters[k].sum() if validations is asks_scorer else -total)
 
 
 def test_a_comparison_that_fails_for_all_is_made_for_each_alone():
     rng = np.random.RandomState(0)
-    judges = [Rows(rng.normal(size=(4, 3)), fails=fails) for fails in (True, False, True)]
+    validations = [Rows(rng.normal(size=(4, 3)), fails=fails) for fails in (True, False, True)]
     network = network_of([ReLU()] * 3)
     parameters = rng.normal(size=(3, network.n_parameters))
-    one = ValidationPass(network, judges, np.dtype(np.float64))
+    one = ValidationPass(network, validations, np.dtype(np.float64))
     outcomes = one.outcomes([0, 1, 2], parameters)
-    assert [judge.n_alone for judge in judges] == [1, 0, 1]
+    assert [validation.n_alone for validation in validations] == [1, 0, 1]
     for k, outcome in outcomes.items():
-        total = raw_alone(parameters[k], judges[k].X, ReLU()).sum()
+        total = raw_alone(parameters[k], validations[k].X, ReLU()).sum()
         assert_allclose(outcome, (-total, total))
 
 

@@ -73,7 +73,7 @@ class Target(Outputs, ABC):
         """
 
     @property
-    def key_of_judging(self) -> Hashable:
+    def key_of_metrics(self) -> Hashable:
         """A key that is equal for targets with the same losses and metrics."""
         return id(self)
 
@@ -151,7 +151,7 @@ class LabelTarget(Target):
         return "accuracy"
 
     @property
-    def key_of_judging(self) -> Hashable:
+    def key_of_metrics(self) -> Hashable:
         return type(self), key_of(self.loss), tuple(self.classes.tolist())
 
     @abstractmethod
