@@ -29,7 +29,7 @@ from ..engine.arrays import Floats
 from ..estimators.blas_threads import blas_limited_to
 from ..estimators.splits import counted_from_0
 from ..options import Flag, Name, Rules, plain, shown
-from ._candidates import FittedMember, curves_of, own_rows, predicted_by
+from ._candidates import FittedMember, curves_of, predicted_by
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._held_out import Combination, Split, combined
@@ -37,6 +37,7 @@ from ._members import Job, Part, accepts_validation_rows, fit_members, restore_b
 from ._options import RULES
 from ._outputs import Output
 from ._spreading import n_threads
+from ._transforming import own_rows
 
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:

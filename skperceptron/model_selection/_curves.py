@@ -22,11 +22,11 @@ from ..callbacks.placing import refuse_misplaced, refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..options import check_option
-from ._candidates import called_instead
 from ._docs import VALIDATED
 from ._members import Job, Part, fit_members
 from ._options import check_search
 from ._parallel import StackedParallel
+from ._transforming import called_instead
 
 
 class StackedPredictions:

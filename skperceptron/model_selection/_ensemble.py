@@ -17,7 +17,7 @@ from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..estimators.targets import Indicators
 from ..options import COUNT, Rules, plain, speaks_for_itself
-from ._candidates import curves_of, own_rows
+from ._candidates import curves_of
 from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
     BaseEnsemble,
@@ -28,6 +28,7 @@ from ._ensemble_base import (
 )
 from ._members import Job, Part, fit_members
 from ._outputs import check_kind, refuse_without
+from ._transforming import own_rows
 
 
 class _StackedEnsemble(BaseEnsemble):

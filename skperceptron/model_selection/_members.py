@@ -24,26 +24,22 @@ from ..estimators.running import train as train_alone
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, tell
-from ._candidates import (
-    FittedMember,
-    Transformed,
-    called_instead,
-    network_of,
-    own_rows,
-    put_together,
-    requested_fit,
-    through,
-    transform,
-    transformed_here,
-    transformed_once,
-    transformers_token,
-)
+from ._candidates import FittedMember, network_of, requested_fit
 from ._fits import Common, Fit
 from ._held_out import Split
 from ._pieces import MANY_UNITS, labels_of, pieces_for
-from ._sending import ProcessCache
 from ._spreading import Workers, least_seconds, n_hidden_units, sender
 from ._stacking import RunOptions, trained
+from ._transforming import (
+    Sources,
+    Transformed,
+    called_instead,
+    own_rows,
+    put_together,
+    through,
+    transform,
+    transformers_token,
+)
 
 
 @dataclass(frozen=True)
@@ -213,10 +209,9 @@ def fit_members(
     workers = Workers(n_jobs, "threads" if is_heavy else None)
     sending = sender(n_jobs)
     with workers, sending.released_on_failure():
-        cache = sending.shared(ProcessCache())
-        of_sources = _transforming_tasks(jobs, parts)
-        has_transformers = any(last_step(one) is not one for _, one, _ in of_sources.values())
-        sources = transformed_once(of_sources, has_transformers, workers, sending, cache)
+        making = _transforming_tasks(jobs, parts)
+        has_transformers = any(last_step(one) is not one for _, one, _ in making.values())
+        sources = Sources.of(making, has_transformers, workers, sending)
         expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
         pieces = pieces_for(workers, jobs, expected, side_by_side=sending.is_remote)
         # Pieces can share results only if they run one after another in one process.
@@ -225,9 +220,9 @@ def fit_members(
         def task(piece: Sequence[int], label: str) -> tuple[Any, ...]:
             mine = [jobs[i] for i in piece]
             of_mine = {job.part: parts[job.part] for job in mine}
-            found = {s: sources[s] for s in {job.source for job in mine} & sources.keys()}
+            needed = sources.part(job.source for job in mine)
             options = RunOptions(verbose, label)
-            return sending.task(_fit_together, mine, of_mine, found, cache, options, common)
+            return sending.task(_fit_together, mine, of_mine, needed, options, common)
 
         tasks = map(task, pieces, labels_of(pieces))
         by_number = dict(workers.spread(tasks, len(pieces), expected))
@@ -277,16 +272,15 @@ def _prepared(estimator: Any, part: Part) -> Transformed:
 def _fit_together(
     jobs: Sequence[Job],
     parts: Mapping[int, Part],
-    sources: Mapping[Hashable, Transformed],
-    cache: ProcessCache,
+    sources: Sources,
     options: RunOptions,
     common: Common | None,
 ) -> tuple[list[FittedMember], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
-    sources = transformed_here(_transforming_tasks(jobs, parts), sources, cache)
+    transformed = sources.completed(_transforming_tasks(jobs, parts))
     fits = {
-        i: requested_fit(job.network, _arguments(job, sources), common)
+        i: requested_fit(job.network, _arguments(job, transformed), common)
         for i, job in enumerate(jobs)
         if job.network is not None
     }
@@ -301,7 +295,7 @@ def _fit_together(
     for i in chain(trained(fits, options, common), fitted_alone):
         job, part = jobs[i], parts[jobs[i].part]
         try:
-            cross_fitted = _finish(job, fits.get(i), part, sources)
+            cross_fitted = _finish(job, fits.get(i), part, transformed)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")

@@ -26,24 +26,20 @@ from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import share_predictors
 from ..usercall import first_in_call, forget_in_call, has_happened, tell
-from ._candidates import (
-    FittedMember,
-    Transformed,
-    curves_of,
-    network_of,
-    own_rows,
-    put_together,
-    requested_fit,
-    transform,
-    transformed_here,
-    transformed_once,
-    transformers_token,
-)
+from ._candidates import FittedMember, curves_of, network_of, requested_fit
 from ._fits import Common, Fit, token
 from ._pieces import labels_of, pieces_for
 from ._sending import ProcessCache
 from ._spreading import Workers, least_seconds, n_hidden_units, sender
 from ._stacking import ENDED, InterruptedFit, RunOptions, trained
+from ._transforming import (
+    Sources,
+    Transformed,
+    own_rows,
+    put_together,
+    transform,
+    transformers_token,
+)
 
 
 @dataclass
@@ -196,21 +192,19 @@ class StackedParallel:
 
     def _tasks_of(self, pieces: Sequence[list[int]], calls: Sequence[Call]) -> Iterator[Any]:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
-        cache = self._sender.shared(ProcessCache())
-        tasks = _transforming_tasks(calls)
-        has_transformers = any(call.network is not call.estimator for _, call, _ in tasks.values())
-        sources = transformed_once(tasks, has_transformers, self._workers, self._sender, cache)
+        making = _transforming_tasks(calls)
+        has_transformers = any(call.network is not call.estimator for _, call, _ in making.values())
+        sources = Sources.of(making, has_transformers, self._workers, self._sender)
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
         verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
 
         def task(n: int, label: str, shared: _Shared) -> tuple[Any, ...]:
             mine = [waiting.pop(i) for i in pieces[n]]
-            used = {call.source for call in mine if call.network}
-            of_mine = {source: sources[source] for source in used & sources.keys()}
+            needed = sources.part(call.source for call in mine)
             options = RunOptions(verbose, label, self._keeps_finished)
-            conditions = _Conditions(self._record.method, options, shared, cache)
-            return self._sender.task(_fit_and_score, mine, of_mine, conditions)
+            conditions = _Conditions(self._record.method, options, shared)
+            return self._sender.task(_fit_and_score, mine, needed, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
@@ -345,27 +339,24 @@ class _Conditions:
         How its stacks are run and reported.
     shared : _Shared
         Caches that the piece reads and fills.
-    cache : ProcessCache
-        The transformed rows of splits that the worker has made so far.
     """
 
     method: str | None
     options: RunOptions
     shared: _Shared
-    cache: ProcessCache
 
 
 def _fit_and_score(
-    calls: Sequence[Call], sources: dict[Hashable, Transformed], conditions: _Conditions
+    calls: Sequence[Call], sources: Sources, conditions: _Conditions
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score in this process; return results, and names of fits that the user cut short.
 
     Curves are added to the results and, with a method, fitted members.
     """
     shared = conditions.shared
-    sources = transformed_here(_transforming_tasks(calls), sources, conditions.cache)
+    transformed = sources.completed(_transforming_tasks(calls))
     fits = {
-        i: requested_fit(call.network, sources[call.source], shared.common)
+        i: requested_fit(call.network, transformed[call.source], shared.common)
         for i, call in enumerate(calls)
         if call.network is not None
     }
@@ -381,7 +372,7 @@ def _fit_and_score(
         call, fit = calls[i], fits[i]
         if fit.was_cut_short and fit.error is None:
             cut_short.append(f"{call.name} ({fit.estimator.n_iter_} epochs)")
-        run = partial(_scored, call, fit, sources[call.source], tools)
+        run = partial(_scored, call, fit, transformed[call.source], tools)
         results[i] = _result(call, run, fit, conditions)
     for i, call in enumerate(calls):
         if i not in fits:

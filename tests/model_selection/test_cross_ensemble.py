@@ -40,8 +40,8 @@ from skperceptron.model_selection import (
     _fits,
 )
 from skperceptron.model_selection import _stacking as stacking
-from skperceptron.model_selection._candidates import through
 from skperceptron.model_selection._ensemble_base import deviation_of, mean_of
+from skperceptron.model_selection._transforming import through
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
 

@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skperceptron.model_selection._candidates import Transformed
 from skperceptron.model_selection._sending import ProcessCache, Sender
 from skperceptron.model_selection._spreading import sender
+from skperceptron.model_selection._transforming import Transformed
 
 pytest.importorskip("distributed")
 dask_sending = pytest.importorskip("skperceptron.model_selection._dask")

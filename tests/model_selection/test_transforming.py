@@ -1,8 +1,8 @@
-"""Estimators that a search fits."""
+"""Transformers before networks, fitted once for all networks that need the same rows."""
 
 import pickle
 
-from skperceptron.model_selection._candidates import Transformed
+from skperceptron.model_selection._transforming import Transformed
 
 
 class OddError(ValueError):
