@@ -40,8 +40,8 @@ from skperceptron.model_selection import (
     _fits,
     _parallel,
 )
-from skperceptron.model_selection import _candidates as candidates
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.model_selection import _transforming as transforming
 from skperceptron.optimizers import AdamW
 from skperceptron.schedules import FlatCosine
 from skperceptron.stopping import EarlyStopping
@@ -501,7 +501,7 @@ def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
         return X
 
     monkeypatch.setattr(stacking, "_run", slow_run)
-    for module in (stacking, candidates, _fits, _parallel):
+    for module in (stacking, transforming, _fits, _parallel):
         monkeypatch.setattr(module, "time", clock)
     pipeline = Pipeline([("scale", FunctionTransformer(slow_scale)), ("net", BINARY)])
     grid = on_last_step({"alpha": [0, 1], "max_iter": [1, 60]})
