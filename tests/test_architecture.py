@@ -44,7 +44,7 @@ LAYERS = {
     "callbacks": ESTIMATORS,
     "distributed": TOOLS,
     "estimators": ESTIMATORS,
-    "exchange": TOOLS,
+    "exchange": ESTIMATORS,
     "moved": ESTIMATORS,
     "perceptron": ESTIMATORS,
     "preprocessing": ESTIMATORS,

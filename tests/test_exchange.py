@@ -20,8 +20,7 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
-from skperceptron.estimators.exchange import KNOWS_POISSON
-from skperceptron.exchange import from_sklearn, to_sklearn
+from skperceptron.exchange import KNOWS_POISSON, from_sklearn, to_sklearn
 from skperceptron.inspection import network_summary
 from skperceptron.losses import Pinball
 
