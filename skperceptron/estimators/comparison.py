@@ -15,7 +15,7 @@ import numpy as np
 from ..components import key_of
 from ..engine.arrays import Floats, Integers
 from ..training import TargetRows
-from ..training.validating import Evaluation
+from ..training.validating import ValidationMetrics
 from .targets import Target
 from .targets.metrics import Metric
 
@@ -124,14 +124,14 @@ class Comparison:
         members = [rows for one in (self, *others) for rows in one._members]
         return Comparison(self._target, self._monitor, members, self._n_parts)
 
-    def evaluate(self, raw: Floats) -> Evaluation:
+    def evaluate(self, raw: Floats) -> ValidationMetrics:
         """Return the metrics of raw predictions, (K, n, C), which may be overwritten.
 
         The loss is NaN where a prediction is not finite; the scores then mean nothing.
         """
         return self.evaluate_portions([(slice(0, raw.shape[1]), raw)])
 
-    def evaluate_portions(self, portions: Iterable[tuple[slice, Floats]]) -> Evaluation:
+    def evaluate_portions(self, portions: Iterable[tuple[slice, Floats]]) -> ValidationMetrics:
         """Return what ``evaluate`` does, from predictions that are given portion by portion.
 
         Scores that are negative losses can leave out parts of the rows only if there is a single
@@ -144,7 +144,7 @@ class Comparison:
             for portion, raw in portions:
                 is_finite &= np.isfinite(raw).all(axis=(1, 2))
                 if not is_finite.any():
-                    return Evaluation(np.full(len(is_finite), np.nan))
+                    return ValidationMetrics(np.full(len(is_finite), np.nan))
                 raw[~is_finite] = 0
                 truth = self._truth_of(portion, raw.dtype)
                 if self._n_parts and self._is_by_loss:
@@ -158,12 +158,12 @@ class Comparison:
             losses = means[0] if len(means) == 1 else np.average(means, axis=0, weights=totals)
             losses = np.where(is_finite, losses, np.nan)
             if self._metric is None:
-                return Evaluation(losses, -losses if self._is_by_loss else None, without)
+                return ValidationMetrics(losses, -losses if self._is_by_loss else None, without)
             whole = compared[0] if len(compared) == 1 else np.concatenate(compared, axis=1)
             score, weight = self._metric.score, _weights(self._members)
             if self._n_parts:
                 without = self._without_parts(score, whole, weight)
-            return Evaluation(losses, score(whole, weight), without)
+            return ValidationMetrics(losses, score(whole, weight), without)
 
     def _without_parts(self, score: Callable[..., Floats], *arrays: Floats | None) -> Floats:
         """Return scores of all rows but those of each part, (K, n_parts), from (K, n, ...)."""

@@ -25,7 +25,7 @@ from ..exceptions import DivergedError
 from ..options import is_number, shown
 from ..stopping import EarlyStopping
 from ..training import TrainingSet
-from ..training.validating import Evaluation
+from ..training.validating import ValidationMetrics
 from ..usercall import warn
 from .comparison import Comparison, TrueValues, parts_of
 from .fitted import FEW_OUTPUTS, blocks_of_rows
@@ -203,9 +203,9 @@ class Validation:
         """Return the rows, (n, D)."""
         return np.asarray(self._X[self._rows])
 
-    def outcome(self, evaluation: Evaluation, parameters: Floats) -> tuple[float, float]:
+    def outcome(self, metrics: ValidationMetrics, parameters: Floats) -> tuple[float, float]:
         """Return score and loss, as a call does, from the metrics of the comparison."""
-        loss, score, without_parts = evaluation
+        loss, score, without_parts = metrics
         if not isfinite(loss):
             self._refuse_diverged()
         fitted = None if self._scorer is None else self._fitted_with(parameters)

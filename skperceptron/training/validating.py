@@ -24,7 +24,7 @@ TOGETHER = 2**21
 Outcome = tuple[float, float] | Exception
 
 
-class Evaluation(NamedTuple):
+class ValidationMetrics(NamedTuple):
     """Losses and scores of K networks; those of one network have no axis of networks.
 
     Attributes
@@ -40,9 +40,9 @@ class Evaluation(NamedTuple):
     scores: Any = None
     without_parts: Any = None
 
-    def of(self, k: int) -> Evaluation:
+    def of(self, k: int) -> ValidationMetrics:
         """Return the losses and scores of one network."""
-        return Evaluation(*(None if numbers is None else numbers[k] for numbers in self))
+        return ValidationMetrics(*(None if numbers is None else numbers[k] for numbers in self))
 
 
 class Comparison(Protocol):
@@ -55,7 +55,7 @@ class Comparison(Protocol):
     def joined(self, others: Sequence[Any]) -> Any:
         """Return one comparison of the networks of this one and of others with the same key."""
 
-    def evaluate(self, raw: Floats) -> Evaluation:
+    def evaluate(self, raw: Floats) -> ValidationMetrics:
         """Return the losses and scores of raw predictions, (K, n, C), which may be overwritten."""
 
 
@@ -74,7 +74,7 @@ class JoinableValidation(Protocol):
     def dense_rows(self) -> Floats:
         """Return these rows, (n, D)."""
 
-    def outcome(self, evaluation: Evaluation, parameters: Floats) -> tuple[float, float]:
+    def outcome(self, metrics: ValidationMetrics, parameters: Floats) -> tuple[float, float]:
         """Return score and loss from this network's part of the comparison."""
 
 
@@ -109,15 +109,15 @@ class ValidationPass:
 
         An exception was raised by the validation of that member: others continue.
         """
-        evaluations: dict[int, Evaluation] = {}
+        metrics: dict[int, ValidationMetrics] = {}
         if self._joint is not None and not self._joint.members.isdisjoint(asked):
-            evaluations = self._joint.evaluate(parameters)
-        return {k: self._outcome(k, evaluations.get(k), parameters[k]) for k in asked}
+            metrics = self._joint.evaluate(parameters)
+        return {k: self._outcome(k, metrics.get(k), parameters[k]) for k in asked}
 
-    def _outcome(self, k: int, evaluation: Evaluation | None, parameters: Floats) -> Outcome:
+    def _outcome(self, k: int, metrics: ValidationMetrics | None, parameters: Floats) -> Outcome:
         try:
-            if evaluation is not None:
-                return self._joinable[k].outcome(evaluation, parameters)
+            if metrics is not None:
+                return self._joinable[k].outcome(metrics, parameters)
             validation = self._validations[k]
             assert validation is not None
             return validation(parameters)
@@ -156,10 +156,10 @@ class _JointValidation:
         )
         self._work: Workspace | None = None
 
-    def evaluate(self, parameters: Floats) -> dict[int, Evaluation]:
+    def evaluate(self, parameters: Floats) -> dict[int, ValidationMetrics]:
         """Return losses and scores of these members, for parameters of the whole stack, (K, P)."""
         raw = self._raw(parameters)
-        evaluations: dict[int, Evaluation] = {}
+        metrics: dict[int, ValidationMetrics] = {}
         for members, slots, comparison in self._comparisons:
             n_rows = self._n_rows[members[0]]
             try:
@@ -169,8 +169,8 @@ class _JointValidation:
                 # A user's own loss may have failed: each member is then validated alone, and gets
                 # its own error.
                 continue
-            evaluations |= {member: joint.of(i) for i, member in enumerate(members)}
-        return evaluations
+            metrics |= {member: joint.of(i) for i, member in enumerate(members)}
+        return metrics
 
     def _raw(self, parameters: Floats) -> Floats:
         """Predict the rows of all these members, (G, n, C)."""

@@ -9,7 +9,7 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.normalizations import BatchNormalization
 from skperceptron.training import validating
-from skperceptron.training.validating import Evaluation, ValidationPass
+from skperceptron.training.validating import ValidationMetrics, ValidationPass
 
 N_ROWS = [5, 1, 8, 3]
 ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
@@ -40,7 +40,7 @@ class Sums:
         # A comparison may overwrite the raw predictions.
         raw[:] = np.nan
         sums = [validation.raw.sum() for validation in self.validations]
-        return Evaluation(
+        return ValidationMetrics(
             np.array(sums), None if self.validations[0].is_scorer else -np.array(sums)
         )
 
@@ -67,9 +67,9 @@ class Rows:
     def dense_rows(self):
         return self.X
 
-    def outcome(self, evaluation, parameters):
-        score = float(parameters.sum()) if evaluation.scores is None else evaluation.scores
-        return score, evaluation.losses
+    def outcome(self, metrics, parameters):
+        score = float(parameters.sum()) if metrics.scores is None else metrics.scores
+        return score, metrics.losses
 
 
 def network_of(activations, normalize=None):
