@@ -27,8 +27,8 @@ from ..usercall import interrupted, tell
 from ._candidates import FittedMember, network_of, requested_fit
 from ._fits import Common, Fit
 from ._held_out import Split
-from ._pieces import MANY_UNITS, labels_of, pieces_for
-from ._spreading import Workers, least_seconds, n_hidden_units, sender
+from ._pieces import MANY_UNITS, labels_of, least_seconds, n_hidden_units, pieces_for
+from ._spreading import Workers, sender
 from ._stacking import RunOptions, trained
 from ._transforming import (
     Sources,

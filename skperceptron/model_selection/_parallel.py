@@ -28,9 +28,9 @@ from ..estimators.fitted import share_predictors
 from ..usercall import first_in_call, forget_in_call, has_happened, tell
 from ._candidates import FittedMember, curves_of, network_of, requested_fit
 from ._fits import Common, Fit, token
-from ._pieces import labels_of, pieces_for
+from ._pieces import labels_of, least_seconds, n_hidden_units, pieces_for
 from ._sending import ProcessCache
-from ._spreading import Workers, least_seconds, n_hidden_units, sender
+from ._spreading import Workers, sender
 from ._stacking import ENDED, InterruptedFit, RunOptions, trained
 from ._transforming import (
     Sources,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from numbers import Integral
 from typing import Any, Protocol
 
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.choices import hidden_sizes
 from ._spreading import Workers
 
 #: Bounds of the number of members that a worker gets at a time. Small stacks are slower per member:
@@ -22,6 +26,15 @@ MANY_UNITS = 100
 #: Seconds of all work, below which each worker gets its pieces at once. It would wait about .01 s
 #: for each further piece, and .07 s if loky collects garbage first, which it does once a second.
 BRIEF = 1.0
+
+#: Multiplications and additions per second of a fast core, roughly.
+PER_SECOND = 1e10
+
+#: Epochs assumed where `max_iter` is a rule, not a number.
+USUAL_EPOCHS = 100
+
+#: What reading a parameter may raise that is invalid, which only the fit itself reports.
+UNREADABLE = (AttributeError, IndexError, TypeError, ValueError, OverflowError)
 
 
 class Task(Protocol):
@@ -45,6 +58,24 @@ class Task(Protocol):
 
     @property
     def source(self) -> Hashable: ...
+
+
+def n_hidden_units(network: Any) -> int:
+    """Return the number of hidden units; 0 without a network or with invalid parameters."""
+    with suppress(*UNREADABLE):
+        return sum(hidden_sizes(network))
+    return 0
+
+
+def least_seconds(network: Any, X: Any) -> float:
+    """Return a low estimate of a fit's seconds; 0 without a network or with invalid parameters."""
+    with suppress(*UNREADABLE):
+        n_rows, n_inputs = X.shape
+        n_weights = sum(a * b for a, b in pairwise([n_inputs, *hidden_sizes(network), 1]))
+        given = network.max_iter
+        n_epochs = float(given) if isinstance(given, Integral) else USUAL_EPOCHS
+        return 6 * n_rows * n_weights * n_epochs / PER_SECOND
+    return 0.0
 
 
 def pieces_for(

@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from itertools import pairwise
 from multiprocessing import active_children
 from numbers import Integral
 from threading import Event, local
@@ -23,7 +22,6 @@ from sklearn import config_context
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.blas_threads import blas_limited_to, n_blas_threads
-from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
 from ._sending import Sender, as_raised
 
@@ -31,18 +29,9 @@ from ._sending import Sender, as_raised
 #: share a part of the work in this process.
 START = 3.0
 
-#: Multiplications and additions per second of a fast core, roughly.
-PER_SECOND = 1e10
-
-#: Epochs assumed where `max_iter` is a rule, not a number.
-USUAL_EPOCHS = 100
-
 #: Operations of all networks together from which on threads are worth starting: they take about
 #: ten milliseconds.
 WORTH_THREADS = 5e8
-
-#: What reading a parameter may raise that is invalid, which only the fit itself reports.
-UNREADABLE = (AttributeError, IndexError, TypeError, ValueError, OverflowError)
 
 
 class Workers:
@@ -267,24 +256,6 @@ def _is_of_kind(backend: Any, name: str) -> bool:
 
 def _is_worker(process: Any) -> bool:
     return type(process).__module__.startswith("joblib.externals.loky")
-
-
-def n_hidden_units(network: Any) -> int:
-    """Return the number of hidden units; 0 without a network or with invalid parameters."""
-    with suppress(*UNREADABLE):
-        return sum(hidden_sizes(network))
-    return 0
-
-
-def least_seconds(network: Any, X: Any) -> float:
-    """Return a low estimate of a fit's seconds; 0 without a network or with invalid parameters."""
-    with suppress(*UNREADABLE):
-        n_rows, n_inputs = X.shape
-        n_weights = sum(a * b for a, b in pairwise([n_inputs, *hidden_sizes(network), 1]))
-        given = network.max_iter
-        n_epochs = float(given) if isinstance(given, Integral) else USUAL_EPOCHS
-        return 6 * n_rows * n_weights * n_epochs / PER_SECOND
-    return 0.0
 
 
 def n_threads(n_jobs: int | None, operations: float) -> int:

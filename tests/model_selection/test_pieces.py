@@ -1,11 +1,22 @@
-"""How tasks are divided into pieces for workers."""
+"""How tasks are divided into pieces for workers, and what they cost."""
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from skperceptron import MLPRegressor
-from skperceptron.model_selection._pieces import FEWEST, pieces_for, pieces_of, shares_of
+from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.model_selection import _pieces
+from skperceptron.model_selection._pieces import (
+    FEWEST,
+    least_seconds,
+    n_hidden_units,
+    pieces_for,
+    pieces_of,
+    shares_of,
+)
+
+X = np.zeros((40, 3))
 
 
 def tasks(n_arms, n_folds, units):
@@ -88,3 +99,33 @@ def test_workers_get_brief_work_at_once(expected, begins_here, without_network, 
     pieces = pieces_for(workers, found, expected)
     assert len(pieces) == n_pieces
     assert sorted(i for piece in pieces for i in piece) == list(range(len(found)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [((4, 3), 7), (5, 5), (np.array([2, 2]), 4), ((), 0), ("wide", 0), (None, 0), ([np.nan], 0)],
+)
+def test_hidden_units_are_counted_if_sizes_are_numbers(sizes, expected):
+    assert n_hidden_units(MLPBinaryClassifier(sizes)) == expected
+    assert n_hidden_units(None) == 0
+
+
+def test_least_time_grows_with_rows_weights_and_epochs(monkeypatch):
+    monkeypatch.setattr(_pieces, "PER_SECOND", 1.0)
+    network = MLPBinaryClassifier((4,), max_iter=4)
+    assert least_seconds(network, X) == 6 * 40 * (3 * 4 + 4) * 4
+    automatic = MLPBinaryClassifier((4, 2), max_iter="auto")
+    assert least_seconds(automatic, X) == 6 * 40 * (3 * 4 + 4 * 2 + 2) * _pieces.USUAL_EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("network", "data"),
+    [
+        (None, X),
+        (MLPBinaryClassifier((4,)), X.tolist()),
+        (MLPBinaryClassifier("wide"), X),
+        (MLPBinaryClassifier((4,), max_iter=10**400), X),
+    ],
+)
+def test_work_that_cannot_be_told_counts_nothing(network, data):
+    assert least_seconds(network, data) == 0.0

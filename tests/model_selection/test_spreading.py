@@ -31,7 +31,7 @@ from skperceptron.model_selection import (
     StackedHalvingGridSearchCV,
 )
 from skperceptron.model_selection import _spreading as spreading
-from skperceptron.model_selection._spreading import Workers, least_seconds, n_hidden_units
+from skperceptron.model_selection._spreading import Workers
 from skperceptron.training import Stack
 from skperceptron.training.quiet_epochs import FEW_EPOCHS
 from skperceptron.usercall import users_line
@@ -259,35 +259,6 @@ def test_only_processes_have_to_start():
         assert Workers(2, "processes").have_to_start()
     with parallel_config(n_jobs=2):
         assert Workers(None).have_to_start()
-
-
-@pytest.mark.parametrize(
-    ("network", "data"),
-    [
-        (None, X),
-        (NETWORK, X.tolist()),
-        (MLPBinaryClassifier("wide"), X),
-        (MLPBinaryClassifier((4,), max_iter=10**400), X),
-    ],
-)
-def test_work_that_cannot_be_told_counts_nothing(network, data):
-    assert least_seconds(network, data) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("sizes", "expected"),
-    [((4, 3), 7), (5, 5), (np.array([2, 2]), 4), ((), 0), ("wide", 0), (None, 0), ([np.nan], 0)],
-)
-def test_hidden_units_are_counted_if_sizes_are_numbers(sizes, expected):
-    assert n_hidden_units(MLPBinaryClassifier(sizes)) == expected
-    assert n_hidden_units(None) == 0
-
-
-def test_least_time_grows_with_rows_weights_and_epochs(monkeypatch):
-    monkeypatch.setattr(spreading, "PER_SECOND", 1.0)
-    assert least_seconds(NETWORK, X) == 6 * 40 * (3 * 4 + 4) * 4
-    automatic = MLPBinaryClassifier((4, 2), max_iter="auto")
-    assert least_seconds(automatic, X) == 6 * 40 * (3 * 4 + 4 * 2 + 2) * spreading.USUAL_EPOCHS
 
 
 @pytest.mark.usefixtures("none_running")
