@@ -197,6 +197,12 @@ class _NormalTables(Initializer):
         return rng.normal(size=shape)
 
 
+def _uniform(layer: Layer, bound: float, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+    """Draw weights, then biases, between ``-bound`` and ``bound``."""
+    weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
+    return weight, rng.uniform(-bound, bound, layer.units)
+
+
 class ScikitLearn(Initializer):
     r"""Weights and biases uniform in :math:`\pm\sqrt{f / (\text{fan in} + \text{units})}`.
 
@@ -208,8 +214,7 @@ class ScikitLearn(Initializer):
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         bound = np.sqrt(layer.init_factor / (layer.fan_in + layer.units))
-        weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
-        return weight, rng.uniform(-bound, bound, layer.units)
+        return _uniform(layer, bound, rng)
 
 
 class PyTorch(Initializer):
@@ -223,8 +228,7 @@ class PyTorch(Initializer):
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         bound = 1 / np.sqrt(layer.fan_in)
-        weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
-        return weight, rng.uniform(-bound, bound, layer.units)
+        return _uniform(layer, bound, rng)
 
 
 class _Scaled(Initializer):

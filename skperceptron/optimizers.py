@@ -190,6 +190,13 @@ class SGD(Optimizer):
         return [partial(step, (parameters, gradient, *state), coefficients)]
 
 
+def _divide_by_root(gradient: Floats, squares: Floats, epsilon: Floats, room: Floats) -> None:
+    """Divide a gradient by the root of ``squares`` plus epsilon, in place."""
+    np.sqrt(squares, out=room)
+    np.add(room, epsilon, out=room)
+    np.divide(gradient, room, out=gradient)
+
+
 class Adagrad(Optimizer):
     """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
 
@@ -220,9 +227,7 @@ class Adagrad(Optimizer):
         learning_rate, epsilon = coefficients
         np.multiply(gradient, gradient, out=room)
         np.add(squares, room, out=squares)
-        np.sqrt(squares, out=room)
-        np.add(room, epsilon, out=room)
-        np.divide(gradient, room, out=gradient)
+        _divide_by_root(gradient, squares, epsilon, room)
         np.multiply(gradient, learning_rate, out=gradient)
         np.subtract(parameters, gradient, out=parameters)
 
@@ -263,9 +268,7 @@ class RMSprop(Optimizer):
         np.multiply(room, rest, out=room)
         np.multiply(squares, rho, out=squares)
         np.add(squares, room, out=squares)
-        np.sqrt(squares, out=room)
-        np.add(room, epsilon, out=room)
-        np.divide(gradient, room, out=gradient)
+        _divide_by_root(gradient, squares, epsilon, room)
         np.multiply(velocity, momentum, out=velocity)
         np.add(velocity, gradient, out=velocity)
         np.multiply(velocity, learning_rate, out=gradient)
@@ -465,9 +468,7 @@ class NAdam(Optimizer):
         np.multiply(gradient, of_gradient, out=gradient)
         np.multiply(m, of_moment, out=room)
         np.add(gradient, room, out=gradient)
-        np.sqrt(v, out=room)
-        np.add(room, epsilon, out=room)
-        np.divide(gradient, room, out=gradient)
+        _divide_by_root(gradient, v, epsilon, room)
         np.subtract(parameters, gradient, out=parameters)
 
 

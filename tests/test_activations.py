@@ -730,7 +730,7 @@ def test_user_defined_activation_shares_a_stack_with_others():
         stack = Stack(network, members, data, 20, np.dtype(np.float64))
         for _ in range(3):
             stack.run_epoch()
-        return stack.parameters
+        return stack.vectors.parameters
 
     together = train(network, members())
     for k, member in enumerate(members()):

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._sklearn.compat import safe_indexing
 from ..engine.arrays import Integers
+from ..estimators.fitted import joined
 
 #: Rows of the first block that the client looks at.
 SAMPLE = 1024
@@ -118,11 +119,7 @@ def put_together(parts: Sequence[Any]) -> Any:
         import pandas as pd
 
         return pd.concat(parts, ignore_index=True)
-    from scipy import sparse
-
-    if sparse.issparse(parts[0]):
-        return sparse.vstack(parts, format="csr")
-    return np.concatenate(parts)
+    return joined(parts)
 
 
 def of_whole_rows(given: Any) -> Any:

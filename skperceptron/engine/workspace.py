@@ -160,7 +160,7 @@ class Workspace(Bench):
 
     def input_gradient(self, name: str) -> Floats:
         """Return the gradient of an input that holds numbers, (K, B, D), after ``backward``."""
-        (value,) = (-1 - i for i, one in enumerate(self.network.inputs) if one.name == name)
+        (value,) = (INPUT - i for i, one in enumerate(self.network.inputs) if one.name == name)
         return self._gradients_at[value]
 
     def _list_forward(self) -> Iterator[Call]:

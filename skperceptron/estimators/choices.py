@@ -77,6 +77,11 @@ def _checked_copy(find: Callable[[Any], Own], given: Any) -> Own:
     return component
 
 
+def _optional(find: Callable[[Any], Own], given: Any) -> Own | None:
+    """Return such a component, or None if the user's value is None."""
+    return None if given is None else _checked_copy(find, given)
+
+
 def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     """Return a copy of the user's loss, checked for a task and a number of targets.
 
@@ -125,7 +130,7 @@ class Wiring:
                 estimator.input_dropout, estimator.dropout, len(sizes), estimator.solver
             ),
             feature_scale=bool(estimator.feature_scale),
-            numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
+            numeric_embedding=_optional(get_numeric_embedding, estimator.numeric_embedding),
             parametric_activation=bool(estimator.parametric_activation),
             n_networks=_ensemble_size(estimator),
             embedding_dim=_embedding_dim(estimator.embedding_dim),
@@ -240,8 +245,8 @@ class Choices:
             initializer=_checked_copy(get_initializer, estimator.initializer),
             optimizer=optimizer,
             schedule=_schedule(estimator, optimizer),
-            decay_schedule=_time_schedule(estimator.decay_schedule),
-            dropout_schedule=_time_schedule(estimator.dropout_schedule),
+            decay_schedule=_optional(get_time_schedule, estimator.decay_schedule),
+            dropout_schedule=_optional(get_time_schedule, estimator.dropout_schedule),
             averaging=_averaging(estimator.averaging, estimator.solver),
             groups=groups,
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
@@ -356,19 +361,13 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
 
 
 def _normalization(given: Any, solver: Any) -> Normalization | None:
-    if given is None:
-        return None
-    normalization = _checked_copy(get_normalization, given)
-    if normalization.mixes_rows and is_lbfgs(solver):
+    normalization = _optional(get_normalization, given)
+    if normalization is not None and normalization.mixes_rows and is_lbfgs(solver):
         raise ValueError(
             f"normalization={given!r} needs batches and so a stochastic solver,"
             f" got solver={solver!r}. Use normalization='layer'."
         )
     return normalization
-
-
-def _numeric_embedding(given: Any) -> NumericEmbedding | None:
-    return None if given is None else _checked_copy(get_numeric_embedding, given)
 
 
 def _embedding_dim(given: Any) -> int | None:
@@ -498,10 +497,6 @@ def _schedule(estimator: Any, optimizer: Optimizer) -> Schedule:
     return schedule
 
 
-def _time_schedule(given: Any) -> TimeSchedule | None:
-    return None if given is None else _checked_copy(get_time_schedule, given)
-
-
 def _refuse_lbfgs(option: str, solver: Any) -> None:
     if is_lbfgs(solver):
         raise ValueError(f"{option} needs a stochastic solver, got solver={solver!r}.")
@@ -525,10 +520,9 @@ def _layer_rate(
 
 
 def _averaging(given: Any, solver: Any) -> Averaging | None:
-    if given is None:
-        return None
-    averaging = _checked_copy(get_averaging, given)
-    _refuse_lbfgs(f"averaging={given!r}", solver)
+    averaging = _optional(get_averaging, given)
+    if averaging is not None:
+        _refuse_lbfgs(f"averaging={given!r}", solver)
     return averaging
 
 

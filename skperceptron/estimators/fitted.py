@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -151,7 +151,7 @@ class FittedNetwork:
         blocks = blocks_of_rows(X.shape[0], self.network.n_outputs)
         if len(blocks) == 1:
             return decode(self.raw_predictions(X))
-        return _joined([decode(self.raw_predictions(X[rows])) for rows in blocks])
+        return joined([decode(self.raw_predictions(X[rows])) for rows in blocks])
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
         """Predict again, in float64, the rows whose raw predictions are not finite."""
@@ -210,8 +210,8 @@ def share_predictors(estimator: Any, predictors: Predictors) -> None:
     estimator._store_fitted(replace(estimator._fitted, predictors=predictors))
 
 
-def _joined(parts: list[Any]) -> Any:
-    """Join results that were computed part by part into one array or one sparse matrix."""
+def joined(parts: Sequence[Any]) -> Any:
+    """Join parts, one below the other, into one array or one sparse matrix."""
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
     return np.concatenate(parts)

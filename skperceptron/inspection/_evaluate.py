@@ -27,7 +27,7 @@ from ..estimators.for_inspection import prepare_step
 from ..estimators.run import Run
 from ..perceptron.estimator import RosenblattPerceptron
 from ..training import Targets, TrainingSet
-from ._networks import Estimator, check_estimator_type, node_parameters
+from ._networks import Estimator, check_estimator_type, node_parameters, unwrapped_with_rows
 
 
 class Tap(Block):
@@ -90,8 +90,9 @@ class Evaluation:
     input_gradient: Floats | None = None
 
 
-def prepare(estimator: Estimator, X: Any, y: Any, sample_weight: Any) -> Run:
-    """Prepare one step on all rows as a single batch; the estimator is not changed."""
+def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
+    """Prepare one step of the network in an estimator, on all rows as a single batch."""
+    estimator, X = unwrapped_with_rows(estimator, X)
     check_estimator_type(estimator)
     if isinstance(estimator, RosenblattPerceptron):
         raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")

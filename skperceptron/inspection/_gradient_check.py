@@ -13,7 +13,6 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.run import Run
 from ..options import COUNT, check_option
 from ._evaluate import Evaluation, evaluate_training, prepare
-from ._networks import unwrapped_with_rows
 from ._table import make_table
 
 COLUMNS = ("block", "parameter", "checked", "gradient", "finite_difference", "difference")
@@ -100,7 +99,6 @@ def gradient_check(
     ['affine_1', 'affine_1']
     """
     check_option("gradient_check", "n_checked", n_checked, [COUNT])
-    estimator, X = unwrapped_with_rows(estimator, X)
     run = prepare(estimator, X, y, sample_weight)
     rng = check_random_state(random_state)
     return make_table(COLUMNS, list(_rows(run, int(n_checked), rng)))

@@ -12,12 +12,11 @@ from ..engine.blocks.activate import value_and_slopes
 from ..engine.description import describe
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.parameters import is_lbfgs
 from ..estimators.run import Run
 from ..options import Interval, check_option
 from ..training import Stack
 from ._evaluate import Evaluation, evaluate_training, prepare, weights_of_rows
-from ._networks import unwrapped, unwrapped_with_rows
+from ._networks import unwrapped
 from ._table import make_table
 
 #: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
@@ -124,13 +123,12 @@ def gradient_rows(
     saturation_bound: float = SATURATION_BOUND,
 ) -> list[dict[str, Any]]:
     """Return the rows of :func:`gradient_report`, one dict per layer."""
-    estimator, X = unwrapped_with_rows(estimator, X)
     run = prepare(estimator, X, y, sample_weight)
     network = run.model.network
     found = evaluate_training(run)
     weights = weights_of_rows(run)
     learned = network.views(run.member.parameters.astype(np.float64)[np.newaxis])
-    changes = None if is_lbfgs(estimator.solver) else _next_step(run)
+    changes = None if run.model.choices.is_lbfgs else _next_step(run)
     nodes, _ = describe(network, "")
     rows: list[dict[str, Any]] = []
     for position, node in enumerate(network.nodes):
@@ -186,7 +184,7 @@ def _next_step(run: Run) -> Learned:
     before = member.parameters.astype(np.float64)
     stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)
     stack.run_epoch()
-    return network.views((stack.parameters[0] - before)[np.newaxis])
+    return network.views((stack.vectors.parameters[0] - before)[np.newaxis])
 
 
 class GradientRecorder(Callback):

@@ -104,13 +104,12 @@ class ComputationalGraph:
         ValueError
             If the data does not fit the estimator, or weights come without targets.
         """
-        estimator, X = unwrapped_with_rows(self._estimator, X)
         if y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight needs y: it weights the rows in the loss.")
-            found = evaluate(estimator, X)
+            found = evaluate(*unwrapped_with_rows(self._estimator, X))
         else:
-            run = prepare(estimator, X, y, sample_weight)
+            run = prepare(self._estimator, X, y, sample_weight)
             found = evaluate_training(run, with_input_gradient=True)
         return replace(self, nodes=self._nodes_with(found), loss=found.loss)
 

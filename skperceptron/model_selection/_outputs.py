@@ -53,6 +53,7 @@ class Output(Protocol):
 
     def classes_of_rows(self, y: Any) -> Any:
         """Return the class of each row, by which splits are stratified; None if rows have none."""
+        return None
 
     def knows(self, truth: Any, split: Split) -> Booleans:
         """Return which held-out rows of a split a member can predict correctly."""
@@ -191,9 +192,6 @@ class MeanOutput(Output):
                 f"{owner} learns weights for means, but loss={loss!r} predicts quantiles. Average"
                 " quantiles with StackedEnsembleRegressor, or use another loss."
             )
-
-    def classes_of_rows(self, y: Floats) -> None:
-        return None
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
         """Return predictions, (n, D)."""

@@ -48,7 +48,7 @@ def rises_of_loss(
         if blended.shape[:2] != truth.shape:
             seen, given = blended.shape[1], truth.shape[1]
             raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
-        return ensemble._output.judged(blended, truth, weight)[1]
+        return ensemble._output.score_and_loss(blended, truth, weight)[1]
 
     usual = loss_of(parts)
     starts = np.cumsum([len(test) for test in held.tests])[:-1]

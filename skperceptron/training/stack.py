@@ -96,11 +96,6 @@ class Stack:
         self._bind(Ahead(0, math.inf) if is_brief else Ahead(n_epochs, n_epochs))
 
     @property
-    def parameters(self) -> Floats:
-        """The parameters of the members in training, (K, P)."""
-        return self.vectors.parameters
-
-    @property
     def largest_product(self) -> int:
         """Multiply-adds of the largest product of a step."""
         return self.batch_size * self.network.largest_product

@@ -465,7 +465,7 @@ def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections, loss_in_
             penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / len(per_row)
             (per_row.mean() + penalty).backward()
             optimizer.step()
-    assert_allclose(stack.parameters[0], flat.detach().numpy(), rtol=1e-9, atol=1e-11)
+    assert_allclose(stack.vectors.parameters[0], flat.detach().numpy(), rtol=1e-9, atol=1e-11)
 
 
 def initial_vector(network, rng):

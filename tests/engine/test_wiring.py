@@ -183,7 +183,9 @@ def test_stack_learns_from_numbers_and_codes_and_each_member_is_as_if_alone():
         alone = Stack(network, [member(starts[k])], data[k], 20, float64)
         for _ in range(30):
             alone.run_epoch()
-        assert_allclose(stack.parameters[k], alone.parameters[0], rtol=1e-9, atol=1e-11)
+        assert_allclose(
+            stack.vectors.parameters[k], alone.vectors.parameters[0], rtol=1e-9, atol=1e-11
+        )
 
 
 def test_lbfgs_learns_from_numbers_and_codes():

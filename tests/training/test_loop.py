@@ -237,10 +237,10 @@ def test_a_falling_learning_rate_takes_effect_in_the_next_epoch():
     stack, member = real_stack(
         schedule=InverseScaling(1.0), optimizer=SGD(momentum=0.0), max_iter=2, tol=0.0
     )
-    visited = [stack.parameters[0].copy()]
+    visited = [stack.vectors.parameters[0].copy()]
     steps = epochs(stack)
     next(steps)
-    visited.append(stack.parameters[0].copy())
+    visited.append(stack.vectors.parameters[0].copy())
     X, y = stack.data[0].X, stack.data[0].targets.table[:, 0]
 
     def gradient(p):

@@ -432,7 +432,7 @@ def test_step_of_plain_descent_follows_the_gradient_of_the_objective(loss, weigh
     value, gradient = objective(start)
     stack = Stack(network, [member], data, N, FLOAT64)
     (reported,) = stack.run_epoch()
-    assert_allclose(stack.parameters[0], start - 0.1 * gradient, rtol=1e-10, atol=1e-13)
+    assert_allclose(stack.vectors.parameters[0], start - 0.1 * gradient, rtol=1e-10, atol=1e-13)
     assert reported == pytest.approx(objective.reported(value, start), rel=1e-12)
 
 
@@ -522,7 +522,7 @@ def test_batch_in_which_no_row_counts_moves_nothing():
     start = member.parameters.copy()
     stack = Stack(network, [member], make_data(), BATCH, FLOAT64)
     assert stack.run_epoch() == [0]
-    assert_array_equal(stack.parameters[0], start)
+    assert_array_equal(stack.vectors.parameters[0], start)
 
 
 @pytest.mark.parametrize("limit", [np.inf, 0.05])
@@ -627,7 +627,7 @@ def test_retired_member_owns_its_results():
     stack.retire([0])
     kept = members[0].parameters.copy()
     stack.run_epoch()
-    stack.parameters[:] = 0
+    stack.vectors.parameters[:] = 0
     assert_array_equal(members[0].parameters, kept)
     assert members[0].parameters.base is None
     assert stack.members == [members[1]]

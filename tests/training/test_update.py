@@ -137,7 +137,7 @@ def test_step_and_reported_loss_hold_the_elastic_net_divided_by_the_weights(weig
     size = (1 - l1_ratio) / 2 * (w**2).sum() + l1_ratio * np.abs(w).sum()
     assert losses[0] - losses[1] == pytest.approx(0.7 * size / weight.sum(), rel=1e-10)
     pull = 0.7 * ((1 - l1_ratio) * w + l1_ratio * np.sign(w)) / weight.sum()
-    moved = stacks[0].parameters[0] - stacks[1].parameters[0]
+    moved = stacks[0].vectors.parameters[0] - stacks[1].vectors.parameters[0]
     assert_allclose(moved[: network.n_weights], -0.01 * pull, rtol=1e-9, atol=1e-15)
     assert_array_equal(moved[network.n_weights :], 0)
 

@@ -73,13 +73,9 @@ class WholeNumbers(RegressionTarget):
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         if self.prediction == "mean":
-            return self.distribution_to_onnx(graph, raw) @ self.values[:, np.newaxis].astype(float)
+            return self.link_to_onnx(graph, raw) @ self.values[:, np.newaxis].astype(float)
         code = graph.op("ArgMax", raw, axis=1, keepdims=1)
         return graph.op("Gather", self.values.astype(float), code, axis=0)
-
-    def distribution_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return the probabilities of all numbers of the range, in ONNX operators."""
-        return self.loss.to_onnx(graph, raw)
 
     @property
     def output_names(self) -> list[str]:

@@ -120,7 +120,7 @@ def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     else:
         found = [graph.reshape(values, 0, *prediction_shape(fitted))]
     if isinstance(target, WholeNumbers):
-        found.append(target.distribution_to_onnx(graph, raw))
+        found.append(target.link_to_onnx(graph, raw))
     if len(operator.outputs) > len(found):
         raise ValueError(
             "return_std needs a loss that estimates standard deviations, such as 'gaussian_nll',"
