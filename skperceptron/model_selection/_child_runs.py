@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from ..callbacks.autologging import autologging, log_curves, session_of, tolerated
-from ._candidates import curves_of
+from ._fits import curves_of
 
 #: Numbers that identify a child run: no two candidates take the same times.
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")

@@ -17,7 +17,6 @@ from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..estimators.targets import Indicators
 from ..options import COUNT, Rules, plain, speaks_for_itself
-from ._candidates import curves_of
 from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
     BaseEnsemble,
@@ -26,6 +25,7 @@ from ._ensemble_base import (
     deviation_of,
     mean_of,
 )
+from ._fits import curves_of
 from ._members import Job, Part, fit_members
 from ._outputs import check_kind, refuse_without
 from ._transforming import own_rows

@@ -1,4 +1,4 @@
-"""Fits that are asked for, and what equal ones of them share."""
+"""Fits of networks that a stack can train, and what equal ones of them share."""
 
 from __future__ import annotations
 
@@ -8,18 +8,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
+from .._sklearn.compat import has_callbacks
 from .._sklearn.fit_calls import FROM_SCRATCH, NO_EXTRAS, Extras
+from .._sklearn.pipelines import last_step, levels_of, path_of
 from .._sklearn.tasks import NetworkTask
 from ..components import is_built_in, key_of
-from ..engine.arrays import Integers
-from ..estimators.base import BaseMultilayerPerceptron
+from ..engine.arrays import Floats, Integers
+from ..estimators import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+)
+from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.data import CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Cache, uncached
-from ..estimators.parameters import check_parameters, names_of_parameters
+from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
 from ..options import Checked, is_immutable
 from ..schedules import Schedule
+from ._transforming import Transformed, called_instead
 
 Item = TypeVar("Item")
+
+#: Classes that can be stacked. A subclass may have changed how it is fitted.
+STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
 
 #: Parameters that matter from the first step on only: estimators that differ in nothing else begin
 #: with the same parameters in the same network.
@@ -240,6 +254,59 @@ class Common:
         return checked
 
 
+def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
+    """Return an estimator's network if a stack can train it, else None.
+
+    It is the estimator itself or the last step of a pipeline. Networks with L-BFGS, whose steps
+    cannot be shared, ``warm_start``, ``max_time``, ``verbose`` or callbacks are fitted one by one.
+    """
+    network = last_step(estimator)
+    if type(network) not in STACKABLE or any(map(has_callbacks, (*levels_of(estimator), network))):
+        return None
+    # Options of another type, such as arrays, are refused by the estimator's own ``fit``.
+    is_plain = all(
+        isinstance(value, bool | np.bool_ | int | list | tuple | None) and not value
+        for value in (network.verbose, network.warm_start, network.callbacks)
+    )
+    if is_lbfgs(network.solver) or not is_plain or network.max_time is not None:
+        return None
+    return network
+
+
+def requested_fit(
+    network: BaseMultilayerPerceptron, transformed: Transformed, common: Common
+) -> Fit:
+    """Call a network's ``fit``, but only check its parameters and record its arguments."""
+    if transformed.error is not None:
+        return Fit(network, error=transformed.error)
+    fit = Fit(network)
+
+    def record(
+        X: Any, y: Any, sample_weight: Any, *, incremental: bool, extras: Any = NO_EXTRAS
+    ) -> None:
+        fit.X, fit.y, fit.sample_weight, fit.extras = X, y, sample_weight, extras
+
+    def check() -> None:
+        fit.settings = common.check_parameters(network)
+
+    with (
+        fit.attempt(),
+        called_instead(network, "_validate_params", check),
+        called_instead(network, "_fit", record),
+    ):
+        network.fit(*transformed.arguments, **transformed.keywords)
+    return fit
+
+
+def curves_of(estimator: Any) -> dict[str, Floats]:
+    """Return what a fitted estimator's network has recorded of each epoch, by name of the metric.
+
+    An estimator without a network, or with one that is not fitted, has recorded nothing.
+    """
+    network = last_step(estimator)
+    return recorded_curves(network) if isinstance(network, BaseMultilayerPerceptron) else {}
+
+
 def token(value: Any) -> Hashable:
     """Return a key that is equal for two parameter values only if they mean the same.
 
@@ -255,3 +322,16 @@ def token(value: Any) -> Hashable:
     if isinstance(value, (str, int, float)):
         return kind, value
     return id(value)
+
+
+def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
+    """Return a key that is equal for candidates whose transformers have the same parameters.
+
+    ``parameters`` are those that the search varies; the estimator has them set.
+    """
+    mine = path_of(estimator)
+    return tuple(
+        (name, token(value))
+        for name, value in sorted(parameters.items())
+        if not f"{name}__".startswith(mine)
+    )

@@ -1,4 +1,4 @@
-"""How to combine the arms of an ensemble, learned on held-out rows."""
+"""What members predict for held-out rows, and how to combine arms, learned from that."""
 
 from __future__ import annotations
 
@@ -9,10 +9,49 @@ from typing import Any
 
 import numpy as np
 
+from .._sklearn.pipelines import last_step
 from ..engine.arrays import Booleans, Floats, Integers
-from ._candidates import FittedMember
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.continuation import forget_steps
+from ..estimators.fitted import drop_buffers
 from ._combination import Blend, BlendProblem, BlendRules, blocks_of
 from ._outputs import Output, Split
+
+
+@dataclass(frozen=True)
+class FittedMember:
+    """A fitted estimator of an ensemble and perhaps its predictions for held-out rows.
+
+    Those in ``cross_fitted`` are made at epochs that were chosen on other rows.
+    """
+
+    estimator: Any
+    held_out: Any = None
+    cross_fitted: Any = None
+
+    @classmethod
+    def with_predictions(cls, estimator: Any, X: Any, method: str) -> FittedMember:
+        """Return a member with the predictions of one of its estimator's methods for X.
+
+        State that only further training would need is dropped, and so are buffers.
+        """
+        network = last_step(estimator)
+        if isinstance(network, BaseMultilayerPerceptron):
+            forget_steps(network)
+        predicted = predicted_by(estimator, method, X)
+        if isinstance(network, BaseMultilayerPerceptron):
+            drop_buffers(network)
+        return cls(estimator, predicted, predicted)
+
+
+def predicted_by(estimator: Any, method: str, X: Any) -> Any:
+    """Return what a method predicts; of several labels per row, their probabilities, (n, L)."""
+    found = getattr(estimator, method)(X)
+    if isinstance(found, list) and np.ndim(found[0]) == 2:
+        # Forests return a table for each label, with one column per class.
+        tables = zip(found, estimator.classes_, strict=True)
+        found = np.transpose([table[:, seen != 0].sum(axis=1) for table, seen in tables])
+    return found
 
 
 class HeldOutRows:

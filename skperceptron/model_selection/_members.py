@@ -24,9 +24,8 @@ from ..estimators.running import train as train_alone
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, tell
-from ._candidates import FittedMember, network_of, requested_fit
-from ._fits import Common, Fit
-from ._held_out import Split
+from ._fits import Common, Fit, network_of, requested_fit, transformers_token
+from ._held_out import FittedMember, Split
 from ._pieces import MANY_UNITS, labels_of, least_seconds, n_hidden_units, pieces_for
 from ._spreading import Workers, sender
 from ._stacking import RunOptions, trained
@@ -38,7 +37,6 @@ from ._transforming import (
     put_together,
     through,
     transform,
-    transformers_token,
 )
 
 

@@ -26,8 +26,16 @@ from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import share_predictors
 from ..usercall import first_in_call, forget_in_call, has_happened, tell
-from ._candidates import FittedMember, curves_of, network_of, requested_fit
-from ._fits import Common, Fit, token
+from ._fits import (
+    Common,
+    Fit,
+    curves_of,
+    network_of,
+    requested_fit,
+    token,
+    transformers_token,
+)
+from ._held_out import FittedMember
 from ._pieces import labels_of, least_seconds, n_hidden_units, pieces_for
 from ._sending import ProcessCache
 from ._spreading import Workers, sender
@@ -38,7 +46,6 @@ from ._transforming import (
     own_rows,
     put_together,
     transform,
-    transformers_token,
 )
 
 

@@ -15,10 +15,9 @@ from sklearn.utils import indexable
 
 from .._sklearn.compat import num_samples
 from ..estimators.splits import counted_from_0
-from ._candidates import FittedMember
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
-from ._held_out import combined
+from ._held_out import FittedMember, combined
 from ._outputs import MeanOutput, ProbabilityOutput
 from ._parallel import SearchRecord
 

@@ -11,24 +11,10 @@ from typing import Any
 
 from sklearn.base import clone
 
-from .._sklearn.pipelines import last_step, levels_of, path_of
+from .._sklearn.pipelines import last_step, levels_of
 from ..estimators.base import BaseMultilayerPerceptron
-from ._fits import token
 from ._sending import ProcessCache, Sender, as_sent, with_traceback
 from ._spreading import Workers
-
-
-def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
-    """Return a key that is equal for candidates whose transformers have the same parameters.
-
-    ``parameters`` are those that the search varies; the estimator has them set.
-    """
-    mine = path_of(estimator)
-    return tuple(
-        (name, token(value))
-        for name, value in sorted(parameters.items())
-        if not f"{name}__".startswith(mine)
-    )
 
 
 @dataclass

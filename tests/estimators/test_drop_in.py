@@ -16,7 +16,7 @@ from skperceptron import MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifie
 from skperceptron.inspection import computational_graph, network_summary
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
-from skperceptron.model_selection._candidates import network_of
+from skperceptron.model_selection._fits import network_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -9,7 +9,6 @@ from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
 from skperceptron.model_selection import _combination
-from skperceptron.model_selection._candidates import FittedMember
 from skperceptron.model_selection._combination import (
     BLOCK,
     TEMPERATURES,
@@ -28,6 +27,7 @@ from skperceptron.model_selection._combination import (
     tempered,
 )
 from skperceptron.model_selection._held_out import (
+    FittedMember,
     HeldOutRows,
     blended_without_own_fold,
     combined,

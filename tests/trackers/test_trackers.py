@@ -26,7 +26,7 @@ from skperceptron.model_selection import (
     StackedHalvingGridSearchCV,
     stacked_cross_val_score,
 )
-from skperceptron.model_selection._candidates import curves_of
+from skperceptron.model_selection._fits import curves_of
 from skperceptron.stopping import EarlyStopping
 from skperceptron.tabular import TabularMLPClassifier
 from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
