@@ -54,13 +54,16 @@ class Normalize(Block):
         self, z: Floats, room: Floats, mean: Floats, variance: Floats
     ) -> Iterator[Call]:
         """Subtract the mean from z and leave the variance in ``variance``."""
-        share = z.dtype.type(1 / z.shape[self.axis])
-        yield partial(np.add.reduce, z, self.axis, None, mean, True)
-        yield partial(np.multiply, mean, share, mean)
+        yield from self._mean(z, mean)
         yield partial(np.subtract, z, mean, z)
         yield partial(np.multiply, z, z, room)
-        yield partial(np.add.reduce, room, self.axis, None, variance, True)
-        yield partial(np.multiply, variance, share, variance)
+        yield from self._mean(room, variance)
+
+    def _mean(self, numbers: Floats, mean: Floats) -> Iterator[Call]:
+        """Average over the axis of the statistics."""
+        share = numbers.dtype.type(1 / numbers.shape[self.axis])
+        yield partial(np.add.reduce, numbers, self.axis, None, mean, True)
+        yield partial(np.multiply, mean, share, mean)
 
     def _divide(self, z: Floats, variance: Floats) -> Iterator[Call]:
         """Divide z by ``sqrt(variance + epsilon)``, whose reciprocals replace the variances."""
@@ -102,13 +105,10 @@ class Normalize(Block):
         averages over the axis of the statistics, the formula is
         ``grad - mean(grad) - z * mean(grad * z)``.
         """
-        share = grad.dtype.type(1 / grad.shape[self.axis])
         yield partial(np.multiply, grad, z, room)
-        yield partial(np.add.reduce, room, self.axis, None, means, True)
-        yield partial(np.multiply, means, share, means)
+        yield from self._mean(room, means)
         yield partial(np.multiply, z, means, room)
-        yield partial(np.add.reduce, grad, self.axis, None, means, True)
-        yield partial(np.multiply, means, share, means)
+        yield from self._mean(grad, means)
         yield partial(np.subtract, grad, room, grad)
         yield partial(np.subtract, grad, means, grad)
 
