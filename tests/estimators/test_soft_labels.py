@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris
 from skperceptron import MLPClassifier, MLPSoftmaxClassifier
 from skperceptron.inspection._evaluate import evaluate_training, prepare
 from skperceptron.losses import CategoricalLogLoss
+from skperceptron.stopping import EarlyStopping
 from skperceptron.tabular import TabularMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -116,11 +117,25 @@ class TestFit:
             assert_array_equal(one.classes_, names)
         with pytest.raises(ValueError, match="2 columns of probabilities, but 3 classes"):
             online.partial_fit(X, np.full((150, 2), 0.5))
+        with pytest.raises(ValueError, match="3 columns of probabilities, but 1 classes"):
+            network().partial_fit(X, SOFT, classes=["a"])
 
     @pytest.mark.parametrize("y_val", [SOFT, LABELS], ids=["rows", "labels"])
     def test_validates_on_rows_of_probabilities_or_labels(self, y_val):
         fitted = network(early_stopping=True).fit(X, SOFT, X_val=X, y_val=y_val)
         assert fitted.best_validation_score_ <= 1
+
+    @pytest.mark.parametrize(
+        ("monitor", "score_of"),
+        [
+            ("neg_log_loss", lambda p: (SOFT * np.log(p)).sum(axis=1)),
+            ("neg_brier_score", lambda p: -((p - SOFT) ** 2).sum(axis=1)),
+        ],
+    )
+    def test_validation_compares_the_whole_rows(self, monitor, score_of):
+        fitted = network(early_stopping=EarlyStopping(monitor)).fit(X, SOFT, X_val=X, y_val=SOFT)
+        expected = score_of(fitted.predict_proba(X)).mean()
+        assert_allclose(fitted.best_validation_score_, expected)
 
     def test_leaves_y_and_takes_float32(self):
         given = SOFT.astype(np.float32)

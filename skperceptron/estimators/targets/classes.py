@@ -318,7 +318,6 @@ class ClassProbabilities(ManyClasses):
     ) -> TargetRows:
         if not (mode.continuing or mode.incremental):
             self.classes = np.arange(y.shape[1])
-        self._check_n_classes(self.classes)
         self._resolve_loss(self.n_outputs)
         if not isinstance(self.loss, CategoricalLogLoss):
             raise ValueError(
@@ -379,8 +378,7 @@ def _check_rows(y: Floats, n_classes: int) -> None:
 
 def _wrong_rows(y: Floats) -> Any:
     """Tell for each row whether it is not a distribution."""
-    outside = (y < 0).any(axis=1) | (y > 1).any(axis=1)
-    return outside | ~(np.abs(y.sum(axis=1, dtype=np.float64) - 1) <= TOLERANCE)
+    return (y < 0).any(axis=1) | ~(np.abs(y.sum(axis=1, dtype=np.float64) - 1) <= TOLERANCE)
 
 
 def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
