@@ -92,8 +92,7 @@ class Continuation:
         ``random_state`` is that of the fit, ``noise`` the attribute that earlier calls have left.
         """
         recipe = member.recipe
-        keeps_best = recipe.monitors_score and member.best_parameters is not None
-        is_averaged = member.average is not None and not keeps_best
+        is_averaged = member.average is not None and member.best_parameters is None
         if member.noise is not None and isinstance(random_state, Integral):
             noise = int(random_state), member.noise
         return cls(

@@ -86,7 +86,7 @@ class CrossFitting:
             is_better |= scores == self._best_scores
         if not is_better.any():
             return
-        self._best_scores[is_better] = np.where(np.isfinite(scores), scores, -np.inf)[is_better]
+        self._best_scores[is_better] = scores[is_better]
         kept = parameters.copy()
         for part in np.flatnonzero(is_better):
             self._best[part] = kept

@@ -76,7 +76,7 @@ class Run:
         monitors_score = recipe.monitors_score
         is_validated = recipe.validate is not None
         predicting = member.parameters if member.average is None else member.average
-        if monitors_score and member.best_parameters is not None:
+        if member.best_parameters is not None:
             predicting = member.best_parameters
         later = Continuation.of(member, estimator.random_state, estimator._later.noise)
         estimator._store_fitted(self.model.fitted(predicting))
