@@ -584,6 +584,13 @@ def test_callbacks_and_verbosity_are_not_part_of_a_fit(tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
+def test_fits_of_different_names_are_different_fits(tmp_path):
+    for name in (None, "a", "a", "b"):
+        callbacks = [Checkpoint(tmp_path, name=name)]
+        MLPBinaryClassifier((4,), max_iter=3, random_state=0, callbacks=callbacks).fit(X, Y)
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+
+
 def test_a_fit_that_cannot_be_told_from_others_needs_a_name(tmp_path):
     class Locked(BaseEstimator):
         def __init__(self):

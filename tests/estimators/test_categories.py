@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.utils import get_tags
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -52,6 +53,13 @@ def make(cls=MLPRegressor, **options):
         "embedding_dim": 2,
     }
     return cls(**defaults | options)
+
+
+@pytest.mark.parametrize("marked", [None, [1, 3], "from_dtype"])
+def test_tags_tell_whether_categories_are_read(marked):
+    assert get_tags(make(categorical_features=marked)).input_tags.categorical is (
+        marked is not None
+    )
 
 
 def first_layer_sees(model, X):

@@ -110,8 +110,9 @@ class TestSearches:
         search, X, y = self.search()
         assert hasattr(search, "transform")
         assert get_tags(search).transformer_tags is not None
-        with pytest.raises(NotFittedError):
-            search.get_feature_names_out()
+        for ask in (search.get_feature_names_out, lambda: search.transform(X)):
+            with pytest.raises(NotFittedError):
+                ask()
         search.set_output(transform="pandas").fit(X, y)
         table = search.transform(X)
         assert isinstance(table, pandas.DataFrame)

@@ -109,10 +109,13 @@ def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(drawn_splits, 
         assert_array_equal(found, part)
 
 
-def test_rows_that_do_not_exist_are_refused():
+@pytest.mark.parametrize("is_writeable", [True, False])
+def test_rows_that_do_not_exist_are_refused(is_writeable):
     class Splitter(KFold):
         def split(self, X, *others):
-            yield np.arange(N), np.arange(N, N + 5)
+            held_out = np.arange(N - 4, N + 1)
+            held_out.flags.writeable = is_writeable
+            yield np.arange(N), held_out
 
     words = f"cannot hold rows out: A split does not fit the {N} rows of X: index {N} is out of"
     with pytest.raises(ValueError, match=words):
@@ -141,6 +144,12 @@ def test_weights_are_used():
     weight[-20:] = 0
     with pytest.raises(ValueError, match="all rows of the validation set have a weight of zero"):
         make(validation_fraction=TimeSeriesSplit(3)).fit(X, Y, sample_weight=weight)
+    weight[-15:-5] = 1
+    options = {"shuffle": False, "batch_size": 10}
+    split = make(validation_fraction=TimeSeriesSplit(3), **options)
+    given = make(**options).fit(X[:45], Y[:45], weight[:45], X_val=X[45:55], y_val=Y[45:55])
+    found = split.fit(X, Y, sample_weight=weight).validation_scores_
+    np.testing.assert_allclose(found, given.validation_scores_)
 
 
 def test_searches_and_clones_take_splitters():
