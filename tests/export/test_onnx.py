@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from datetime import date
 
 import numpy as np
 import pytest
@@ -345,11 +346,12 @@ def test_booleans_are_predicted_as_integers(exported):
     np.testing.assert_array_equal(labels.astype(bool), network.predict(X))
 
 
-def test_labels_that_onnx_has_not_are_refused():
+@pytest.mark.parametrize("labels", [[0.5, 1.0], np.array([date(2024, 1, 1), "a"], dtype=object)])
+def test_labels_that_onnx_has_not_are_refused(labels):
     from skperceptron.export._onnx._outputs import label_type
 
     with pytest.raises(ValueError, match="must be integers, booleans or strings"):
-        label_type(np.array([0.5, 1.0]), [None])
+        label_type(labels, [None])
 
 
 def test_probabilities_may_be_dicts_or_columns(exported):
@@ -610,14 +612,30 @@ def test_searches_are_exported_with_their_best_estimator(check_exported, refit):
         check_exported(search.fit(X, Y), X)
 
 
+def run_by_skl2onnx(model, X, options):
+    converted = skl2onnx.to_onnx(model, X[:1], options={id(model): options})
+    session = onnxruntime.InferenceSession(converted.SerializeToString())
+    return session.run(None, {"X": X})
+
+
 def test_skl2onnx_itself_knows_all_of_it():
     network = MLPSoftmaxClassifier((8,), **SHORT)
     pipeline = make_pipeline(StandardScaler(), network).fit(X, Y)
-    model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32))
-    assert [output.name for output in model.graph.output] == [
-        "output_label",
-        "output_probability",
-    ]
+    for model in (pipeline, network):
+        for dtype in (np.float32, np.float64):
+            rows = X.astype(dtype)
+            (label, *_), (row, *_) = run_by_skl2onnx(model, rows, {})
+            assert label == model.predict(rows)[0]
+            assert_close(np.array(list(row.values()), np.float32), model.predict_proba(rows)[0])
+    names = np.array(["a", "b", "c"])
+    network.fit(X, names[Y])
+    options = {"zipmap": False, "output_class_labels": True}
+    labels, _, classes = run_by_skl2onnx(network, X, options)
+    np.testing.assert_array_equal(labels, network.predict(X))
+    np.testing.assert_array_equal(classes, names)
+    # Positions of the classes instead of labels.
+    codes, _ = run_by_skl2onnx(network, X, {"zipmap": False, "nocl": True})
+    np.testing.assert_array_equal(names[codes], labels)
 
 
 @pytest.mark.parametrize(

@@ -393,6 +393,12 @@ def test_models_of_one_input_may_follow_the_steps_that_prepare_a_table(check_exp
     check_exported(make_pipeline(columns, model).fit(X, FRAME["grade"]), X)
 
 
+def test_categories_beyond_the_integers_of_float32_stay_apart(check_exported):
+    X = pd.DataFrame({"key": 2**30 + PLACES, "count": FRAME["count"]})
+    model = make_pipeline(OneHotEncoder(), MLPClassifier((4,), max_iter=3, random_state=0))
+    check_exported(model.fit(X, FRAME["grade"]), X)
+
+
 @BOTH_OPSETS
 def test_columns_of_integers_before_others_stay_what_they_are(check_exported, opset):
     network = MLPClassifier((4,), max_iter=3, random_state=0)

@@ -770,6 +770,12 @@ def test_float32_keeps_the_digits_that_matter(unit, offset):
     assert_array_equal(again.transform(X), preprocessor.transform(X))
 
 
+def test_float32_keeps_differences_of_a_quarter_of_the_rows():
+    column = np.r_[0.0, 1e8, 1e8, np.full(7, 1e8 + 1)][:, np.newaxis]
+    expected = TabularPreprocessor().fit_transform(column)
+    assert_allclose(TabularPreprocessor(dtype="float32").fit_transform(column), expected, rtol=1e-5)
+
+
 def test_float32_keeps_the_time_of_a_day_in_microseconds():
     times = [datetime(2024, 1, 1) + timedelta(microseconds=i) for i in range(50)]
     found = TabularPreprocessor(dtype="float32").fit_transform(objects(times))

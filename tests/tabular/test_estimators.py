@@ -279,17 +279,18 @@ def test_several_numbers_per_row_are_predicted():
 
 
 @pytest.mark.parametrize(
-    ("max_time", "n_epochs"),
+    ("max_epochs", "max_time", "n_epochs"),
     [
         # One epoch takes 3.5 s, and 16.5 s are left: too few epochs to look more closely.
-        (20, 4),
+        (200, 20, 4),
         # After 1, 2, 4 and 8 epochs, 40.5 s are left: each takes 0.5 s, and all else 3 s.
-        (60, 75),
-        (1e6, 200),
-        (1, 1),
+        (200, 60, 75),
+        (200, 1e6, 200),
+        (200, 1, 1),
+        (2, 1, 1),
     ],
 )
-def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
+def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_epochs, max_time, n_epochs):
     now = 0.0
 
     def train(self, ensemble, *rest, usual=base.BaseTabularMLP._train):
@@ -303,11 +304,11 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
     X, y = frame()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = small(max_epochs=200, max_time=max_time).fit(X, y)
+        model = small(max_epochs=max_epochs, max_time=max_time).fit(X, y)
     assert model.n_epochs_ == n_epochs
     texts = [str(w.message) for w in caught if w.category is ConvergenceWarning]
-    start = f"max_time={max_time} leaves time for {n_epochs} of 200 epochs"
-    assert [text[: len(start)] for text in texts] == [start] * (n_epochs < 200)
+    start = f"max_time={max_time} leaves time for {n_epochs} of {max_epochs} epochs"
+    assert [text[: len(start)] for text in texts] == [start] * (n_epochs < max_epochs)
     if n_epochs == 1:
         # The training that was timed is not repeated.
         assert now == 3.5
@@ -315,7 +316,7 @@ def test_time_is_bounded_by_fewer_epochs(monkeypatch, max_time, n_epochs):
         np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
         # It is repeated for callbacks, to which it was not reported.
         logger = EpochLogger()
-        small(max_epochs=200, max_time=max_time, callbacks=[logger]).fit(X, y)
+        small(max_epochs=max_epochs, max_time=max_time, callbacks=[logger]).fit(X, y)
         assert len(logger.rows_) == 2
 
 

@@ -93,6 +93,14 @@ def test_groups_are_held_out_together(cls):
         small(cls).fit(X, target_of(cls, labels), groups=np.zeros(120))
 
 
+def test_classes_of_as_many_rows_as_folds_are_divided_evenly():
+    X, _ = frame(40)
+    y, groups = np.repeat(np.arange(20), 2), np.arange(40)
+    model = small(n_folds=2, max_epochs=1).fit(X, y, groups=groups)
+    for _, test in model.ensemble_.splits_:
+        np.testing.assert_array_equal(np.bincount(y[test]), np.ones(20))
+
+
 @pytest.mark.parametrize("splitter", [KFold(3), TimeSeriesSplit(3), GroupKFold(3)])
 def test_splitters_draw_the_folds(splitter):
     X, y = frame()
