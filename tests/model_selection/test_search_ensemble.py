@@ -12,6 +12,7 @@ from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
@@ -122,6 +123,8 @@ def test_its_ensemble_can_be_fitted_again():
     assert isinstance(ensemble, StackedCrossEnsembleRegressor)
     again = clone(ensemble).fit(XR, YR)
     assert again.params_ == ensemble.params_
+    # As in the search, held-out rows do not choose epochs.
+    assert again.estimators_[0][0].validation_scores_ is None
     # Their members differ: the search seeds all networks alike, the ensemble draws a seed for each.
     assert abs(again.oof_score_ - ensemble.oof_score_) < 0.2
 
@@ -147,6 +150,10 @@ def test_several_metrics_rank_by_the_first():
     assert_allclose(found.best_score_, ordinary.cv_results_["mean_test_loss"][best], atol=1e-6)
     assert found.best_params_ == ordinary.cv_results_["params"][best]
     assert_allclose(found.score(X, Y), -log_loss(Y, found.predict_proba(X)))
+    with pytest.raises(NotFittedError):
+        clone(found).score(X, Y)
+    of_second = search(scoring=scoring, refit="accuracy").fit(X, Y)
+    assert of_second.score(X, Y) == accuracy_score(Y, of_second.predict(X))
 
     def both(estimator, X, y):
         return {"a": estimator.score(X, y), "b": 0.0}
