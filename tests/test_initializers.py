@@ -331,6 +331,9 @@ def test_an_initialiser_is_told_shapes_and_activations():
     model.fit(X, Y)
     asked = [(a.fan_in, a.units, repr(a.activation)) for a in Telling.asked]
     assert asked == [(4, 5, "ReLU()"), (5, 3, "ELU(alpha=0.5)"), (3, 3, "None")]
+    Telling.asked.clear()
+    model.set_params(hidden_layer_sizes=(), activation="relu").fit(X, Y)
+    assert [layer.activation for layer in Telling.asked] == [None]
 
 
 @quiet

@@ -251,6 +251,7 @@ def test_adaptive_rate_is_divided_by_five_down_to_a_millionth():
     np.testing.assert_allclose(rates, 0.1 / 5.0 ** np.arange(len(rates)), rtol=1e-14)
     assert rates[-1] <= 1e-6 < rates[-2]
     assert Adaptive().after_epoch(0.1, 0.004, 300) == 0.004
+    assert Adaptive(smallest=0.1).after_plateau(0.1) is None
 
 
 # Functions of time.
@@ -299,6 +300,10 @@ def test_each_step_has_a_rate_of_its_own_time(schedule):
 def test_factors_at_chosen_times(schedule, times, expected):
     found = schedule.factor(np.array(times, dtype=float), N_EPOCHS)
     assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_cosine_falls_within_a_single_epoch_too():
+    assert_allclose(Cosine().factor(np.array([0, 0.5, 1]), 1), [1, 0.5, 0], atol=1e-12)
 
 
 @pytest.mark.torch

@@ -144,6 +144,11 @@ def test_partial_fit_warns_at_the_users_line():
     assert set(found) == {(__file__, line)}
 
 
+def test_a_batch_of_all_rows_is_not_too_large():
+    network = MLPBinaryClassifier(**SMALL, batch_size=80)
+    assert not warnings_of(lambda: network.fit(X, Y), "batch_size")
+
+
 def test_warnings_of_scikit_learns_checks_point_at_the_users_line_too():
     network = MLPBinaryClassifier(**SMALL | CONVERGED)
     line = sys._getframe().f_lineno + 1

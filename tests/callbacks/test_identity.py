@@ -254,6 +254,7 @@ DIFFERENT = [
     *(np.array(["a"]), np.array(["a"], dtype=object), np.array([["a"]]), np.zeros((0, 2))),
     *(np.array(["a", None], dtype=object), pd.Series([1]), pd.Series([1], name="a")),
     *(sparse.csr_array([[1.0]]), sparse.csc_array([[1.0]]), sparse.csr_array([[1.0, 0.0]])),
+    *(np.matrix([[1.0]]), np.array([[1.0]]).view(np.recarray)),
     *(np.ones(3, ">f8"), np.ones(3, "<f8"), np.datetime64("2020"), "x" * 500, "x" * 499 + "y"),
 ]
 

@@ -401,6 +401,7 @@ def test_meta_estimators_of_scikit_learn_are_exported(check_exported, dtype):
         (CalibratedClassifierCV(RosenblattPerceptron(random_state=0), cv=2), TWO),
         (VotingClassifier([("a", network), ("b", LogisticRegression())], **SOFT), Y),
         (StackingClassifier([("a", network), ("b", two)], cv=2), TWO),
+        (BaggingClassifier(network, 1, random_state=0), Y),
     ]:
         check_exported(model.fit(X, y), X.astype(dtype))
 

@@ -30,6 +30,7 @@ from skperceptron.model_selection import (
     stacked_validation_curve,
 )
 from skperceptron.stopping import EarlyStopping
+from tests.interrupting import interrupt_at
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -299,6 +300,18 @@ def test_error_of_a_callback_of_a_search_fails_one_fit(place):
     told = counts(noting)
     assert told["end", "fit"] == told["begin", "fit"] == 8 + 1
     assert 40 - 6 < told["begin", "epoch"] < 40
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted by user")
+def test_callbacks_hear_that_interrupted_fits_end(monkeypatch):
+    pytest.importorskip("sklearn.callback")
+    interrupt_at(monkeypatch, 3)
+    noting = Noting()
+    search = StackedGridSearchCV(NETWORK, {"alpha": [0, 1]}, cv=2, refit=False)
+    search.set_callbacks(noting).fit(X, Y)
+    told = counts(noting)
+    assert told["begin", "epoch"] == told["end", "epoch"] == 4 * 2
+    assert told["begin", "fit"] == told["end", "fit"] == 4 + 1
 
 
 def test_callbacks_hear_once_of_epochs_that_are_trained_again():
