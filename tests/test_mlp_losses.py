@@ -403,7 +403,7 @@ def test_labels_of_a_row_may_have_any_binary_loss():
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.5, 1: 4.0}], ids=str)
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.5, 1: 4.0}, {0: 0.0}], ids=str)
 def test_class_weights_are_weights_of_rows_and_multiply_them(cls, solver, class_weight):
     X, y = imbalanced(200)
     of_rows = compute_sample_weight(class_weight, y)

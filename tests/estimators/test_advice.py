@@ -92,6 +92,13 @@ def test_features_out_of_scale_are_reported(X, fragment):
     assert (fragment in text) if fragment else text == ""
 
 
+@pytest.mark.parametrize("code", [0, 500])
+def test_codes_of_categories_have_no_scale(code):
+    X = np.c_[np.full(60, code), SCALED]
+    assert about_scale(NamedRows(X, codes=(0,))) == ""
+    assert "no feature has" in about_scale(NamedRows(X / [1, 100, 100, 100], codes=(0,)))
+
+
 def test_root_mean_squares_are_those_of_the_numbers():
     assert_allclose(root_mean_squares(SCALED), np.sqrt((SCALED**2).mean(axis=0)))
     # Zeros that are not stored do not make a sparse feature's root mean square small.

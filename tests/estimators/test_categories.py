@@ -236,6 +236,8 @@ def test_marked_columns_of_pandas_hold_what_can_be_distinguished():
     mixed = pandas.DataFrame({"x": X[:, 0], "what": np.array([1, "b", 3.5], dtype=object)[OTHERS]})
     model = make(categorical_features=["what"]).fit(mixed, Y)
     assert model.embeddings_[0].shape == (3, 2)
+    single = pandas.DataFrame({"x": X[:, 0], "what": np.full(len(X), "a")})
+    assert make(categorical_features=["what"]).fit(single, Y).embeddings_[0].shape == (1, 2)
     codes = pandas.DataFrame({"x": X[:, 0], "what": CODES - 1})
     assert make(categorical_features=["what"]).fit(codes, Y).embeddings_[0].shape == (5, 2)
 

@@ -105,6 +105,8 @@ def test_score_of_labels_is_the_share_of_rows_with_all_of_them_right():
 
 def test_r2_of_a_single_row_is_not_defined():
     assert np.isnan(r2(np.zeros((2, 1, 1, 2)), None)).all()
+    y, predicted = np.array([1.0, 3.0]), np.array([1.0, 2.0])
+    assert r2(np.stack([y, predicted], axis=-1)[np.newaxis, :, np.newaxis], None) == [0.5]
 
 
 def test_log_loss_of_labels_ignores_label_smoothing():

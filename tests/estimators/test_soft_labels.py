@@ -137,6 +137,10 @@ class TestFit:
         expected = score_of(fitted.predict_proba(X)).mean()
         assert_allclose(fitted.best_validation_score_, expected)
 
+    def test_allows_rounding_above_one_as_in_sums(self):
+        fitted = network().fit(X, np.eye(3)[LABELS] * (1 + 5e-7))
+        assert_allclose(fitted.coefs_[0], network().fit(X, np.eye(3)[LABELS]).coefs_[0], rtol=1e-4)
+
     def test_leaves_y_and_takes_float32(self):
         given = SOFT.astype(np.float32)
         kept = given.copy()

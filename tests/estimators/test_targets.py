@@ -213,6 +213,13 @@ def test_an_output_between_two_answers_is_the_first_one(kind):
     assert not model.predict(X).any()
 
 
+def test_targets_of_validation_rows_must_be_integers_too():
+    X, y = np.eye(3), np.arange(3.0)
+    model = MLPRegressor(output="categorical", hidden_layer_sizes=(), early_stopping=True)
+    with pytest.raises(ValueError, match="needs integers"):
+        model.fit(X, y, X_val=X, y_val=y / 2)
+
+
 def test_integers_may_be_large_as_long_as_their_range_is_short():
     X, y = np.eye(3), 10**9 + np.arange(3.0)
     model = MLPRegressor(output="categorical", hidden_layer_sizes=(), solver="lbfgs", alpha=0)
@@ -481,6 +488,22 @@ def test_units_may_change_from_the_largest_numbers_to_the_smallest():
     assert_allclose([joined.mean, joined.deviation], [[0], [1.5e308]], rtol=1e-12)
 
 
+def test_weights_too_large_for_smaller_units_keep_their_numbers():
+    y = np.random.RandomState(0).normal(size=100)
+    y -= y.mean()
+    earlier, now = (first(Numbers(asked()), size * y)[0] for size in (1e6, 1))
+    weight, bias = np.ones((3, 1)), np.zeros(1)
+    found = now.taken_over(*earlier.fold(weight, bias), earlier)
+    assert_allclose(found[0], weight)
+    assert_allclose(found[1], bias, atol=1e-9)
+
+
+def test_a_few_rows_close_together_do_not_tell_the_unit_of_a_stream():
+    X = np.random.RandomState(0).normal(size=(20, 2))
+    model = MLPRegressor(hidden_layer_sizes=(4,)).partial_fit(X, 1e-3 * X[:, 0])
+    assert not fitted_network(model).target.units.differ_from_y
+
+
 def test_a_learned_function_survives_other_units():
     X = np.random.RandomState(0).normal(size=(80, 2))
     y = 100 + X[:, 0]
@@ -532,6 +555,13 @@ def test_the_worst_score_is_a_number():
     y, weight = np.array([1.0 + 1e-15, 1.0, 1.0, 1.0]), np.array([1e-120, 1.0, 1.0, 1.0])
     score = scored(r2_score, y, np.full(4, -1e200), weight)
     assert -np.inf < score < -1e300
+
+
+def test_the_size_of_weights_changes_no_score():
+    X = np.random.RandomState(0).normal(size=(20, 2))
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=1).fit(X, X[:, 0])
+    expected = model.score(X, X[:, 0])
+    assert_allclose(model.score(X, X[:, 0], np.full(20, 1e308)), expected, rtol=1e-12)
 
 
 def test_the_fit_decides_whether_there_is_a_distribution():
