@@ -297,6 +297,14 @@ def test_cross_fitted_predictions_are_not_those_of_the_weights_that_have_seen_al
     assert mean_squared_error(YR, fitted) <= ensemble.oof_loss_
 
 
+def test_validation_rows_that_count_may_all_be_of_one_part():
+    labels = np.arange(150) % 5 == 0
+    network = clone(SOFTMAX).set_params(loss="focal", class_weight={False: 0.0})
+    splits = [(np.arange(75), np.arange(75, 150)), (np.arange(75, 150), np.arange(75))]
+    ensemble = classifier(network, {}, cv=splits).fit(X, labels)
+    assert np.isfinite(ensemble.oof_predictions_).all()
+
+
 def test_rows_that_are_held_out_twice_count_once_and_rows_never_held_out_are_nan():
     repeated = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
     ensemble = classifier(arms={}, cv=repeated, calibrate=False).fit(X, Y)

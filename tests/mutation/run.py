@@ -103,6 +103,7 @@ TESTS = {
         "tests/test_bad_input.py",
         "tests/test_pipelines.py",
         "tests/tabular/test_folds.py",
+        "tests/estimators/test_features.py",
     ],
     "skperceptron/estimators/": [
         "tests/estimators",
@@ -110,13 +111,24 @@ TESTS = {
         "tests/test_mlp.py",
         "tests/test_warnings.py",
         "tests/test_refitting.py",
+        "tests/test_mlp_losses.py",
+        "tests/test_initializers.py",
+        "tests/training/test_checkpoint.py",
+        "tests/model_selection/test_cross_ensemble.py",
     ],
-    "skperceptron/callbacks/": ["tests/callbacks", "tests/trackers"],
+    "skperceptron/callbacks/": [
+        "tests/callbacks",
+        "tests/trackers",
+        "tests/training/test_checkpoint.py",
+    ],
     "skperceptron/_sklearn/": [
         "tests/_sklearn",
         "tests/test_bad_input.py",
         "tests/test_pipelines.py",
         "tests/estimators/test_targets.py",
+        "tests/test_mlp_losses.py",
+        "tests/model_selection/test_ensemble.py",
+        "tests/model_selection/test_progress.py",
     ],
     "skperceptron/inspection/": ["tests/inspection"],
     "skperceptron/schedules": ["tests/test_schedules.py", "tests/test_training_options.py"],
@@ -133,7 +145,11 @@ TESTS = {
     "skperceptron/normalizations": ["tests/test_normalizations.py"],
     "skperceptron/stopping": ["tests/test_stopping.py"],
     "skperceptron/trackers": ["tests/trackers"],
-    "skperceptron/usercall": ["tests/test_components.py", "tests/test_exceptions.py"],
+    "skperceptron/usercall": [
+        "tests/test_components.py",
+        "tests/test_exceptions.py",
+        "tests/model_selection/test_interruptions.py",
+    ],
 }
 
 #: The place of the compiled extension after an editable installation.

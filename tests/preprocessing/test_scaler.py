@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import RobustScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron.preprocessing import RobustSmoothClipScaler
@@ -192,3 +193,8 @@ def test_names_pickles_and_clones():
 def test_wrong_parameters_are_refused_by_name(parameters, message):
     with pytest.raises(ValueError, match=message):
         RobustSmoothClipScaler(**parameters).fit(X)
+
+
+def test_tags_tell_what_is_scaled():
+    taken = get_tags(RobustSmoothClipScaler()).input_tags
+    assert taken.sparse and taken.allow_nan and not taken.categorical

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier
@@ -960,6 +961,11 @@ def test_columns_beside_one_that_is_not_written_as_it_is_are_written_as_without_
     found = TabularPreprocessor(dtype=dtype).fit_transform(given)
     expected = TabularPreprocessor(dtype=dtype).fit_transform(NUMBERS[:, [0, 2]])
     assert_array_equal(found[:, [0, -1]], expected)
+
+
+def test_tags_tell_which_tables_are_taken():
+    taken = get_tags(TabularPreprocessor()).input_tags
+    assert taken.sparse and taken.allow_nan and taken.categorical
 
 
 def test_booleans_of_python_and_numpy_have_the_same_kind():

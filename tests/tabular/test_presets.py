@@ -515,7 +515,8 @@ def test_presets_that_need_dense_tables_say_so(preset):
     model = TabularMLPClassifier(preset, max_epochs=1, hidden_layer_sizes=(4,))
     with pytest.raises(ValueError, match=f"preset='{preset}' needs dense X.*'accurate'"):
         model.fit(X, y)
-    assert not get_tags(model).input_tags.sparse
+    taken = get_tags(model).input_tags
+    assert taken.categorical and not taken.sparse
     # An arm of the user that needs no dense table is taken, and one that does is told by name.
     own = {"numeric_embedding": None, "ensemble_size": None}
     model.set_params(arms=[own]).fit(X, y)
