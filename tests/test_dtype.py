@@ -9,7 +9,10 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.activations import ELU
 from skperceptron.estimators.choices import FLOAT32_FROM
+from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.optimizers import AdamW
 
 N, D = 90, 8
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
@@ -145,6 +148,29 @@ def test_float32_and_float64_fits_agree(cls, solver, options):
     assert_allclose(single.loss_curve_, double.loss_curve_, rtol=1e-5)
     assert_allclose(raw(single, X), raw(double, X), rtol=1e-3, atol=1e-3)
     assert not np.array_equal(single.coefs_[0], double.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: {"solver": AdamW(beta_1=n(0.8), weight_decay=n(0.3))},
+        lambda n: {"activation": ELU(n(0.3))},
+        lambda n: {
+            "parametrization": "ntk",
+            "parameter_groups": ParameterGroups(weight=ParameterGroup(n(0.3), decay=n(0.7))),
+        },
+    ],
+    ids=["solver", "activation", "groups"],
+)
+def test_numbers_of_small_types_in_components_cost_no_precision(make):
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    options = {"hidden_layer_sizes": (5,), "max_iter": 3, "tol": 1, "n_iter_no_change": 9}
+    found, expected = (
+        MLPRegressor(**options, dtype="float64", random_state=0, **make(number)).fit(X, X[:, 0])
+        for number in (np.float16, lambda x: float(np.float16(x)))
+    )
+    for ours, theirs in zip(found.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -99,7 +99,7 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
         "feature names": getattr(estimator, "feature_names_in_", None),
     }
     for name, value in estimator.get_params().items():
-        if name.partition("__")[0] not in _NO_SETTINGS and name not in _NO_SETTINGS:
+        if name not in _NO_SETTINGS:
             settings[f"parameter {name}"] = value
     rules = estimator.early_stopping
     if hasattr(rules, "patience"):
