@@ -409,6 +409,7 @@ def test_labels_of_several_types_are_refused(cls, first):
         ([1, 2], ["objects of type int", "astype(int)"]),
         ([True, False], ["objects of type bool", "astype(bool)"]),
         ([1, 2.0], ["objects of type float and int", "astype(float)"]),
+        ([1j, 2j], ["objects of type complex", "astype(str)"]),
     ],
 )
 def test_labels_that_are_objects_are_refused_with_their_type_and_a_conversion(cls, labels, words):
