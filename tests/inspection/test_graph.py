@@ -76,6 +76,12 @@ def test_graph_before_the_fit_is_that_of_the_fit(name):
     assert before.nodes == after.nodes and before.edges == after.edges
 
 
+@pytest.mark.parametrize("network", [MLPBinaryClassifier((4,)), MLPRegressor(hidden_layer_sizes=4)])
+def test_one_output_is_usual(network):
+    graph = computational_graph(network, 7, n_features=3)
+    assert graph.nodes[-1].output_shape == (7, 1)
+
+
 @EVERY_NETWORK
 def test_parameters_are_counted(name):
     estimator, _ = fitted(name)
