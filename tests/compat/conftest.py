@@ -17,12 +17,10 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Expect the failures in a module's ``DIFFERENCES``; if one of them passes, it is an error.
 
-    Those of ``DIFFERENCES_OF_SOME_VERSIONS`` may pass. Names that this version of scikit-learn
-    lacks are ignored.
+    Names that this version of scikit-learn lacks are ignored.
     """
     for item in items:
-        for table, strict in (("DIFFERENCES", True), ("DIFFERENCES_OF_SOME_VERSIONS", False)):
-            reasons = getattr(getattr(item, "module", None), table, {})
-            reason = reasons.get(item.name, reasons.get(getattr(item, "originalname", None)))
-            if reason:
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=strict))
+        reasons = getattr(getattr(item, "module", None), "DIFFERENCES", {})
+        reason = reasons.get(item.name, reasons.get(getattr(item, "originalname", None)))
+        if reason:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
