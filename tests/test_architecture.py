@@ -173,6 +173,15 @@ def test_modules_import_each_other_in_one_direction():
     TopologicalSorter(edges).prepare()
 
 
+def test_packages_import_each_other_in_one_direction():
+    edges = {}
+    for path in MODULES:
+        package = top_of(path)
+        edges.setdefault(package, set()).update(set(own_modules(path)) - {package})
+    # Raises CycleError, which names the packages of a circle.
+    TopologicalSorter(edges).prepare()
+
+
 @cache
 def kinds_of_blocks():
     """Return the names of all classes of blocks."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -30,6 +31,9 @@ MATRICES = (np.ndarray, sparse.csr_matrix, sparse.csr_array)
 
 #: Types of objects in a table that are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
+
+#: pandas' own missing values, by the names of their classes.
+MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
 #: How the dtypes of dates, times and durations begin in polars and Arrow.
 OF_TIME = re.compile("(dictionary<values=)?(date|time|duration)", re.IGNORECASE)
@@ -119,6 +123,15 @@ def refuse_dates(values: Any, name: str) -> None:
             f"{name} holds dates or durations, but numbers are needed: convert them first, for"
             ' example by (dates - dates[0]) / np.timedelta64(1, "D").'
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value stands for a missing one."""
+    if type(value).__name__ in MISSING_TYPES:
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | np.floating | Decimal) and value != value
 
 
 def refuse_texts_of_any_length(y: Any) -> None:

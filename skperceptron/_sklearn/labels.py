@@ -14,10 +14,10 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from ..engine.arrays import FEW_NUMBERS, Floats, Integers
 from ..options import CLASS_WEIGHT, check_option
-from ..preprocessing._columns import is_missing
 from .checks import (
     NORMAL_NUMBERS,
     check_sum_of_weights,
+    is_missing,
     refuse_texts_of_any_length,
     validated,
 )

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from .._sklearn.checks import MISSING_TYPES, is_missing
 from ..engine.arrays import Floats, Integers
 from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of, shown
 from ..usercall import warn
@@ -64,9 +65,6 @@ FEW_CATEGORIES = 20
 
 #: This many different values are enough to tell what most of them are.
 SAMPLE = 1000
-
-#: pandas' own missing values, by the names of their classes.
-MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
@@ -184,15 +182,6 @@ def _listed(X: Any, j: int) -> list[Any]:
     """Return the values of a column of a polars or Arrow frame."""
     values: list[Any] = X.column(j).to_pylist() if _is_arrow(X) else X.to_series(j).to_list()
     return values
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether a value stands for a missing one."""
-    if type(value).__name__ in MISSING_TYPES:
-        return True
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(value))
-    return isinstance(value, float | np.floating | Decimal) and value != value
 
 
 def zone_of(X: Any, j: int) -> str | None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .._sklearn.checks import is_missing
 from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import DAY, as_dates, as_keys, as_numbers, is_missing, warn_if_of_other_type
+from ._columns import DAY, as_dates, as_keys, as_numbers, warn_if_of_other_type
 
 YEAR = np.timedelta64(1, "Y")
 

@@ -16,13 +16,13 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 
+from ..._sklearn.checks import is_missing
 from ...preprocessing._columns import (
     as_dates,
     as_numbers,
     content_of,
     dtype_of,
     is_frame,
-    is_missing,
     kind_of,
     names_of,
 )
