@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -12,8 +12,8 @@ from .._sklearn.compat import check_partial_fit_first_call, fit_context, type_of
 from .._sklearn.fit_calls import FitMode
 from .._sklearn.labels import LabelMixin, never_certain
 from ..engine.arrays import Floats
-from ..losses import Loss
-from ..options import CLASS_WEIGHT, Instance, Rules, speaks_for_itself
+from ..losses import Loss, list_losses
+from ..options import CLASS_WEIGHT, Instance, Name, Rules, speaks_for_itself
 from ..training import TargetRows
 from .base import (
     BaseMultilayerPerceptron,
@@ -39,12 +39,9 @@ from .targets import (
 class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What all classifiers share: labels and their weights, fit, probabilities."""
 
-    #: What losses may be for, as `list_losses` takes it: docstrings list their names.
-    _loss_tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
-
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [Instance(str), Instance(Loss)],
+        "loss": [Name(list_losses("multiclass")), Instance(Loss)],
         "class_weight": CLASS_WEIGHT,
     }
 
@@ -214,8 +211,6 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     True
     """
 
-    _loss_tasks = ("binary",)
-
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         has_many = isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y)
         return self._target_of(Indicators if has_many else TwoClasses, self.loss)
@@ -281,7 +276,10 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     (1, 3)
     """
 
-    _loss_tasks = ("multiclass", "ordinal")
+    _parameter_constraints = {
+        **BaseMLPClassifier._parameter_constraints,
+        "loss": [Name([*list_losses("multiclass"), "ordinal"]), Instance(Loss)],
+    }
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses

@@ -330,12 +330,13 @@ def shares_documentation(cls: _Documented) -> _Documented:
         classifier_parameters=_CLASSIFIER_PARAMETERS,
         attributes=_ATTRIBUTES,
         dtype_default=signature(cls).parameters["dtype"].default,
-        **_names(getattr(cls, "_loss_tasks", ())),
+        **_names(cls),
     )(cls)
 
 
-def _names(loss_tasks: Iterable[str]) -> dict[str, str]:
-    """Return the texts of placeholders for lists of names; `loss_tasks` are for classifiers."""
+def _names(cls: Any) -> dict[str, str]:
+    """Return the texts of placeholders for lists of names."""
+    losses = getattr(cls._parameter_constraints["loss"][0], "options", ())
     normalizers = by_name(Normalization)
     averages = by_name(Averaging)
     return {
@@ -345,7 +346,7 @@ def _names(loss_tasks: Iterable[str]) -> dict[str, str]:
         "initializers": _either(map(_quoted, list_initializers())),
         "regression_losses": _either(map(_with_interval, list_losses("regression"))),
         "regression_outputs": _either(map(_quoted, list_outputs())),
-        "classifier_losses": _choice({name for task in loss_tasks for name in list_losses(task)}),
+        "classifier_losses": _choice(losses),
         "normalizations": _choice(normalizers),
         "averages": _choice(averages),
     }
