@@ -102,7 +102,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     _copy_history(fitted, ours)
     ours.validation_loss_curve_ = None
     if not choices.is_lbfgs:
-        ours._later = Continuation(no_improvement=0)
+        ours._later = Continuation(no_improvement=0, n_epochs=fitted.n_iter_)
     return ours
 
 

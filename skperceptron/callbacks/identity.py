@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 
 from ..components import Component
 
@@ -234,7 +235,9 @@ class _Description:
         if type(value).__sklearn_clone__ is not Component.__sklearn_clone__:
             return self._object(value)
         # Fits use a clone, which has nothing but the parameters.
-        parameters = value.get_params(deep=False)
+        copied = clone(value)
+        copied.make_numbers_plain()
+        parameters = copied.get_params(deep=False)
         listed = ", ".join(f"{name}={self.text(of)}" for name, of in sorted(parameters.items()))
         return _shortened(f"{self.text(type(value))}({listed})", type(value).__qualname__)
 

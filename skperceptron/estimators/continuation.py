@@ -75,6 +75,8 @@ class Continuation:
     steps : StepState or None
     no_improvement : int or None
         Epochs since the monitored metric last improved; None if there have been no epochs.
+    n_epochs : int
+        Epochs of the last ``fit`` and of ``partial_fit`` since.
     """
 
     raw_parameters: Floats | None = None
@@ -82,6 +84,7 @@ class Continuation:
     noise: tuple[int, np.random.Generator] | None = None
     steps: StepState | None = None
     no_improvement: int | None = None
+    n_epochs: int = 0
 
     @classmethod
     def of(
@@ -108,6 +111,7 @@ class Continuation:
                 recipe.learning_rate,
             ),
             no_improvement=member.progress.no_improvement,
+            n_epochs=member.progress.n_earlier + member.n_iter,
         )
 
     def in_units_of(self, target: Any, earlier: Any, network: Network) -> Continuation:
@@ -194,6 +198,7 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
         best_loss=np.inf if best is None else best,
         no_improvement=0 if best is None else no_improvement,
         rows_seen=estimator.t_,
+        n_earlier=estimator._later.n_epochs,
     )
 
 

@@ -100,7 +100,8 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
     }
     for name, value in estimator.get_params().items():
         if name not in _NO_SETTINGS:
-            settings[f"parameter {name}"] = value
+            # Fits use Python's numbers.
+            settings[f"parameter {name}"] = value.item() if isinstance(value, np.generic) else value
     rules = estimator.early_stopping
     if hasattr(rules, "patience"):
         rules = settings["parameter early_stopping"] = copy(rules)

@@ -19,7 +19,6 @@ class VerboseOutput:
 
     def __init__(self, run: Run) -> None:
         self._member, self._is_detailed = run.member, run.estimator.verbose >= DETAILED
-        self._is_incremental = run.is_incremental
         validate: Any = run.member.recipe.validate
         self._score = None if validate is None else validate.score_name
         is_first = not run.member.progress.loss_curve
@@ -42,7 +41,6 @@ class VerboseOutput:
     def tell(self, report: EpochReport) -> None:
         """Print the row of an epoch, and whether training stops or slows down after it."""
         member = self._member
-        n_epochs = len(member.progress.loss_curve) if self._is_incremental else report.epoch
         metrics = {
             "loss": report.loss,
             "val. loss": report.validation_loss,
@@ -51,7 +49,7 @@ class VerboseOutput:
         }
         if self._score is not None:
             metrics[self._score] = report.score
-        self._table.row(n_epochs, metrics, is_best=self._is_best(n_epochs, report.score))
+        self._table.row(report.epoch, metrics, is_best=self._is_best(report.epoch, report.score))
         if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
             say(_decision(member, report.verdict))
         if member.is_over and not member.diverged:

@@ -232,6 +232,9 @@ class RosenblattPerceptron(
     mistakes_: list[int]
     t_: int
 
+    # Epochs of the last ``fit`` and of ``partial_fit`` since.
+    _n_epochs = 0
+
     # Limits within which sums of rows times their weights neither overflow nor vanish.
     _sums_of_weights = (1e-150, 1e150)
 
@@ -554,6 +557,7 @@ class RosenblattPerceptron(
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
         n_epochs = 1 if mode.incremental else int(self.max_iter)
+        n_earlier = self._n_epochs if mode.incremental else 0
 
         def fitted() -> dict[str, Any]:
             estimator, now = copy(self), copy(units)
@@ -573,13 +577,16 @@ class RosenblattPerceptron(
                 more = max(AT_FIRST, len(mistakes))
                 at_once = 1 if is_live else min(more, n_epochs - len(mistakes))
                 mistakes += training.present_epochs(units, rng if self.shuffle else None, at_once)
+                epoch = n_earlier + len(mistakes)
                 if table is not None:
-                    table.row(len(mistakes), {"mistakes": mistakes[-1]})
-                if listener.end(_report_of(mistakes, n_epochs), fitted) or not mistakes[-1]:
+                    table.row(epoch, {"mistakes": mistakes[-1]})
+                report = _report_of(epoch, mistakes, n_epochs)
+                if listener.end(report, fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
             warn_of_interruption(self, f"{len(mistakes)} epochs")
         self._keep(units, mistakes, training, mode)
+        self._n_epochs = n_earlier + len(mistakes)
         is_exhausted = len(mistakes) == self.max_iter and not mode.incremental
         if self.weights == "plain" and is_exhausted and not self.converged_:
             self._warn_of_mistakes()
@@ -671,12 +678,11 @@ class RosenblattPerceptron(
         return tags
 
 
-def _report_of(mistakes: list[int], n_epochs: int) -> dict[str, Any]:
+def _report_of(epoch: int, mistakes: list[int], n_epochs: int) -> dict[str, Any]:
     """Return what callbacks receive at the end of an epoch, of `n_epochs` at most."""
-    epoch = len(mistakes)
     return {
         "epoch": epoch,
         "mistakes": mistakes[-1],
         "history": {"mistakes": mistakes},
-        "is_last": not mistakes[-1] or epoch == n_epochs,
+        "is_last": not mistakes[-1] or len(mistakes) == n_epochs,
     }

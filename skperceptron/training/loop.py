@@ -94,6 +94,7 @@ def _assess(
     recipe, progress = member.recipe, member.progress
     rate = member.current_rate
     member.n_iter += 1
+    epoch = progress.n_earlier + member.n_iter
     progress.rows_seen += recipe.n_samples
     progress.loss_curve.append(loss)
     if not is_finite or isinstance(outcome, Exception):
@@ -101,7 +102,7 @@ def _assess(
         if isinstance(outcome, Exception):
             # The other members of the stack continue.
             member.failure = outcome
-        return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
+        return EpochReport(member, epoch, loss, rate, None, None, member.verdict)
     score, validation_loss = outcome or (None, None)
     if recipe.validate is not None:
         # NaN stands for an epoch that is not validated.
@@ -115,7 +116,7 @@ def _assess(
         recipe.learning_rate, member.current_rate, progress.rows_seen
     )
     member.verdict = _verdict(member, seconds)
-    return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
+    return EpochReport(member, epoch, loss, rate, score, validation_loss, member.verdict)
 
 
 def _monitor_loss(member: Member, loss: float) -> None:

@@ -84,6 +84,8 @@ class Progress:
         Rows used so far, all epochs and calls together.
     earlier : dict of str to list of float
         The part of each list that earlier calls have added: it is only reported.
+    n_earlier : int
+        Epochs of earlier calls, from which ``partial_fit`` counts on: it is only reported.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -94,10 +96,11 @@ class Progress:
     no_improvement: int = 0
     rows_seen: int = 0
     earlier: dict[str, list[float]] = field(default_factory=dict)
+    n_earlier: int = 0
 
     def of_this_fit(self) -> dict[str, Any]:
-        """Return all attributes by name, except ``earlier``."""
-        return {name: value for name, value in asdict(self).items() if name != "earlier"}
+        """Return all attributes by name, except those of earlier calls."""
+        return {name: value for name, value in asdict(self).items() if "earlier" not in name}
 
     def all_of(self, name: str) -> list[float]:
         """Return one of the lists, including the part that earlier calls have added."""

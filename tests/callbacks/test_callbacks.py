@@ -318,6 +318,24 @@ def test_partial_fit_reports_its_only_epoch():
     assert_array_equal(witness.metadata["sample_weight"], np.ones(len(X)))
 
 
+@pytest.mark.parametrize("cls", [MLPBinaryClassifier, RosenblattPerceptron])
+def test_partial_fit_counts_epochs_on_and_a_fit_begins_anew(cls, capsys, monkeypatch):
+    monkeypatch.setattr("skperceptron.estimators.continuation.KEPT_EPOCHS", 1)
+    monkeypatch.setattr("skperceptron.perceptron.estimator.KEPT_EPOCHS", 1)
+    logger = EpochLogger()
+    model = cls(random_state=0, max_iter=2, warm_start=True, verbose=True, callbacks=[logger])
+    for _ in range(3):
+        model.partial_fit(X, Y, classes=[0, 1])
+    model.fit(X, Y)
+    model = pickle.loads(pickle.dumps(model)).partial_fit(X, Y)
+    assert [row["epoch"] for row in logger.rows_] == [1, 2, 3, 1, 2]
+    [copied] = model.callbacks
+    assert copied.rows_[-1]["epoch"] == 3
+    printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    rows = [int(word) for word in printed if word.isdigit()]
+    assert rows == [row["epoch"] for row in copied.rows_]
+
+
 def test_logger_keeps_the_curves_of_the_estimator():
     logger = EpochLogger()
     model = MLPBinaryClassifier(**NETWORK, callbacks=[logger], early_stopping=True)
