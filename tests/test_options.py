@@ -36,6 +36,7 @@ from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import Given, Initializer, ZeroOutput
 from skperceptron.inspection import (
     GradientRecorder,
+    MatrixShapesDisplay,
     computational_graph,
     gradient_check,
     gradient_report,
@@ -279,6 +280,17 @@ def test_a_tool_refuses_what_an_option_cannot_be(cls, name):
 def test_a_function_refuses_what_a_count_cannot_be(name, call, value):
     with pytest.raises((ValueError, TypeError), match=name):
         call(value)
+
+
+@pytest.mark.parametrize("width", ["batch_size", "n_features", "n_outputs"])
+def test_a_drawing_of_a_network_refuses_a_width_in_its_own_name(width):
+    for draw, name in (
+        (computational_graph, "computational_graph"),
+        (network_summary, "network_summary"),
+        (MatrixShapesDisplay.from_estimator, "MatrixShapesDisplay"),
+    ):
+        with pytest.raises(ValueError, match=f"'{width}' parameter of {name} must be"):
+            draw(small(MLPRegressor), **{"n_features": 3, width: 0})
 
 
 @pytest.mark.parametrize("value", [True, "1", -1, np.nan, object(), 10**400])

@@ -49,8 +49,10 @@ _BELOW_ONE = Interval(0.0, 1.0, low_closed=True)
 _SHARE = Interval(0.0, 1.0, low_closed=True, high_closed=True)
 #: What other libraries call a parameter.
 NAMES_ELSEWHERE = {
+    "batch_norm": "normalization",
     "criterion": "loss",
     "epochs": "max_iter",
+    "layer_norm": "normalization",
     "lr": "learning_rate_init",
     "max_epochs": "max_iter",
     "optimizer": "solver",

@@ -234,9 +234,18 @@ def computational_graph(
       input -->|"n × 3"| affine_1
       affine_1 -->|"n × 1"| link
     """
-    given, estimator = estimator, unwrapped(estimator)
-    network, link = wiring_of(estimator, n_features, n_outputs)
-    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
+    return graph_for("computational_graph", estimator, batch_size, n_features, n_outputs)
+
+
+def graph_for(
+    owner: str, given: Any, batch_size: Any, n_features: Any, n_outputs: Any
+) -> ComputationalGraph:
+    """Do what ``computational_graph`` does for the public function or class of a name."""
+    widths = {"batch_size": batch_size, "n_features": n_features, "n_outputs": n_outputs}
+    for name, value in widths.items():
+        check_option(owner, name, value, [COUNT, None])
+    estimator = unwrapped(given)
+    network, link = wiring_of(estimator, plain(n_features), plain(n_outputs))
     nodes, edges = describe(network, link, plain(batch_size), layer_names_of(estimator))
     if is_fitted(estimator):
         of_nodes = node_parameters(network, fitted_network(estimator).views())
@@ -288,7 +297,7 @@ def network_summary(
     >>> [int(n) for n in summary["n_parameters"]]
     [0, 50240, 0, 650, 0, 50890]
     """
-    graph = computational_graph(estimator, batch_size, n_features, n_outputs)
+    graph = graph_for("network_summary", estimator, batch_size, n_features, n_outputs)
     records: list[dict[str, Any]] = []
     for node in graph.nodes:
         record = {**vars(node), "block": node.name}

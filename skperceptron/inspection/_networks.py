@@ -13,7 +13,6 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.for_inspection import unfitted_network
 from ..estimators.parameters import check_parameters
-from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
 from ..perceptron.threshold import Threshold
 
@@ -105,9 +104,6 @@ def wiring_of(
     that of the fit.
     """
     check_estimator_type(estimator)
-    for name, value in {"n_features": n_features, "n_outputs": n_outputs}.items():
-        check_option("computational_graph", name, value, [COUNT, None])
-    n_features, n_outputs = plain(n_features), plain(n_outputs)
     if is_fitted(estimator):
         fitted = fitted_network(estimator)
         _check_widths(fitted.network, n_features, n_outputs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...engine.description import GraphNode, Shape
-from .._graph import ComputationalGraph, affine_nodes, computational_graph, shape_text
+from .._graph import ComputationalGraph, affine_nodes, graph_for, shape_text
 from ._common import CATEGORIES, Display, styled
 
 #: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
@@ -87,7 +87,7 @@ class MatrixShapesDisplay(Display):
         -------
         MatrixShapesDisplay
         """
-        graph = computational_graph(estimator, batch_size, n_features, n_outputs)
+        graph = graph_for(cls.__name__, estimator, batch_size, n_features, n_outputs)
         return cls(graph).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> MatrixShapesDisplay:

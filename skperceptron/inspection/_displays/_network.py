@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.description import GraphNode
 from ...options import Instance, Name, check_option
-from .._graph import ComputationalGraph, affine_nodes, computational_graph
+from .._graph import ComputationalGraph, affine_nodes, graph_for
 from .._networks import feature_names_of, unwrapped
 from ._blocks import draw_blocks
 from ._common import Display
@@ -97,7 +97,7 @@ class NetworkGraphDisplay(Display):
         -------
         NetworkGraphDisplay
         """
-        graph = computational_graph(estimator, None, n_features, n_outputs)
+        graph = graph_for(cls.__name__, estimator, None, n_features, n_outputs)
         names, outputs = feature_names_of(estimator), _output_names(unwrapped(estimator), graph)
         named = {"feature_names": names, "output_names": outputs}
         return cls.from_graph(graph, kind=kind, ax=ax, **named | kwargs)
