@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..options import Checked
+from ..usercall import warn
 
 
 class Callback(Checked):
@@ -21,6 +22,16 @@ class Callback(Checked):
     """
 
     ends_fits: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in vars(cls):
+            is_hook = name.startswith("on_") and name.endswith(("_begin", "_start", "_end"))
+            if is_hook and not hasattr(Callback, name):
+                warn(
+                    f"{cls.__name__}.{name} is never called: fits call on_fit_task_begin and"
+                    " on_fit_task_end."
+                )
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Prepare for a fit that is about to begin.

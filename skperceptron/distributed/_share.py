@@ -21,10 +21,10 @@ from ..estimators.categories import checked_rows
 from ..estimators.data import refuse_sparse_embedding
 from ..training import Member, Recipe, Stack, TrainingSet
 from ..training.groups import Groups
+from ..training.member import Vectors
 from ..training.plan import Plan
 from ..training.scalars import Scalars
 from ..training.step import BoundStep, Record, Shared
-from ..training.vectors import Vectors
 from ..training.window import RowWeights, Window
 from ._blocks import put_together, refuse_other_rows
 

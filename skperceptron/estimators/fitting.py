@@ -156,7 +156,8 @@ def _check_choices(request: _Request, choices: Choices) -> None:
     _check_room(choices, target, data.n_rows)
     # What an earlier ``partial_fit`` has tried need not be tried again.
     tried = shortcut_of(request.estimator).tried if request.mode.incremental else set()
-    refuse_faulty_parts(choices.wiring.activations, target.loss, data.targets.n_outputs, tried)
+    parts = *choices.wiring.activations, target.loss, choices.optimizer
+    refuse_faulty_parts(parts, data.targets.n_outputs, tried)
 
 
 def _start(request: _Request, model: Model, listener: Listener) -> tuple[Start, State | None]:

@@ -6,7 +6,7 @@ A derivative that does not match its function may be intended: it only gives a w
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..components import is_built_in, key_of
 from ..engine.arrays import Floats
 from ..engine.blocks.activate import learned_at_first, value_and_slopes
 from ..losses import Loss
+from ..optimizers import Optimizer
 from ..usercall import first_in_call, warn
 
 #: What arrays hold before a method is tried: results that depend on it were not written.
@@ -29,14 +30,16 @@ TOLERANCE, AT_KINKS = 0.01, 0.2
 
 
 def refuse_faulty_parts(
-    activations: Sequence[Activation], loss: Loss, n_targets: int, tried: set[Hashable]
+    parts: Iterable[Activation | Loss | Optimizer], n_targets: int, tried: set[Hashable]
 ) -> None:
     """Try the parts of a user's own, and note their keys; those that are noted are left out."""
-    for part in (*activations, loss):
+    for part in parts:
         if is_built_in(type(part)) or (key := key_of(part)) in tried:
             continue
         if isinstance(part, Activation):
             refuse_faulty_activation(part)
+        elif isinstance(part, Optimizer):
+            refuse_faulty_optimizer(part)
         else:
             refuse_faulty_loss(part, n_targets)
         # A key that is a number is an id, which a later part may get, too.
@@ -73,6 +76,8 @@ def refuse_faulty_activation(activation: Activation) -> None:
             f"{name}.backward computes the derivative from z, which forward has overwritten"
             f" with f(z). Set keeps_input = True in {name}, or compute it from a alone."
         )
+    if np.isnan(first[0]).any():
+        warn(f"{name}.forward gives NaN for some finite numbers: training may diverge.")
     if all(repeats):
         _warn_of_wrong_derivative(f"{name}.backward", slopes, expected)
 
@@ -137,6 +142,29 @@ def _needs_lost_input(activation: Activation) -> bool:
 
     given = a.copy()
     return not is_right(given, given) and is_right(z, a)
+
+
+def refuse_faulty_optimizer(optimizer: Optimizer) -> None:
+    """Raise an error if its names are no tuple, or if it moves no parameters."""
+    name, names = type(optimizer).__name__, optimizer.state_names
+    if isinstance(names, str):
+        raise TypeError(f"{name}.state_names must be a tuple of names, got {names!r}.")
+    n = 2 + len(names) + optimizer.n_scratch
+    parameters, gradient, *state = np.arange(1.0, n + 1).reshape(n, 1)
+    try:
+        trial = copy.deepcopy(optimizer)
+        coefficients = list(map(np.asarray, trial.coefficients(0.1, 1)))
+        with np.errstate(all="ignore"):
+            trial.update(parameters, gradient, state, coefficients)
+    except Exception:
+        # If this is an error, training raises it, too.
+        return
+    # A coefficient of zero may be a learning rate.
+    if all(coefficients) and parameters == 1:
+        raise ValueError(
+            f"{name}.update must change `parameters` in place, as in parameters -= ..., but it"
+            " leaves them as they were."
+        )
 
 
 def refuse_faulty_loss(loss: Loss, n_targets: int) -> None:

@@ -19,12 +19,11 @@ from ..engine.compiled import Team
 from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
-from .member import Member, Recipe
+from .member import Member, Recipe, Vectors
 from .plan import Batch, Plan
 from .scalars import Scalars
 from .step import BoundStep, Record, Shared, Step
 from .validating import Outcome, ValidationPass
-from .vectors import Vectors
 from .window import RowWeights, Window
 
 #: How many raw predictions are kept before their losses are computed.

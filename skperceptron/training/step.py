@@ -19,11 +19,10 @@ from ..engine.compiled import LARGE_PRODUCT
 from ..losses import Loss
 from .data import TrainingSet
 from .groups import Groups
-from .member import Member
+from .member import Member, Vectors
 from .plan import Batch
 from .scalars import Scalars
 from .update import Update, trained_weights
-from .vectors import Vectors
 from .window import RowWeights, Window
 
 

@@ -21,9 +21,8 @@ from ..engine.calls import number, squared_lengths_calls
 from ..optimizers import Optimizer
 from ..usercall import warn
 from .groups import Groups
-from .member import Recipe
+from .member import Recipe, Vectors
 from .scalars import DECAY, L1, L2, OWN_SCALARS
-from .vectors import Vectors
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
 #: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
