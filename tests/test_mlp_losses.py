@@ -15,7 +15,12 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+)
 from skperceptron.callbacks import Checkpoint
 from skperceptron.losses import (
     BinaryFocalLoss,
@@ -473,6 +478,21 @@ def test_checkpoint_of_another_objective_is_refused_by_name(tmp_path, change):
     ).fit(X, y)
     with pytest.raises(ValueError, match=f"parameter {next(iter(change))}"):
         model.set_params(**change).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"),
+    [
+        (MLPClassifier, "'focal', 'log_loss' or"),
+        (MLPBinaryClassifier, "'focal', 'log_loss' or"),
+        (MLPSoftmaxClassifier, "'focal', 'log_loss', 'ordinal' or"),
+    ],
+)
+def test_an_unknown_loss_is_answered_with_all_that_the_classifier_knows(cls, names):
+    X, y = imbalanced(100)
+    message = f"'loss' parameter of {cls.__name__} must be {names} an instance of 'Loss'"
+    with pytest.raises(ValueError, match=message):
+        cls(loss="ordnal").fit(X, y)
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)

@@ -4,6 +4,7 @@ A new built-in callback needs one row of ``CASES``.
 """
 
 import pickle
+import re
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -308,6 +309,23 @@ def test_set_callbacks_and_the_parameter_work_together(estimator):
 def test_other_objects_are_refused_as_callbacks(callback):
     with pytest.raises(TypeError, match="FitCallback protocol"):
         MLPBinaryClassifier(callbacks=[callback]).fit(X, Y)
+
+
+def test_a_hook_of_another_library_gives_a_warning_where_it_is_defined(recwarn):
+    class Own(Callback):
+        def on_epoch_end(self, estimator, context):
+            raise AssertionError
+
+        def on_improvement(self):
+            """A helper that only this class calls."""
+
+    class Inherits(Own):
+        def on_fit_task_end(self, estimator, context):
+            return False
+
+    [warning] = recwarn
+    assert re.search(r"Own\.on_epoch_end is never called: .* on_fit_task_end", str(warning.message))
+    assert warning.filename == __file__
 
 
 def test_partial_fit_reports_its_only_epoch():

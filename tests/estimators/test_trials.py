@@ -1,4 +1,4 @@
-"""Trials of a user's activations and losses on a few numbers find what is left unwritten."""
+"""Trials of a user's parts on a few numbers find what is left unwritten."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,14 @@ from sklearn.model_selection import GridSearchCV
 
 from skperceptron import MLPRegressor
 from skperceptron.activations import Activation, get_activation, list_activations
-from skperceptron.estimators.trials import refuse_faulty_activation, refuse_faulty_loss
+from skperceptron.estimators.trials import (
+    refuse_faulty_activation,
+    refuse_faulty_loss,
+    refuse_faulty_optimizer,
+)
+from skperceptron.exceptions import DivergedError
 from skperceptron.losses import Loss, SquaredError, get_loss, list_losses
+from skperceptron.optimizers import Optimizer, get_optimizer, list_optimizers
 
 X = np.random.RandomState(0).normal(size=(30, 2))
 
@@ -143,7 +149,60 @@ def test_every_part_passes_the_trial(recwarn):
     for task, n_targets in (("regression", 1), ("binary", 2), ("multiclass", 3)):
         for name in list_losses(task):
             refuse_faulty_loss(get_loss(name, task), n_targets)
+    for name in list_optimizers():
+        refuse_faulty_optimizer(get_optimizer(name))
     assert not recwarn
+
+
+class Logarithm(KeepsInput):
+    def forward(self, z, out, *learned):
+        np.log(z, out=out)
+
+
+def test_an_activation_that_gives_nan_is_named_before_training_diverges():
+    model = MLPRegressor(activation=Logarithm(), max_iter=2, random_state=0)
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.warns(UserWarning, match=r"Logarithm\.forward gives NaN"),
+        pytest.raises(DivergedError),
+    ):
+        model.fit(X, X[:, 0])
+
+
+class Descent(Optimizer):
+    """Gradient descent that forgets what it has computed, unless ``moves``."""
+
+    state_names = ("velocity",)
+
+    def __init__(self, moves=False, rate=1.0):
+        self.moves = moves
+        self.rate = rate
+
+    def coefficients(self, learning_rate, steps):
+        return (learning_rate * self.rate,)
+
+    def update(self, parameters, gradient, state, coefficients):
+        state[0] += gradient
+        if self.moves:
+            parameters -= coefficients[0] * state[0]
+        else:
+            parameters = parameters - coefficients[0] * state[0]
+
+
+def test_an_optimizer_that_moves_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"Descent\.update must change `parameters` in place"):
+        MLPRegressor(solver=Descent(), max_iter=2).fit(X, X[:, 0])
+    # A learning rate may be zero.
+    for moves, rate in ((True, 1.0), (True, 0.0), (False, 0.0)):
+        MLPRegressor(solver=Descent(moves, rate), max_iter=2).fit(X, X[:, 0])
+
+
+def test_a_text_instead_of_a_tuple_of_names_is_refused():
+    class Named(Descent):
+        state_names = "velocity"
+
+    with pytest.raises(TypeError, match=r"Named\.state_names must be a tuple .* got 'velocity'"):
+        MLPRegressor(solver=Named(moves=True), max_iter=2).fit(X, X[:, 0])
 
 
 class AddsToGradient(SquaredError):

@@ -220,6 +220,18 @@ def test_mlflow_gets_parameters_and_metrics(mlflow, in_pipeline):
     assert [one.step for one in history] == [1, 2, 3, 4, 5]
 
 
+def test_mlflow_gets_calls_of_partial_fit_as_further_steps(mlflow):
+    models = network(MLflowLogger()), RosenblattPerceptron(callbacks=[MLflowLogger()])
+    with mlflow.start_run() as run:
+        for model in models:
+            for _ in range(3):
+                model.partial_fit(X, Y, classes=[0, 1, 2])
+    client = mlflow.MlflowClient()
+    for metric in ("loss", "mistakes"):
+        history = client.get_metric_history(run.info.run_id, metric)
+        assert [one.step for one in history] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("prefix", ["", "first ", "a.b: c-1_", "a/b", "a/b/", "größe/"])
 def test_mlflow_takes_prefixes_that_are_allowed(mlflow, prefix):
     with mlflow.start_run() as run:

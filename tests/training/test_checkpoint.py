@@ -202,6 +202,20 @@ def test_a_checkpoint_of_another_fit_is_refused(changes, data, fragments, tmp_pa
         assert fragment in str(caught.value)
 
 
+def test_numbers_of_numpy_make_no_other_fit(tmp_path):
+    path = tmp_path / "fit.npz"
+    given = {"alpha": 0.5, "random_state": 3, "shuffle": True, "solver": AdamW(0.25)}
+    model = MLPSoftmaxClassifier(**OPTIONS).set_params(**given, callbacks=[Checkpoint(path)])
+    model.fit(X, Y)
+    saved = path.stat().st_mtime_ns
+    same = {"alpha": np.float32(0.5), "random_state": np.int8(3), "shuffle": np.True_}
+    found = clone(model).set_params(**same, solver=AdamW(np.float64(0.25))).fit(X, Y)
+    assert_same_model(found, model)
+    assert path.stat().st_mtime_ns == saved
+    with pytest.raises(ValueError, match="parameter alpha was 0.5, is 0.75"):
+        clone(model).set_params(alpha=np.float64(0.75)).fit(X, Y)
+
+
 def halving_every(n):
     return lambda time: 0.5 ** (time // n)
 
