@@ -247,6 +247,43 @@ def test_threads_end_soon_after_the_user_has_ended_the_search(monkeypatch):
     assert n_epochs <= 2 * (FEW_EPOCHS + 1)
 
 
+class StopsSlowly:
+    """Stands in for joblib: the user interrupts twice, the second time while workers stop."""
+
+    def __init__(self, **options):
+        pass
+
+    def __call__(self, tasks):
+        (function, arguments, _), *self.waiting = tasks
+        yield function.with_config(get_config())(*arguments)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise KeyboardInterrupt
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        tasks_of_threads = [function for function, *_ in self.waiting]
+        assert tasks_of_threads
+        assert all(task._has_ended.is_set() for task in tasks_of_threads)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_a_second_interruption_while_workers_stop_keeps_what_they_have_returned(monkeypatch):
+    monkeypatch.setattr(spreading, "Parallel", StopsSlowly)
+    before = list(warnings.filters)
+    search = StackedGridSearchCV(NETWORK, {"alpha": np.arange(40)}, cv=2, n_jobs=2, refit=False)
+    with parallel_config("threading"), pytest.warns(UserWarning, match="Search ended") as caught:
+        search.fit(X, Y)
+    assert sum("Search ended by user" in str(one.message) for one in caught) == 1
+    assert warnings.filters == before
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).any() and np.isnan(scores).any()
+
+
 @pytest.mark.usefixtures("none_running")
 def test_only_processes_have_to_start():
     assert Workers(2).have_to_start()

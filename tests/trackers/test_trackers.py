@@ -221,7 +221,8 @@ def test_mlflow_gets_parameters_and_metrics(mlflow, in_pipeline):
 
 
 def test_mlflow_gets_calls_of_partial_fit_as_further_steps(mlflow):
-    models = network(MLflowLogger()), RosenblattPerceptron(callbacks=[MLflowLogger()])
+    follows = {"callbacks": [MLflowLogger()]}
+    models = MLPSoftmaxClassifier(**follows), RosenblattPerceptron(**follows)
     with mlflow.start_run() as run:
         for model in models:
             for _ in range(3):

@@ -212,7 +212,7 @@ def test_numbers_of_numpy_make_no_other_fit(tmp_path):
     found = clone(model).set_params(**same, solver=AdamW(np.float64(0.25))).fit(X, Y)
     assert_same_model(found, model)
     assert path.stat().st_mtime_ns == saved
-    with pytest.raises(ValueError, match="parameter alpha was 0.5, is 0.75"):
+    with pytest.raises(ValueError, match=r"parameter alpha was 0\.5, is 0\.75"):
         clone(model).set_params(alpha=np.float64(0.75)).fit(X, Y)
 
 
