@@ -233,7 +233,7 @@ BAD_REGRESSOR_PARAMETERS = [
 BAD_CLASSIFIER_PARAMETERS = [
     ("loss", "hinge", "'focal'", "'log_loss'"),
     ("loss", Huber(), "'regression'"),
-    ("loss", None, "'str'", "Loss"),
+    ("loss", None, "'focal'", "Loss"),
     ("class_weight", "equal", "'balanced'", "'dict'", "None"),
     ("class_weight", [1, 2], "'dict'"),
     ("class_weight", {0: -1.0}, "not negative"),
