@@ -240,7 +240,7 @@ def computational_graph(
 def graph_for(
     owner: str, given: Any, batch_size: Any, n_features: Any, n_outputs: Any
 ) -> ComputationalGraph:
-    """Do what ``computational_graph`` does for the public function or class of a name."""
+    """Do what ``computational_graph`` does; errors name the owner of the parameters."""
     widths = {"batch_size": batch_size, "n_features": n_features, "n_outputs": n_outputs}
     for name, value in widths.items():
         check_option(owner, name, value, [COUNT, None])
