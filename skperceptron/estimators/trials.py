@@ -77,7 +77,7 @@ def refuse_faulty_activation(activation: Activation) -> None:
             f" with f(z). Set keeps_input = True in {name}, or compute it from a alone."
         )
     if np.isnan(first[0]).any():
-        warn(f"{name}.forward gives NaN for some finite numbers: training may diverge.")
+        warn(f"{name}.forward gives NaN for finite numbers: training may diverge.")
     if all(repeats):
         _warn_of_wrong_derivative(f"{name}.backward", slopes, expected)
 

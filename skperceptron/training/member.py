@@ -1,4 +1,4 @@
-"""One network of a stack, its recipe and its state; and the arrays of all networks."""
+"""One network of a stack, its recipe and its state, and the arrays of all networks."""
 
 from __future__ import annotations
 
