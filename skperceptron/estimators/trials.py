@@ -160,7 +160,7 @@ def refuse_faulty_optimizer(optimizer: Optimizer) -> None:
         # If this is an error, training raises it, too.
         return
     # A coefficient of zero may be a learning rate.
-    if all(coefficients) and parameters == 1:
+    if all(map(np.all, coefficients)) and parameters == 1:
         raise ValueError(
             f"{name}.update must change `parameters` in place, as in parameters -= ..., but it"
             " leaves them as they were."
