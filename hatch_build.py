@@ -4,7 +4,7 @@ Without a compiler, the build gives a pure wheel with all features. SKPERCEPTRON
 (the default), "pure" (never compile) or "compiled" (fail if the steps cannot be compiled).
 ``python hatch_build.py`` builds in place, for a checkout that is already installed.
 ``python hatch_build.py sanitized`` builds with sanitizers, which report invalid memory accesses and
-undefined behaviour.
+undefined behavior.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FOLDER = Path("skperceptron", "engine", "compiled")
 CHOICES = ("auto", "pure", "compiled")
 
 #: No fused multiply-add: it rounds once where NumPy rounds twice. Support for ``errno`` and
-#: floating-point traps, which are not used, would keep loops from being vectorised.
+#: floating-point traps, which are not used, would keep loops from being vectorized.
 GCC_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]

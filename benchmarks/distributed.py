@@ -2,7 +2,7 @@
 
 Workers are processes of this machine with one thread each. The first table has the cost of a round
 for each network, mode and number of workers: bytes, and milliseconds for computing, for waiting for
-the slowest worker, and for communication, called "wire" (serialisation, scheduler, sockets). Then a
+the slowest worker, and for communication, called "wire" (serialization, scheduler, sockets). Then a
 model of the wire time is fitted to these points, compared with them, and extrapolated to 1,000
 workers.
 """

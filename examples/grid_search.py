@@ -92,8 +92,8 @@ def draw_grid(search):
     ax.set_yticks(range(len(ACTIVATIONS)), map(str, ACTIVATIONS))
     ax.set(xlabel="hidden_layer_sizes", title="cross-validated accuracy")
     for i, j in np.ndindex(scores.shape):
-        colour = "black" if scores[i, j] > scores.min() / 2 + scores.max() / 2 else "white"
-        ax.text(j, i, f"{scores[i, j]:.3f}", ha="center", va="center", color=colour)
+        color = "black" if scores[i, j] > scores.min() / 2 + scores.max() / 2 else "white"
+        ax.text(j, i, f"{scores[i, j]:.3f}", ha="center", va="center", color=color)
     plt.show()
 
 

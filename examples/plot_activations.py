@@ -47,8 +47,8 @@ for ax, name in zip(axes.flat, names, strict=False):
         alpha=0.3,
         lw=0,
     )
-    ax.axhline(0, color="grey", lw=0.5)
-    ax.axvline(0, color="grey", lw=0.5)
+    ax.axhline(0, color="gray", lw=0.5)
+    ax.axvline(0, color="gray", lw=0.5)
     (function,) = ax.plot(z, value, color="#0072b2", lw=2)
     (derivative,) = ax.plot(z, slope, "--", color="#d55e00", lw=1.5)
     ax.set(title=name, xlim=(-6, 6), ylim=(-2, 3.2))

@@ -8,7 +8,7 @@ interval from 0 to 1, which reads as the probability of the second class.
 """
 
 # %%
-# Tumours, described by two of their measurements.
+# Tumors, described by two of their measurements.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,10 +36,10 @@ print(f"test accuracy {model.score(X_test, y_test):.3f}")
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 raw, probability = model.decision_function(X_test), model.predict_proba(X_test)[:, 1]
 styles = ((0, "o", "#7f3b08"), (1, "^", "#2d004b"))
-for label, marker, colour in styles:
+for label, marker, color in styles:
     chosen = y_test == label
     name = data.target_names[label]
-    axes[0].scatter(raw[chosen], probability[chosen], s=20, marker=marker, color=colour, label=name)
+    axes[0].scatter(raw[chosen], probability[chosen], s=20, marker=marker, color=color, label=name)
 assert np.allclose(probability, 1 / (1 + np.exp(-raw)))
 axes[0].set(xlabel="output before the sigmoid", ylabel="probability of 'benign'")
 axes[0].set_title("the probability is a sigmoid of the output")
@@ -56,7 +56,7 @@ display = DecisionBoundaryDisplay.from_estimator(
 )
 fig.colorbar(display.surface_, ax=axes[1], label="probability of 'benign'")
 axes[1].set_title("the probability over the plane")
-for label, marker, colour in styles:
+for label, marker, color in styles:
     rows = X_test[y_test == label].to_numpy()
-    axes[1].scatter(*rows.T, s=24, marker=marker, color=colour, edgecolors="white", linewidths=0.5)
+    axes[1].scatter(*rows.T, s=24, marker=marker, color=color, edgecolors="white", linewidths=0.5)
 plt.show()

@@ -32,7 +32,7 @@ print(f"{len(y)} patients, {X.shape[1]} columns, {y.mean():.0%} above the mean")
 # always predicts the share of the class.
 #
 # Each patient is predicted by models that were not trained on that patient. Log loss and Brier
-# score both measure the quality of probabilities; lower is better. The log loss penalises confident
+# score both measure the quality of probabilities; lower is better. The log loss penalizes confident
 # errors most.
 
 boosting = HistGradientBoostingClassifier(random_state=0)
@@ -67,13 +67,13 @@ print(pd.DataFrame(rows).T.round(3))
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 left.plot([0, 1], [0, 1], color="black", lw=1, label="perfect")
 styles = (("o", "-", "#0072b2"), ("s", "--", "#d55e00"), ("^", "-.", "#009e73"))
-for (name, predicted), (marker, line, colour) in zip(
+for (name, predicted), (marker, line, color) in zip(
     list(probabilities.items())[:3], styles, strict=True
 ):
     share, mean = calibration_curve(y, predicted, n_bins=8, strategy="quantile")
-    left.plot(mean, share, line, marker=marker, color=colour, label=name)
+    left.plot(mean, share, line, marker=marker, color=color, label=name)
     bars = {"bins": 10, "range": (0, 1), "histtype": "step", "lw": 2, "ls": line}
-    right.hist(predicted, color=colour, label=name, **bars)
+    right.hist(predicted, color=color, label=name, **bars)
 left.set(
     title="calibration of groups of patients",
     xlabel="predicted probability",

@@ -5,7 +5,7 @@ A fit that is killed, and resumed
 
 ``Checkpoint`` saves a fit while it runs. When the fit is started again, it resumes where the file
 was last written, and ends with exactly the weights of an uninterrupted fit: the file contains the
-weights, the optimiser's moments, random generators and the history of losses.
+weights, the optimizer's moments, random generators and the history of losses.
 """
 
 # %%
@@ -86,12 +86,12 @@ ax.plot(
     alpha=0.5,
     label="never interrupted",
 )
-for logger, style, colour, name in (
+for logger, style, color, name in (
     (first, "o", "#d55e00", "first attempt"),
     (second, ".", "#0072b2", "second attempt"),
 ):
     frame = logger.to_frame()
-    ax.plot(frame["epoch"], frame["loss"], style, color=colour, label=name)
+    ax.plot(frame["epoch"], frame["loss"], style, color=color, label=name)
 ax.axvline(20, color="black", lw=1, ls=":", label="saved last")
 ax.set(title="a fit in two attempts", xlabel="epoch", ylabel="training loss")
 ax.legend()

@@ -55,12 +55,12 @@ results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 # expects ("out of fold") was computed on rows that its members were not trained on.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-colours = ["#0072b2", "#e69f00", "#d55e00"]
+colors = ["#0072b2", "#e69f00", "#d55e00"]
 places = np.arange(len(results))
 bottom = np.zeros(len(results))
-for i, (penalty, colour) in enumerate(zip(PENALTIES, colours, strict=True)):
+for i, (penalty, color) in enumerate(zip(PENALTIES, colors, strict=True)):
     weights = np.array([ensemble.weights_[i] for ensemble, _, _ in results.values()])
-    left.bar(places, weights, 0.6, bottom, color=colour, label=f"alpha = {penalty:g}")
+    left.bar(places, weights, 0.6, bottom, color=color, label=f"alpha = {penalty:g}")
     bottom += weights
 left.set_xticks(places, list(results))
 left.set(ylabel="weight of the arm", ylim=(0, 1.25))
@@ -69,9 +69,9 @@ left.legend(ncols=3, loc="upper center", fontsize="small", columnspacing=1, hand
 
 for place, (ensemble, X_test, y_test) in zip(places, results.values(), strict=True):
     members = ensemble.predict_members(X_test)
-    for arm, colour in zip(members, colours, strict=True):
+    for arm, color in zip(members, colors, strict=True):
         losses = [log_loss(y_test, member) for member in arm]
-        right.plot([place] * len(losses), losses, "o", ms=4, color=colour, alpha=0.7)
+        right.plot([place] * len(losses), losses, "o", ms=4, color=color, alpha=0.7)
     own = log_loss(y_test, ensemble.predict_proba(X_test))
     right.plot(
         place, own, "_", ms=28, mew=2.5, color="black", label="ensemble" if not place else None

@@ -96,4 +96,4 @@ print(table.round(3))
 # labels. Much of the gain comes from soft targets, which keep a network from fitting wrong labels
 # closely. A penalty does this as well, and here a little better. But its strength had to be found:
 # it was the best of five on these same test rows, so its result is too optimistic. The teacher was
-# not tuned, but takes more than twice the work. Try a penalty before you distil.
+# not tuned, but takes more than twice the work. Try a penalty before you distill.

@@ -3,7 +3,7 @@
 Early stopping with your own validation data
 ================================================
 
-A large network that is trained on few rows memorises their noise: the training loss keeps falling,
+A large network that is trained on few rows memorizes their noise: the training loss keeps falling,
 while the loss on other rows falls and then rises. Early stopping monitors rows that are not used
 for training, and keeps the weights of the best epoch.
 """
@@ -81,6 +81,6 @@ print(results.round(3).set_axis(["stopped early", "trained on and on"]))
 # %%
 # Stopping did not improve the predicted labels: the two accuracies differ by less than their
 # standard error. It improved the *probabilities*, which is what the loss measures, and took a third
-# of the epochs. A network that has memorised its rows still picks the right digit about as often,
+# of the epochs. A network that has memorized its rows still picks the right digit about as often,
 # but is overconfident when it is wrong. If only the labels matter, monitor accuracy
 # (``early_stopping=True``); if you use probabilities, monitor the loss.

@@ -9,7 +9,7 @@ each prediction is used as the next value.
 """
 
 # %%
-# Mackey and Glass (1977) modelled the production of blood cells, which responds with a delay. Their
+# Mackey and Glass (1977) modeled the production of blood cells, which responds with a delay. Their
 # series nearly repeats itself, but never exactly. It is chaotic, and often used to compare
 # forecasts.
 
@@ -89,7 +89,7 @@ axes[0].plot(before, series[starts[0] - 1 + before], color="black", lw=1)
 ahead = np.arange(1, horizon + 1)
 axes[0].plot(ahead, truth[0], color="black", lw=1, label="truth")
 axes[0].plot(ahead, forecasts[0], "--", color="#d55e00", lw=2, label="forecast")
-axes[0].axvline(0, color="grey", lw=1, ls=":")
+axes[0].axvline(0, color="gray", lw=1, ls=":")
 axes[0].set(title="the first forecast", xlabel="steps ahead", ylabel="value", ylim=(0.1, 1.6))
 axes[0].legend(loc="upper center", ncols=2)
 error = np.sqrt(np.mean((forecasts - truth) ** 2, axis=0))

@@ -90,14 +90,14 @@ print(pd.DataFrame(rows).T.round(3))
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 styles = (("-", "o", "#0072b2"), ("--", "s", "#d55e00"), (":", "^", "#009e73"))
-for (name, model), (line, marker, colour) in zip(list(models.items())[:3], styles, strict=True):
+for (name, model), (line, marker, color) in zip(list(models.items())[:3], styles, strict=True):
     probability = model.predict_proba(X_test)[:, 1]
     precision, recall, _ = precision_recall_curve(y_test, probability)
     area = average_precision_score(y_test, probability)
-    ax.plot(recall, precision, line, color=colour, label=f"{name}, average precision {area:.2f}")
+    ax.plot(recall, precision, line, color=color, label=f"{name}, average precision {area:.2f}")
     predicted = model.predict(X_test)
     point = recall_score(y_test, predicted), precision_score(y_test, predicted)
-    ax.plot(*point, marker, ms=9, color=colour, mec="black")
+    ax.plot(*point, marker, ms=9, color=color, mec="black")
 predicted = models["tuned threshold"].predict(X_test)
 point = recall_score(y_test, predicted), precision_score(y_test, predicted)
 ax.plot(*point, "D", ms=9, color="#56b4e9", mec="black", label="plain with the tuned threshold")

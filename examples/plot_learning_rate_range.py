@@ -8,7 +8,7 @@ diverges. The test suggests the rate at which the loss falls fastest. Is that a 
 """
 
 # %%
-# The test takes as long as a few epochs of training. Here it is run for three optimisers, on
+# The test takes as long as a few epochs of training. Here it is run for three optimizers, on
 # handwritten digits.
 
 import warnings
@@ -70,8 +70,8 @@ plt.show()
 print(pd.DataFrame(rows).T.round(3))
 
 # %%
-# The upper row shows the test, the lower row the accuracy that it is meant to optimise. Each
-# optimiser has its own range: plain gradient descent needs rates ten times as large as Adam. The
+# The upper row shows the test, the lower row the accuracy that it is meant to optimize. Each
+# optimizer has its own range: plain gradient descent needs rates ten times as large as Adam. The
 # suggestion (dotted) is at the best of the seven rates, or next to it.
 #
 # The test covers only a short training of this network on these data, in batches of this size.

@@ -8,7 +8,7 @@ activation. With a sigmoid, that is logistic regression. A network is many neuro
 """
 
 # %%
-# Tumours, described by four measurements, in units of their standard deviations. Without hidden
+# Tumors, described by four measurements, in units of their standard deviations. Without hidden
 # layers, a classifier is a single neuron, and finds what logistic regression finds. (Both have a
 # penalty on the weights: scikit-learn's ``C`` is 1 / ``alpha``.)
 
@@ -39,12 +39,12 @@ print(weights)
 np.testing.assert_allclose(weights["neuron"], weights["regression"], atol=1e-4)
 
 # %%
-# The picture shows the neuron, with the values for the first tumour: the sum is far below zero, so
+# The picture shows the neuron, with the values for the first tumor: the sum is far below zero, so
 # the probability of being benign is near 0.
 
 graph = computational_graph(neuron).with_values(X[:1])
 display = NetworkGraphDisplay.from_graph(graph, feature_names=names)
-display.ax_.set_title("a neuron and its values for the first tumour")
+display.ax_.set_title("a neuron and its values for the first tumor")
 plt.show()
 
 # %%

@@ -57,7 +57,7 @@ print(f"accuracy {accuracy[-1]:.3f}; at most {memory[-1]:.1f} MiB in memory at a
 
 # %%
 # Rows could just as well come from a database or a queue, since the network does not store them.
-# The optimiser's state is kept from call to call.
+# The optimizer's state is kept from call to call.
 
 size = path.stat().st_size / 2**20
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")

@@ -52,10 +52,10 @@ plt.show()
 to_html(network, X, y, recorder=recorder)
 
 # %%
-# You can explore a deeper network in the same way. Here each hidden layer normalises its sums, and
+# You can explore a deeper network in the same way. Here each hidden layer normalizes its sums, and
 # the second and the third layer add their values to those of the layer before: the dashed lines are
 # these shortcuts. Click a unit of the last hidden layer. The text below the picture follows the
-# chosen sample through it, block by block: weighted sum, normalisation, activation, shortcut.
+# chosen sample through it, block by block: weighted sum, normalization, activation, shortcut.
 
 recorder = WeightsRecorder()
 deeper = MLPBinaryClassifier(
@@ -69,4 +69,4 @@ deeper = MLPBinaryClassifier(
     callbacks=[recorder],
 ).fit(X, y)
 print(f"{deeper.n_iter_} epochs, accuracy {deeper.score(X, y):.3f}")
-to_html(deeper, X, y, recorder=recorder, title="Shortcuts and normalisation")
+to_html(deeper, X, y, recorder=recorder, title="Shortcuts and normalization")

@@ -48,7 +48,7 @@ bands = {
 }
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, (title, (bottom, middle, top)) in zip(axes, bands.items(), strict=True):
-    ax.scatter(x, y, s=5, color="grey", alpha=0.5)
+    ax.scatter(x, y, s=5, color="gray", alpha=0.5)
     ax.fill_between(grid[:, 0], bottom, top, color="#56b4e9", alpha=0.4)
     ax.plot(grid, middle, color="#0072b2", lw=2)
     ax.set(title=title, xlabel="x")

@@ -49,13 +49,13 @@ networks = {
 # range.
 
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
-ax.scatter(hours, marks, s=10, color="grey", alpha=0.3, lw=0)
+ax.scatter(hours, marks, s=10, color="gray", alpha=0.3, lw=0)
 ax.axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0, label="range of marks")
-for (name, network), style, colour in zip(
+for (name, network), style, color in zip(
     networks.items(), ("-", "--", ":"), ("#d55e00", "#0072b2", "#000000"), strict=True
 ):
     network.fit(X, marks)
-    ax.plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
+    ax.plot(grid, network.predict(grid), style, color=color, lw=2, label=name)
 ax.set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
 ax.set_title("predictions of three networks")
 ax.legend(loc="upper left")
@@ -68,11 +68,11 @@ plt.show()
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 categorical = networks["classes 0 to 20"]
 values = categorical.values_
-for effort, marker, colour in ((1.5, "o", "#0072b2"), (3, "s", "#d55e00"), (5.5, "^", "#009e73")):
+for effort, marker, color in ((1.5, "o", "#0072b2"), (3, "s", "#d55e00"), (5.5, "^", "#009e73")):
     distribution = categorical.predict_proba([[effort]])[0]
     label = f"{effort:g} h, mean {categorical.predict([[effort]])[0]:.1f}"
-    ax.plot(values, distribution, marker, color=colour, label=label)
-    ax.plot(values, binom.pmf(values, 20, success(effort)), color=colour, lw=1)
+    ax.plot(values, distribution, marker, color=color, label=label)
+    ax.plot(values, binom.pmf(values, 20, success(effort)), color=color, lw=1)
 ax.set(xlabel="mark", ylabel="probability", xticks=range(0, 21, 5))
 ax.set_title("predicted distributions of the mark")
 ax.legend(loc="upper left")

@@ -4,7 +4,7 @@ Four ways to avoid overfitting
 ====================================
 
 A network with more weights than rows fits the noise of the rows, and its loss on other rows
-rises. Dropout, a penalty, batch normalisation and averaged weights are four remedies, but they do
+rises. Dropout, a penalty, batch normalization and averaged weights are four remedies, but they do
 not all help against the same problem.
 """
 
@@ -40,7 +40,7 @@ remedies = {
     "none": {},
     "dropout": {"dropout": 0.5},
     "L2 penalty": {"alpha": 0.3},
-    "batch normalisation": {"normalization": "batch"},
+    "batch normalization": {"normalization": "batch"},
     "weight averaging": {"averaging": "swa"},
     "dropout and averaging": {"dropout": 0.5, "averaging": "swa"},
 }
@@ -59,16 +59,16 @@ networks = {
 
 # %%
 # The picture shows the validation loss. Without a remedy it falls for about 30 epochs; then the
-# network learns the wrong labels. With batch normalisation, this begins sooner: its purpose is to
+# network learns the wrong labels. With batch normalization, this begins sooner: its purpose is to
 # make training faster. Averaging over the last quarter of the epochs only removes the jumps.
 # Dropout helps most.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-colours = ("#000000", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#56b4e9")
+colors = ("#000000", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#56b4e9")
 lines = ("-", "-", "-.", (0, (5, 1, 1, 1, 1, 1)), "--", "--")
-for (name, network), colour, line in zip(networks.items(), colours, lines, strict=True):
+for (name, network), color, line in zip(networks.items(), colors, lines, strict=True):
     losses = network.validation_loss_curve_
-    ax.plot(range(1, len(losses) + 1), losses, ls=line, color=colour, label=name)
+    ax.plot(range(1, len(losses) + 1), losses, ls=line, color=color, label=name)
 ax.set(xlabel="epoch", ylabel="validation log loss", ylim=(0.15, 0.75))
 ax.set_title("a network without and with each remedy")
 ax.legend(ncols=2)

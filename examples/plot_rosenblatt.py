@@ -39,8 +39,8 @@ for ax, (name, machine) in zip(axes, machines.items(), strict=True):
     DecisionBoundaryDisplay.from_estimator(
         machine, X, response_method="predict", ax=ax, cmap="PuOr", alpha=0.35, grid_resolution=200
     )
-    for label, marker, colour in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
-        ax.scatter(*X[y == label].T, s=12, marker=marker, color=colour, label=f"class {label}")
+    for label, marker, color in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
+        ax.scatter(*X[y == label].T, s=12, marker=marker, color=color, label=f"class {label}")
     ax.set(title=f"{name}\naccuracy {machine.score(X, y):.2f}", xlabel="input 1")
 axes[0].set_ylabel("input 2")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -52,10 +52,10 @@ plt.show()
 # On these data the linear machine would never stop.
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-for (name, machine), style, colour in zip(
+for (name, machine), style, color in zip(
     machines.items(), ("-", "--", "-."), ("#0072b2", "#d55e00", "#009e73"), strict=True
 ):
-    ax.plot(range(1, machine.n_iter_ + 1), machine.mistakes_, style, color=colour, label=name)
+    ax.plot(range(1, machine.n_iter_ + 1), machine.mistakes_, style, color=color, label=name)
 ax.set(xlabel="epoch", ylabel="mistakes", xscale="log", ylim=(0, 170))
 ax.set_title("mistakes in each epoch")
 ax.legend(loc="upper center", ncols=2)

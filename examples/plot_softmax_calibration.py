@@ -63,13 +63,13 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 axes[0].plot([0, 1], [0, 1], color="black", lw=1, label="perfect")
 styles = (("o", "-", "#d55e00"), ("s", "--", "#009e73"), ("^", "-.", "#0072b2"))
 rows = {}
-for (name, model), (marker, line, colour) in zip(models.items(), styles, strict=True):
+for (name, model), (marker, line, color) in zip(models.items(), styles, strict=True):
     probability = model.fit(X_train, y_train).predict_proba(X_test)
     happens = y_test[:, np.newaxis] == model.classes_
     predicted, share, distance = reliability(happens.ravel(), probability.ravel())
-    axes[0].plot(predicted, share, line, marker=marker, color=colour, label=name)
+    axes[0].plot(predicted, share, line, marker=marker, color=color, label=name)
     surest = {"bins": 20, "range": (0, 1), "histtype": "step", "lw": 2, "ls": line}
-    axes[1].hist(probability.max(axis=1), color=colour, **surest)
+    axes[1].hist(probability.max(axis=1), color=color, **surest)
     rows[name] = {
         "accuracy": model.score(X_test, y_test),
         "log loss": log_loss(y_test, probability),

@@ -68,8 +68,8 @@ ax.set_xticks(range(len(SIZES)), [" + ".join(map(str, size)) for size in SIZES])
 ax.set_yticks(range(len(ACTIVATIONS)), map(str, ACTIVATIONS))
 ax.set(xlabel="hidden units", title="mean accuracy of five folds")
 for i, j in np.ndindex(table.shape):
-    colour = "black" if table[i, j] > table.min() / 2 + table.max() / 2 else "white"
-    ax.text(j, i, f"{table[i, j]:.2f}", ha="center", va="center", color=colour)
+    color = "black" if table[i, j] > table.min() / 2 + table.max() / 2 else "white"
+    ax.text(j, i, f"{table[i, j]:.2f}", ha="center", va="center", color=color)
 plt.show()
 
 # %%
@@ -84,7 +84,7 @@ scaled = StandardScaler().fit_transform(X)
 numbers = [1, 2, 4, 8, 16, 32]
 steps = 60 * math.ceil(len(X) / 32)
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-for units, style, colour in ((8, "o-", "#0072b2"), (256, "s--", "#d55e00")):
+for units, style, color in ((8, "o-", "#0072b2"), (256, "s--", "#d55e00")):
     per_step = []
     for n_members in numbers:
         members = StackedEnsembleClassifier(
@@ -93,7 +93,7 @@ for units, style, colour in ((8, "o-", "#0072b2"), (256, "s--", "#d55e00")):
         start = time.perf_counter()
         members.fit(scaled, y)
         per_step.append(1e6 * (time.perf_counter() - start) / steps / n_members)
-    ax.semilogx(numbers, per_step, style, color=colour, label=f"{units} hidden units")
+    ax.semilogx(numbers, per_step, style, color=color, label=f"{units} hidden units")
 ax.set(xlabel="networks that are trained together", ylabel="microseconds per step and network")
 ax.set_title("time of a training step")
 ax.set_ylim(bottom=0)

@@ -60,12 +60,10 @@ found = model.permutation_importances(flats[train], rent[train], random_state=0)
 truth, predicted = rent[train].to_numpy(), model.oof_predictions_
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for label, colour in (("known", "#0072b2"), ("missing", "#d55e00")):
+for label, color in (("known", "#0072b2"), ("missing", "#d55e00")):
     rows = known[train] if label == "known" else ~known[train]
     score = r2_score(truth[rows], predicted[rows])
-    left.plot(
-        truth[rows], predicted[rows], ".", color=colour, label=f"town {label}: R2 {score:.2f}"
-    )
+    left.plot(truth[rows], predicted[rows], ".", color=color, label=f"town {label}: R2 {score:.2f}")
 left.axline((500, 500), slope=1, color="gray", lw=1)
 left.set(title="out-of-fold predictions", xlabel="rent", ylabel="predicted rent")
 left.legend()

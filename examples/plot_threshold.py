@@ -45,8 +45,8 @@ for column, (name, activation) in zip(axes.T, activations.items(), strict=True):
     DecisionBoundaryDisplay.from_estimator(
         network, X, response_method="predict", ax=column[0], cmap="PuOr", alpha=0.4
     )
-    for label, marker, colour in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
-        column[0].scatter(*X[y == label].T, s=6, marker=marker, color=colour)
+    for label, marker, color in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
+        column[0].scatter(*X[y == label].T, s=6, marker=marker, color=color)
     column[0].set(title=f"{name}\naccuracy {network.score(X, y):.2f}", xticks=[], yticks=[])
     column[1].plot(network.loss_curve_, color="#0072b2")
     column[1].set(xlabel="epoch", ylim=(0, 0.9))

@@ -57,8 +57,8 @@ def error(network):
 x, grid = np.linspace(-2, 2, 100), np.linspace(-2, 2, 1000)
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 ax.plot(grid, target(grid), color="black", lw=4, alpha=0.3, label="target")
-for width, style, colour in ((2, ":", "#cc79a7"), (4, "--", "#e69f00"), (16, "-", "#0072b2")):
-    ax.plot(grid, predict(fit(x, target(x), width)), style, color=colour, label=f"{width} units")
+for width, style, color in ((2, ":", "#cc79a7"), (4, "--", "#e69f00"), (16, "-", "#0072b2")):
+    ax.plot(grid, predict(fit(x, target(x), width)), style, color=color, label=f"{width} units")
 ax.set(xlabel="x", ylabel="y", ylim=(-1.7, 2.6))
 ax.set_title("a function, and networks of three sizes")
 ax.legend(ncols=2, loc="upper center")
@@ -72,7 +72,7 @@ plt.show()
 
 widths = [1, 2, 4, 8, 16, 32, 64]
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
-for max_iter, style, colour in ((400, "s--", "#d55e00"), (4000, "o-", "#0072b2")):
+for max_iter, style, color in ((400, "s--", "#d55e00"), (4000, "o-", "#0072b2")):
     errors = [
         min(
             error(fit(x, target(x), width, random_state=seed, max_iter=max_iter))
@@ -80,7 +80,7 @@ for max_iter, style, colour in ((400, "s--", "#d55e00"), (4000, "o-", "#0072b2")
         )
         for width in widths
     ]
-    ax.loglog(widths, errors, style, color=colour, label=f"at most {max_iter:,} iterations")
+    ax.loglog(widths, errors, style, color=color, label=f"at most {max_iter:,} iterations")
 ax.set(xlabel="hidden units", ylabel="root mean squared error")
 ax.set_title("error of networks of each size")
 ax.set_xticks(widths, widths)
@@ -160,10 +160,10 @@ noisy = target(few) + np.random.RandomState(1).normal(scale=0.4, size=25)
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 ax.scatter(few, noisy, s=15, color="black", zorder=3)
 ax.plot(grid, target(grid), color="black", alpha=0.3, lw=4, label="target")
-for alpha, style, colour in ((0, "--", "#cc79a7"), (0.03, "-", "#009e73")):
+for alpha, style, color in ((0, "--", "#cc79a7"), (0.03, "-", "#009e73")):
     network = fit(few, noisy, 100, alpha=alpha, max_iter=2000)
     label = f"alpha={alpha}, error {error(network):.2f}"
-    ax.plot(grid, predict(network), style, color=colour, label=label)
+    ax.plot(grid, predict(network), style, color=color, label=label)
 ax.set(xlabel="x", ylabel="y", title="100 units, 25 noisy rows", ylim=(-3, 4.2))
 ax.legend(loc="upper right")
 plt.show()

@@ -69,11 +69,11 @@ reports = {
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained")
 for row, initializer in zip(axes, initializers, strict=True):
-    for activation, (colour, line) in activations.items():
+    for activation, (color, line) in activations.items():
         for ax, (_, report) in zip(row, reports[initializer, activation], strict=True):
             norms = list(report["gradient_norm"])
             ax.semilogy(
-                range(1, DEPTH + 2), norms, line, marker="o", ms=3, color=colour, label=activation
+                range(1, DEPTH + 2), norms, line, marker="o", ms=3, color=color, label=activation
             )
     row[0].set(title=f"{initializer}, at the start", ylabel="norm of the gradient")
     row[1].set(title=f"{initializer}, after {EPOCHS} epochs")

@@ -57,8 +57,8 @@ for ax, (name, network) in zip(axes, networks.items(), strict=True):
     DecisionBoundaryDisplay.from_estimator(
         network, X, response_method="predict", ax=ax, cmap="PuOr", alpha=0.35, grid_resolution=200
     )
-    for label, marker, colour in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
-        ax.scatter(*X[y == label].T, s=10, marker=marker, color=colour)
+    for label, marker, color in ((0, "o", "#7f3b08"), (1, "^", "#2d004b")):
+        ax.scatter(*X[y == label].T, s=10, marker=marker, color=color)
     ax.set(title=f"{name}\naccuracy {network.score(X, y):.2f}", xlabel="input 1")
 axes[0].set_ylabel("input 2")
 plt.show()

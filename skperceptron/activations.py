@@ -218,7 +218,7 @@ class Identity(Activation):
 
 
 class Sigmoid(Activation):
-    """Logistic sigmoid; saturates on both sides, not centred at zero (Rumelhart et al. 1986)."""
+    """Logistic sigmoid; saturates on both sides, not centered at zero (Rumelhart et al. 1986)."""
 
     names = ("logistic", "sigmoid")
     formula = r"\frac{1}{1 + e^{-z}}"
@@ -250,7 +250,7 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """Hyperbolic tangent; saturates on both sides, centred at zero (LeCun et al. 1998)."""
+    """Hyperbolic tangent; saturates on both sides, centered at zero (LeCun et al. 1998)."""
 
     names = ("tanh",)
     formula = r"\tanh z"
@@ -665,7 +665,7 @@ class ELU(_Exponential):
 
 
 class SELU(_Exponential):
-    """Self-normalising scaled ELU (Klambauer et al. 2017); f'(0) is that of the left side."""
+    """Self-normalizing scaled ELU (Klambauer et al. 2017); f'(0) is that of the left side."""
 
     names = ("selu",)
     formula = r"\lambda z \text{ if } z > 0, \; \lambda \alpha (e^z - 1) \text{ if } z \leq 0"
@@ -995,10 +995,10 @@ def _hard_sigmoid(z: Floats, out: Floats) -> None:
     np.clip(out, 0, 1, out=out)
 
 
-def _inside(a: Floats, centre: float, radius: float) -> None:
+def _inside(a: Floats, center: float, radius: float) -> None:
     """Replace ``a`` by 1 where it lies within the radius, by 0 elsewhere."""
-    if centre:
-        np.subtract(a, centre, out=a)
+    if center:
+        np.subtract(a, center, out=a)
     np.abs(a, out=a)
     np.less(a, radius, out=a)
 

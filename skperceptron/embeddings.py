@@ -130,9 +130,9 @@ class PiecewiseLinear(NumericEmbedding):
     r"""The place of each feature in each of its bins, and the feature itself.
 
     A feature x becomes ``[clip(x s + t, -1, 1), x]``: for each of its bins a number that is -1
-    below the bin, 1 above it, and rises linearly within it. Bins lie between neighbouring quantiles
+    below the bin, 1 above it, and rises linearly within it. Bins lie between neighboring quantiles
     of up to 4,096 training rows, whatever their weights; a feature of few values has one between
-    any two neighbours. All slopes s and shifts t are learned from there on. After "PLE" of
+    any two neighbors. All slopes s and shifts t are learned from there on. After "PLE" of
     Gorishniy, Rubachev & Babenko (2022), *On embeddings for numerical features*, where bins are
     fixed. It helps if the target changes sharply along a few features, as trees can express, and
     there are enough rows to learn this.

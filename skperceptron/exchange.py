@@ -1,6 +1,6 @@
 """Convert fitted networks from and to scikit-learn: weights are copied, nothing is trained.
 
-Predictions are the same up to rounding. Moments of the optimiser are not copied: continued
+Predictions are the same up to rounding. Moments of the optimizer are not copied: continued
 training starts without them.
 """
 
@@ -135,7 +135,7 @@ def to_sklearn(
 ) -> neural_network.MLPClassifier | neural_network.MLPRegressor:
     """Return a network of scikit-learn with the weights of a fitted network of this package.
 
-    Dropout and averaging do not matter, since they act in training only, nor does a standardised
+    Dropout and averaging do not matter, since they act in training only, nor does a standardized
     target, which is folded into the output layer. A softmax of two classes becomes the equivalent
     single sigmoid. Parameters that scikit-learn lacks, or whose value it does not accept, such as
     ``solver="lion"``, get its defaults; this matters for further training only.
@@ -155,7 +155,7 @@ def to_sklearn(
     TypeError
         If `network` is not a network of this package.
     ValueError
-        If scikit-learn's networks cannot express it: skip connections, normalisations, learned
+        If scikit-learn's networks cannot express it: skip connections, normalizations, learned
         scales and embeddings, other activations or different ones in different layers, bounded,
         clipped and categorical outputs, and losses that estimate several numbers per target.
     NotFittedError

@@ -35,7 +35,7 @@ class ParameterGroup(Component):
     rate : float, default=1.0
         Factor on the learning rate, >= 0. With 0 the arrays keep their initial values.
     decay : float, default=None
-        Factor on the decoupled weight decay of the optimiser (Loshchilov & Hutter 2019), >= 0.
+        Factor on the decoupled weight decay of the optimizer (Loshchilov & Hutter 2019), >= 0.
         None means 1 for weights and embeddings, 0 for all others. As in PyTorch, decay is also
         multiplied by the learning rate, and so by `rate`.
     penalty : float, default=None
@@ -79,7 +79,7 @@ class ParameterGroups(Component):
     adapter : ParameterGroup, default=None
         What differs between networks that share weights, ``adapters_``.
     normalization : ParameterGroup, default=None
-        Factors and shifts of normalised layers, ``normalization_parameters_``. Running
+        Factors and shifts of normalized layers, ``normalization_parameters_``. Running
         statistics are not affected.
     feature_scale : ParameterGroup, default=None
         The factors of the features, ``feature_scales_``.

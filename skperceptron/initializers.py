@@ -1,4 +1,4 @@
-"""Initialisers: the weights and biases that a layer starts with.
+"""Initializers: the weights and biases that a layer starts with.
 
 Except for the rules of scikit-learn and PyTorch, nearly all set biases to zero and scale weights by
 the *gain* of the activation that follows: the factor that undoes its effect on the size of signals,
@@ -54,7 +54,7 @@ def _quadrature() -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class Layer:
-    """What an initialiser knows about a layer.
+    """What an initializer knows about a layer.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Layer:
         ``init_factor`` of the activation; at the output, of the last hidden layer's activation.
     inputs : ndarray or CSR matrix of shape (n, fan_in), float64, or None
         Inputs of the layer for some training rows, computed by the layers before it, which are
-        already initialised. None if the initialiser needs no rows, or there are none yet.
+        already initialized. None if the initializer needs no rows, or there are none yet.
     """
 
     fan_in: int
@@ -132,7 +132,7 @@ def _check_finite(name: str, arrays: Sequence[Any]) -> None:
 
 
 class Initializer(Component):
-    """Base of all initialisers.
+    """Base of all initializers.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class Initializer(Component):
 
 
 class _NormalTables(Initializer):
-    """Base of initialisers that draw category vectors from the standard normal distribution."""
+    """Base of initializers that draw category vectors from the standard normal distribution."""
 
     def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
         return rng.normal(size=shape)
@@ -442,13 +442,13 @@ class Zeros(Constant):
 
 
 class _Otherwise(Initializer):
-    """Base of initialisers that draw with another initialiser, ``otherwise``."""
+    """Base of initializers that draw with another initializer, ``otherwise``."""
 
     otherwise: str | Initializer
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]
-        """``n_rows`` of the other initialiser."""
+        """``n_rows`` of the other initializer."""
         return get_initializer(self.otherwise).n_rows
 
     def check_parameters(self) -> None:
@@ -518,7 +518,7 @@ class Given(_Otherwise):
 
 
 def list_initializers() -> list[str]:
-    """Return the names of the built-in initialisers, sorted.
+    """Return the names of the built-in initializers, sorted.
 
     Examples
     --------
@@ -530,7 +530,7 @@ def list_initializers() -> list[str]:
 
 
 def get_initializer(initializer: str | Initializer) -> Initializer:
-    """Return an initialiser from its name, or the initialiser itself.
+    """Return an initializer from its name, or the initializer itself.
 
     Parameters
     ----------
@@ -539,7 +539,7 @@ def get_initializer(initializer: str | Initializer) -> Initializer:
     Raises
     ------
     ValueError
-        If no initialiser has that name.
+        If no initializer has that name.
     TypeError
         If `initializer` is neither a string nor an Initializer.
     """

@@ -71,7 +71,7 @@ class Loss(Component):
         nevertheless that of the sum).
     judged_by_r2 : bool
         Whether a validation score is R2 instead of the negative loss: for losses that the mean
-        minimises.
+        minimizes.
     estimates_std : bool
         Whether the inverse link gives mean and standard deviation of each target.
     equivariance : {"none", "scale", "affine"}
@@ -136,7 +136,7 @@ class Loss(Component):
             )
 
     def in_units(self, scale: Floats) -> Loss:
-        """Return the loss for standardised targets, which are divided by ``scale``, (T,)."""
+        """Return the loss for standardized targets, which are divided by ``scale``, (T,)."""
         return self
 
     def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
@@ -269,7 +269,7 @@ class Loss(Component):
     ) -> float:
         """Return the mean loss of a data set, as it is reported.
 
-        L-BFGS minimises it, times the number of outputs if ``averages_outputs``.
+        L-BFGS minimizes it, times the number of outputs if ``averages_outputs``.
 
         Parameters
         ----------
@@ -787,7 +787,7 @@ class _IdentityLink(Loss):
 
 
 class SquaredError(_IdentityLink, _LikeScikitLearn):
-    r"""Half the squared error, :math:`\frac12 (z - y)^2`; minimised by the mean (Legendre 1805)."""
+    r"""Half the squared error, :math:`\frac12 (z - y)^2`; minimized by the mean (Legendre 1805)."""
 
     names = ("squared_error",)
     keeps_ordinary_units = True
@@ -807,7 +807,7 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
 class AbsoluteError(_IdentityLink):
     r"""The absolute error :math:`|z - y|`, with gradient 0 at 0.
 
-    Minimised by the median (Boscovich 1757).
+    Minimized by the median (Boscovich 1757).
     """
 
     names = ("absolute_error",)
@@ -859,7 +859,7 @@ class Huber(_IdentityLink):
 
 @kept_as("huber in units")
 class _HuberInUnits(Huber):
-    """Huber's loss of a standardised target, with one delta per column.
+    """Huber's loss of a standardized target, with one delta per column.
 
     Where delta is below 1, the loss is divided by it: with a tiny delta it is then the absolute
     error, and not almost zero.
@@ -875,7 +875,7 @@ class _HuberInUnits(Huber):
 
 
 class Pinball(_IdentityLink):
-    r"""Pinball loss, minimised by a quantile (Koenker & Bassett 1978).
+    r"""Pinball loss, minimized by a quantile (Koenker & Bassett 1978).
 
     :math:`q (y - z)` where the prediction is too low, :math:`(1 - q) (z - y)` elsewhere. A list
     of quantiles trains one output for each. Their predictions are sorted, so that no quantile
@@ -1083,7 +1083,7 @@ class ScaledSquaredError(Loss):
 
 
 class _LogLink(Loss):
-    """A loss of predictions e^z, minimised by the mean.
+    """A loss of predictions e^z, minimized by the mean.
 
     Where e^z (or e^-z) would overflow, a tangent replaces it in the loss.
     """

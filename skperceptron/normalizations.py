@@ -1,4 +1,4 @@
-"""Normalisation of hidden layers, before the activation."""
+"""Normalization of hidden layers, before the activation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "get_nor
 
 
 class Normalization(Component):
-    """Base of all normalisations."""
+    """Base of all normalizations."""
 
     def block(self, units: int) -> Block:
         """Return the block for a layer of the given width."""
@@ -22,7 +22,7 @@ class Normalization(Component):
 
 
 class BatchNormalization(Normalization):
-    r"""Standardise each unit over the rows of the batch, then scale and shift it.
+    r"""Standardize each unit over the rows of the batch, then scale and shift it.
 
     Predictions use running means and variances, merged into the weights. Sample weights apply to
     the rows of a batch: a weight of 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
@@ -48,7 +48,7 @@ class BatchNormalization(Normalization):
 
 
 class LayerNormalization(Normalization):
-    r"""Standardise each row over the units of the layer, then scale and shift each unit.
+    r"""Standardize each row over the units of the layer, then scale and shift each unit.
 
     The same in training and prediction. Ba, Kiros & Hinton (2016), *Layer normalization*.
 
@@ -69,7 +69,7 @@ class LayerNormalization(Normalization):
 
 
 def get_normalization(normalization: str | Normalization) -> Normalization:
-    """Return a normalisation from its name, or the object itself.
+    """Return a normalization from its name, or the object itself.
 
     Parameters
     ----------
@@ -78,6 +78,6 @@ def get_normalization(normalization: str | Normalization) -> Normalization:
     Raises
     ------
     ValueError
-        If there is no normalisation of this name.
+        If there is no normalization of this name.
     """
     return find(normalization, Normalization)

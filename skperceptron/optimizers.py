@@ -1,6 +1,6 @@
-"""First-order optimisers, and the settings of L-BFGS.
+"""First-order optimizers, and the settings of L-BFGS.
 
-An optimiser object only describes the method. What changes during training is kept elsewhere:
+An optimizer object only describes the method. What changes during training is kept elsewhere:
 vectors of the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``
 returns one member's scalars for each step; ``update`` applies them, for all members at once, to a
 chunk of the vectors.
@@ -54,7 +54,7 @@ def _check_coefficients(name: str, result: Any, arguments: Sequence[Any]) -> Non
 
 
 class Optimizer(Component):
-    """Base of all optimisers.
+    """Base of all optimizers.
 
     A subclass defines ``coefficients`` and ``update``.
 
@@ -71,7 +71,7 @@ class Optimizer(Component):
         Whether steps stay the same, up to epsilon, if all gradients are multiplied by a factor.
     weight_decay : float
         Each step first shrinks the weights (not the biases) by this share times the learning
-        rate; 0 for optimisers without decoupled decay.
+        rate; 0 for optimizers without decoupled decay.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -539,7 +539,7 @@ class LBFGS(Optimizer):
 
 
 def list_optimizers() -> list[str]:
-    """Return the names of the built-in optimisers, sorted.
+    """Return the names of the built-in optimizers, sorted.
 
     Examples
     --------
@@ -551,7 +551,7 @@ def list_optimizers() -> list[str]:
 
 
 def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """Return an optimiser from its name, or the optimiser itself.
+    """Return an optimizer from its name, or the optimizer itself.
 
     Parameters
     ----------
@@ -560,7 +560,7 @@ def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     Raises
     ------
     ValueError
-        If no optimiser has that name.
+        If no optimizer has that name.
     TypeError
         If `optimizer` is neither a string nor an Optimizer.
     """

@@ -17,7 +17,7 @@ class EarlyStopping(Checked):
     Parameters
     ----------
     monitor : str or callable, default="score"
-        "score" is accuracy, R2 or, for losses that the mean does not minimise, the negative
+        "score" is accuracy, R2 or, for losses that the mean does not minimize, the negative
         validation loss; "loss" is the validation loss. Anything else is a scorer: a name that
         :func:`sklearn.metrics.get_scorer` knows, or a callable ``(estimator, X, y)``, which gets
         the rows as they were given to ``fit``, and their weights if it has a parameter

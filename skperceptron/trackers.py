@@ -180,8 +180,8 @@ class OptunaPruning(EpochCallback):
     trial : optuna.Trial
         The trial that the objective function is given.
     monitor : str, default="validation_loss"
-        A metric that the network reports. The study must optimise in its direction: minimise a
-        loss, maximise a score.
+        A metric that the network reports. The study must optimize in its direction: minimize a
+        loss, maximize a score.
 
     Raises
     ------

@@ -15,7 +15,7 @@ OF_RECIPE = {field.name for field in fields(Recipe)}
 def member_of(**options):
     """Make a member; the names of the options decide which belong to its recipe.
 
-    By default, Adam minimises the squared error without a penalty.
+    By default, Adam minimizes the squared error without a penalty.
     """
     usual = {
         "loss": SquaredError(),

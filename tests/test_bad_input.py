@@ -197,7 +197,7 @@ BAD_PARAMETERS = [
     ("ensemble_size", 0, "int", "None"),
     ("numeric_embedding", "pel", "'pbld', 'ple', 'plr'"),
     ("numeric_embedding", 3, "'pbld', 'ple', 'plr'", "'NumericEmbedding'"),
-    ("categorical_features", "colour", "'from_dtype'", "names, positions or booleans"),
+    ("categorical_features", "color", "'from_dtype'", "names, positions or booleans"),
     ("embedding_dim", 0, "int", "'auto'"),
     ("parametrization", "mup", "'standard'", "'ntk'"),
     ("decay_schedule", "adaptive", "'flat_cosine'", "a callable (time)"),

@@ -37,7 +37,7 @@ X, Y = make_data()
 def make(cls, **options):
     defaults = {"hidden_layer_sizes": (10,), "max_iter": 20, "batch_size": 32, "random_state": 0}
     if cls is MLPRegressor:
-        # The output layer of a standardised target is stored in y's units, in float64.
+        # The output layer of a standardized target is stored in y's units, in float64.
         defaults["standardize_target"] = False
     return cls(**defaults | options)
 

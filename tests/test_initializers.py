@@ -1,4 +1,4 @@
-"""Every initialiser draws from its published distribution, with the generator that it is given.
+"""Every initializer draws from its published distribution, with the generator that it is given.
 
 A new one needs one row of ``LAWS``.
 """
@@ -80,7 +80,7 @@ class Law:
     ----------
     shape : {"uniform", "normal", "orthogonal", "equal"}
     variance : callable
-        Variance of the weights, from the initialiser, fan in, units, and the gain of the next
+        Variance of the weights, from the initializer, fan in, units, and the gain of the next
         activation; for equal weights, their value.
     bias_variance : callable
         The same for the biases, which are zero by default.
@@ -232,7 +232,7 @@ def test_draws_have_mean_zero_and_variance_a_third_of_the_squared_bound(factor):
 
 
 def frozen(estimator, **options):
-    """Return scikit-learn's network as initialised: its only step has a negligible rate."""
+    """Return scikit-learn's network as initialized: its only step has a negligible rate."""
     return estimator(solver="sgd", learning_rate_init=1e-300, max_iter=1, **options)
 
 
@@ -325,7 +325,7 @@ class Telling(Initializer):
 
 
 @quiet
-def test_an_initialiser_is_told_shapes_and_activations():
+def test_an_initializer_is_told_shapes_and_activations():
     Telling.asked.clear()
     model = MLPSoftmaxClassifier(**OPTIONS, activation=["relu", ELU(0.5)], initializer=Telling())
     model.fit(X, Y)
@@ -337,7 +337,7 @@ def test_an_initialiser_is_told_shapes_and_activations():
 
 
 @quiet
-def test_initialisers_are_searched():
+def test_initializers_are_searched():
     model = MLPSoftmaxClassifier(**OPTIONS)
     grid = {"initializer": ["he_normal", Orthogonal(), "scikit-learn"]}
     search = GridSearchCV(model, grid, cv=2).fit(X, Y)
@@ -345,12 +345,12 @@ def test_initialisers_are_searched():
     assert np.isfinite(scores).all()
 
 
-def test_bad_parameters_of_an_initialiser_are_refused():
+def test_bad_parameters_of_an_initializer_are_refused():
     with pytest.raises(ValueError, match="'value' parameter of Constant"):
         MLPSoftmaxClassifier(**OPTIONS, initializer=Constant(np.inf)).fit(X, Y)
 
 
-# Initialisers that use the data, and those that start at zero.
+# Initializers that use the data, and those that start at zero.
 
 SKEWED = np.random.RandomState(3).standard_t(4, size=(300, 6)) * [1, 5, 0.1, 3, 1, 0] + 2
 

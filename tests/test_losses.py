@@ -467,7 +467,7 @@ def logit(p):
 
 
 def best_log_odds(share, loss):
-    """Return the log-odds that minimise the expected focal loss of a class with this share."""
+    """Return the log-odds that minimize the expected focal loss of a class with this share."""
     z = np.linspace(-5, 5, 400_001)
     likes = np.logaddexp(0, -z) * expit(-z) ** loss.gamma
     return z[(share * likes + (1 - share) * likes[::-1]).argmin()]
@@ -478,7 +478,7 @@ def gaussian_moments(y, weight):
     return [mean, np.log(np.average((y - mean) ** 2, weights=weight))]
 
 
-#: Name: loss, kind of targets, and the constant raw prediction that minimises the loss, computed
+#: Name: loss, kind of targets, and the constant raw prediction that minimizes the loss, computed
 #: from y and weights. A loss whose minimum is not at the mean may have an entry here.
 STATISTICS = {
     "absolute": (AbsoluteError(), "real", lambda y, w: weighted_quantile(y, w, 0.5)),

@@ -478,7 +478,7 @@ def test_score_is_scikit_learns_accuracy_however_the_labels_come(cls, kind):
         model.score(X, np.linspace(0, 1, len(X)))
 
 
-# Regressors: bounded, categorical, standardised outputs.
+# Regressors: bounded, categorical, standardized outputs.
 
 
 @pytest.mark.parametrize("bounds", [(0, 100), (-3.5, -1.25), [0.0, 1e-3]], ids=str)
@@ -543,7 +543,7 @@ def test_constant_targets_at_a_bound_and_first_batches_of_few_rows_are_learned()
     assert model.set_params(warm_start=True).fit(X, y).score(X, y) > 0.4
 
 
-def test_without_standardisation_a_bounded_output_is_trained_in_units_of_the_range():
+def test_without_standardization_a_bounded_output_is_trained_in_units_of_the_range():
     X, y = diabetes()
     shares = expit(y)
     options = {**SMALL, "standardize_target": False}
@@ -713,11 +713,11 @@ def test_ordinary_targets_keep_their_units():
         raw = MLPRegressor(**SMALL, standardize_target=False).fit(X, ordinary)
         assert same_parameters(auto, raw)
         changed = MLPRegressor(**SMALL, standardize_target=True).fit(X, ordinary)
-        # y is standardised already.
+        # y is standardized already.
         assert same_parameters(auto, changed) == (ordinary is y)
 
 
-def test_standardised_fit_is_the_fit_of_the_standardised_target():
+def test_standardized_fit_is_the_fit_of_the_standardized_target():
     X, y = diabetes()
     # A power of two, so that scaling does not round.
     model = MLPRegressor(**SMALL, standardize_target=True).fit(X, 1024 * y)

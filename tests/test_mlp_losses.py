@@ -321,8 +321,8 @@ def test_fit_does_not_touch_the_users_loss_and_later_changes_do_not_touch_the_fi
     ("first", "then", "fragment"),
     [
         ("absolute_error", "gamma", "'gamma'.* the kind of loss must stay"),
-        ("huber", "gaussian_nll", "standardised for other outputs"),
-        (Pinball([0.1, 0.9]), Pinball(0.5), "standardised for other outputs"),
+        ("huber", "gaussian_nll", "standardized for other outputs"),
+        (Pinball([0.1, 0.9]), Pinball(0.5), "standardized for other outputs"),
         ("poisson", Pinball([0.1, 0.9]), "the number of outputs"),
     ],
     ids=repr,

@@ -1,4 +1,4 @@
-"""Every normalisation computes its formula with the given parameters.
+"""Every normalization computes its formula with the given parameters.
 
 A new one needs one row of ``TEXTBOOK``; gradients, stacks and predictions of its block are tested
 in ``tests/engine/test_every_block.py``.
@@ -120,7 +120,7 @@ def test_batches_of_a_single_row_give_a_warning(recwarn):
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_network_that_overflows_where_normalisation_joins_its_layer_says_so():
+def test_a_network_that_overflows_where_normalization_joins_its_layer_says_so():
     X = np.random.RandomState(0).normal(size=(20, 3))
     model = MLPRegressor(hidden_layer_sizes=(4,), normalization="batch", max_iter=1).fit(X, X[:, 0])
     model.coefs_[0] = model.coefs_[0] * 1e200

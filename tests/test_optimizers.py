@@ -1,4 +1,4 @@
-"""Every optimiser follows its published formula, in place, in chunks of any size."""
+"""Every optimizer follows its published formula, in place, in chunks of any size."""
 
 import re
 import warnings
@@ -60,7 +60,7 @@ def zero_state(optimizer, shape, dtype=np.float64):
 
 
 def advance(optimizer, parameters, state, gradient, rate, step, chunk=None):
-    """Take one step of a stack of members with the same optimiser, chunk by chunk."""
+    """Take one step of a stack of members with the same optimizer, chunk by chunk."""
     chunk = chunk or parameters.shape[1]
     scalars = optimizer.coefficients(rate, step)
     columns = [np.full((len(parameters), 1), c, parameters.dtype) for c in scalars]
@@ -247,7 +247,7 @@ def test_trajectory_equals_pytorch(optimizer):
 
 
 def of_pytorch(torch, x):
-    """Return pairs of our optimisers and PyTorch's, with the same parameters."""
+    """Return pairs of our optimizers and PyTorch's, with the same parameters."""
     options = {"lr": 0.01}
     adam = {"betas": (0.8, 0.95), "eps": 1e-3}
     ours = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
@@ -308,7 +308,7 @@ def test_two_hundred_steps_are_those_of_pytorch(name):
         assert_allclose(visited, x.numpy(), rtol=1e-10, atol=1e-10)
 
 
-def test_names_find_optimisers_and_nothing_else_does():
+def test_names_find_optimizers_and_nothing_else_does():
     for name in list_optimizers():
         assert get_optimizer(name).names[0] == name
     optimizer = NAdam(0.5)
@@ -531,7 +531,7 @@ class ReadsItself(Optimizer):
 
 
 class WithFactor(SGD):
-    """A built-in optimiser with a parameter more, which only ``update`` reads."""
+    """A built-in optimizer with a parameter more, which only ``update`` reads."""
 
     def __init__(self, momentum=0.9, nesterov=True, factor=1.0):
         super().__init__(momentum, nesterov)

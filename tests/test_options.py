@@ -486,7 +486,7 @@ def test_names_of_other_libraries_are_answered_with_existing_parameters():
         assert here in MLPClassifier().get_params()
 
 
-def test_a_misspelt_option_or_name_is_answered_with_the_right_one():
+def test_a_misspelled_option_or_name_is_answered_with_the_right_one():
     for call, word in (
         (lambda: MLPRegressor(hidden_layers=3), "'hidden_layer_sizes'"),
         (lambda: small(MLPBinaryClassifier, solver="adma").fit(X, Y), "'adam'"),

@@ -1,4 +1,4 @@
-"""The neural tangent parametrisation and the linear path, compared with plain NumPy.
+"""The neural tangent parametrization and the linear path, compared with plain NumPy.
 
 The plain network stores W and computes ``x W / sqrt(fan_in) + b``; its steps are written out.
 """
@@ -93,7 +93,7 @@ def network(solver, n_steps, **options):
     )
 
 
-#: For each solver: our optimiser, a function that makes the rule of its steps, and the decay.
+#: For each solver: our optimizer, a function that makes the rule of its steps, and the decay.
 STEPS = {
     "sgd": (SGD(momentum=0.0, nesterov=False), lambda: lambda t, gradient: gradient, 0.0),
     "adam": (Adam(epsilon=1e-100), adam_steps, 0.0),

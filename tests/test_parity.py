@@ -423,6 +423,6 @@ def test_one_softmax_is_multinomial_logistic_regression(alpha):
     ours = MLPSoftmaxClassifier((), alpha=alpha, **TO_THE_MINIMUM).fit(X, y)
     assert_allclose(ours.coefs_[0].T, theirs.coef_, rtol=1e-3, atol=1e-4)
     # Predictions do not change if a number is added to all biases.
-    centred = ours.intercepts_[0] - ours.intercepts_[0].mean()
-    assert_allclose(centred, theirs.intercept_ - theirs.intercept_.mean(), rtol=1e-3, atol=1e-4)
+    centered = ours.intercepts_[0] - ours.intercepts_[0].mean()
+    assert_allclose(centered, theirs.intercept_ - theirs.intercept_.mean(), rtol=1e-3, atol=1e-4)
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)

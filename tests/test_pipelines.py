@@ -55,7 +55,7 @@ FOLDS = KFold(3, shuffle=True, random_state=0)
 
 
 def make_data():
-    """Return every fourth row of diabetes, with binary labels and standardised targets."""
+    """Return every fourth row of diabetes, with binary labels and standardized targets."""
     X, y = load_diabetes(return_X_y=True)
     X, y = X[::4] * 20, (y[::4] - y.mean()) / y.std()
     return X, (y > 0).astype(int), y
@@ -118,7 +118,7 @@ def test_cross_validation_equals_its_folds_by_hand(cls):
     assert_allclose(folds, expected, rtol=1e-12)
 
 
-def test_classifiers_and_the_regressor_are_recognised():
+def test_classifiers_and_the_regressor_are_recognized():
     assert is_classifier(make(MLPBinaryClassifier)) and is_classifier(make(MLPSoftmaxClassifier))
     assert is_regressor(make(MLPRegressor))
     # An integer cv is stratified for classifiers only.
@@ -341,7 +341,7 @@ LABEL_TYPES = {
 }
 
 
-LABELLED = [
+LABELED = [
     (RosenblattPerceptron, {}),
     *product(
         [MLPBinaryClassifier, MLPSoftmaxClassifier],
@@ -351,7 +351,7 @@ LABELLED = [
 
 
 @pytest.mark.parametrize("labels", LABEL_TYPES)
-@pytest.mark.parametrize(("cls", "options"), LABELLED, ids=repr)
+@pytest.mark.parametrize(("cls", "options"), LABELED, ids=repr)
 def test_labels_of_any_type_give_the_same_model(cls, options, labels):
     y = LABEL_TYPES[labels](LABELS)
     expected = make(cls, **options).fit(X, LABELS)

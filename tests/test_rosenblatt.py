@@ -287,7 +287,7 @@ def test_probabilities_increase_with_the_response_and_sum_to_one(data, n_associa
     assert_allclose(model.predict_log_proba(X), np.log(probability), rtol=1e-10, atol=1e-15)
 
 
-def test_slope_minimises_the_log_loss_of_smoothed_labels():
+def test_slope_minimizes_the_log_loss_of_smoothed_labels():
     X, y = cancer()
     model = RosenblattPerceptron(0, weights="averaged", random_state=0).fit(X, y)
     response = model.decision_function(X)

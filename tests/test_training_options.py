@@ -48,7 +48,7 @@ def weights(estimator):
 
 
 class SignDescent(Optimizer):
-    """A user's optimiser: steps along the sign of the gradient."""
+    """A user's optimizer: steps along the sign of the gradient."""
 
     def __init__(self, scale=1.0):
         self.scale = scale
@@ -71,7 +71,7 @@ class Halving(Schedule):
 
 
 class Diagonal(Initializer):
-    """A user's initialiser: ones on the diagonal."""
+    """A user's initializer: ones on the diagonal."""
 
     def draw(self, layer, rng):
         return np.eye(layer.fan_in, layer.units), np.zeros(layer.units)
@@ -275,7 +275,7 @@ def test_hidden_layers_start_with_the_gain_of_their_activation(activation, gain)
     assert_allclose(np.concatenate(network.intercepts_), 0, atol=1e-250)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e5], ids=["own units", "standardised"])
+@pytest.mark.parametrize("scale", [1.0, 1e5], ids=["own units", "standardized"])
 @EVERY_ESTIMATOR
 def test_fit_starts_from_the_given_weights_in_the_units_of_y(cls, scale):
     y = Y if cls is not MLPRegressor else scale * (3 + X[:, 0])
@@ -391,7 +391,7 @@ def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
 def test_dropped_batch_counts_nothing(cls, weighted):
     options = {"shuffle": False, "alpha": 0.1, "batch_size": 16}
     if cls is MLPRegressor:
-        # The units of a standardised target would be those of all rows.
+        # The units of a standardized target would be those of all rows.
         options["standardize_target"] = False
     weight = np.arange(1.0, 80.0) if weighted else None
     found = make(cls, drop_last=True, **options).fit(X[:79], Y[:79], sample_weight=weight)

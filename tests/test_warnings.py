@@ -175,7 +175,7 @@ AS_ASKED = {
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", AS_ASKED)
-def test_requested_behaviour_gives_no_warning(name):
+def test_requested_behavior_gives_no_warning(name):
     clone(AS_ASKED[name]).fit(X, Y)
     if not AS_ASKED[name].callbacks:
         StackedGridSearchCV(clone(AS_ASKED[name]), {"alpha": [0, 1]}, cv=2).fit(X, Y)

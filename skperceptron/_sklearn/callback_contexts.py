@@ -1,6 +1,6 @@
 """The part of scikit-learn 1.9's callback framework that this package uses, for older versions.
 
-Names and behaviour are those of :mod:`sklearn.callback`, with one difference: a fit's task has no
+Names and behavior are those of :mod:`sklearn.callback`, with one difference: a fit's task has no
 parent, because older versions do not report tasks of meta-estimators.
 """
 

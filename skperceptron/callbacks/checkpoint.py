@@ -21,7 +21,7 @@ class Checkpoint(Callback):
 
     A fit that was killed at any moment and is started again, with the same parameters and
     data, ends with exactly the weights of an uninterrupted fit, bit for bit. The file holds
-    weights, the state of optimiser and random generators, and the history, as arrays and JSON;
+    weights, the state of optimizer and random generators, and the history, as arrays and JSON;
     the previous file is kept beside it as ``<path>.previous``. A fit that is complete is not
     repeated: delete the files to train again, or raise a limit (``max_iter``, ``max_time``,
     ``n_iter_no_change``) to continue it.
@@ -43,7 +43,7 @@ class Checkpoint(Callback):
 
     Notes
     -----
-    Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
+    Data is recognized by a hash, so that a fit with a checkpoint reads all of X once more.
     A resumed fit does not restore what other callbacks recorded before the interruption.
     If the file cannot be written, or another process is writing it, the fit continues, with a
     warning.

@@ -134,7 +134,7 @@ def train_round(
 ) -> Answer:
     """Train a network on the rows of a share for one epoch, counted from 0.
 
-    ``arrays`` are its state: its parameters, their average, the state of the optimiser.
+    ``arrays`` are its state: its parameters, their average, the state of the optimizer.
     ``rows_seen`` counts rows before this epoch, on all shares.
     """
     began = perf_counter()

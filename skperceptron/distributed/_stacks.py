@@ -67,7 +67,7 @@ class SummedStack(_StackOnCluster):
 class AveragedStack(_StackOnCluster):
     """In each epoch, all shares train copies of the same network, which are then averaged.
 
-    See McMahan et al. (2017), and Stich (2019). The state of the optimiser is averaged, too.
+    See McMahan et al. (2017), and Stich (2019). The state of the optimizer is averaged, too.
     """
 
     def _bind(self, ahead: Ahead) -> None:

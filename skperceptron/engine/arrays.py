@@ -66,7 +66,7 @@ def split(items: Sequence[Item], goes_on: Callable[[Item, Item], bool]) -> Itera
 
 
 def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
-    """Yield the item of each run of neighbours that are the same object, and the run's place."""
+    """Yield the item of each run of neighbors that are the same object, and the run's place."""
     for place in split(items, is_):
         yield items[place.start], place
 
@@ -148,7 +148,7 @@ def as_slice(places: Sequence[int]) -> slice | list[int]:
     return slice(first, last + 1) if last - first == len(places) - 1 else list(places)
 
 
-def neighbours(positions: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+def neighbors(positions: Sequence[int]) -> Iterator[tuple[slice, slice]]:
     """Split ascending positions where some are left out.
 
     Yields for each part its place in the list, and the positions themselves as a slice.

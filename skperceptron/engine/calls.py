@@ -198,7 +198,7 @@ def sigmoid(z: Floats, out: Floats) -> None:
     """Write the logistic sigmoid of ``z`` into ``out``, which may be ``z`` itself.
 
     It differs from SciPy's ``expit`` by a few roundings, and is faster, since ``exp`` is
-    vectorised: it takes an eighth of the time in float32 on (1, 128, 256), and between a quarter
+    vectorized: it takes an eighth of the time in float32 on (1, 128, 256), and between a quarter
     and nearly all of it in float64, depending on the processor.
     """
     with np.errstate(over="ignore"):

@@ -123,7 +123,7 @@ def _multipliers(columns: Words) -> Words:
 
 
 def _mixed(words: Words) -> Words:
-    """Scramble words, zero included (the finaliser of SplitMix64, Steele et al. 2014)."""
+    """Scramble words, zero included (the finalizer of SplitMix64, Steele et al. 2014)."""
     return _scrambled(words + np.uint64(0x9E3779B97F4A7C15))
 
 

@@ -276,7 +276,7 @@ class Network:
     def stacked(networks: Sequence[Network], unify: Callable[[Any], Any]) -> Network:
         """Return the network of a stack of single networks with equal shapes.
 
-        ``unify`` returns the same object for equal ones: neighbours that share an activation are
+        ``unify`` returns the same object for equal ones: neighbors that share an activation are
         computed together.
         """
         nodes = []

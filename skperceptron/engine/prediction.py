@@ -272,7 +272,7 @@ class Predictors:
 def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]:
     """Merge linear blocks into the layers before them, so that predictions take no longer.
 
-    Batch normalisation is such a block: in predictions, it multiplies each unit by a factor and
+    Batch normalization is such a block: in predictions, it multiplies each unit by a factor and
     adds a shift. Changed weights and a changed bias of the unit have the same effect. Parameters
     are as in :func:`predict_raw`; both are returned as they are if there is nothing to merge.
     """

@@ -38,7 +38,7 @@ class TrainingPass:
     scheduled : bool, default=False
         Whether dropout rates change from step to step.
     weighted : bool, default=False
-        Whether rows have weights in blocks that mix rows, such as batch normalisation.
+        Whether rows have weights in blocks that mix rows, such as batch normalization.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
         and activations those of their ``reference``. Otherwise outputs lie in memory as (K, C, B),

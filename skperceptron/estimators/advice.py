@@ -30,8 +30,8 @@ VERY_FAR = 100.0
 SOME_ROWS = 10
 
 #: Root mean squares of features with which the default network trains well. Accuracy over five
-#: folds of ``load_breast_cancer``, 100 epochs, standardised features times 0.01, 0.03, 0.1, 1, 10,
-#: 30, 100: 0.90, 0.95, 0.98, 0.98, 0.98, 0.97, 0.96. Rows of a sparse matrix are often normalised
+#: folds of ``load_breast_cancer``, 100 epochs, standardized features times 0.01, 0.03, 0.1, 1, 10,
+#: 30, 100: 0.90, 0.95, 0.98, 0.98, 0.98, 0.97, 0.96. Rows of a sparse matrix are often normalized
 #: to length 1, so that its numbers are small for a good reason.
 TINY, LARGE = 0.1, 10.0
 

@@ -510,7 +510,7 @@ def _layer_rate(
     In ``z = x W / sqrt(n) + b``, the network keeps V = W / sqrt(n). A step of W changes V by
     1 / sqrt(n) times as much, and the gradient of W is 1 / sqrt(n) times that of V: a step that is
     proportional to the gradient is divided by sqrt(n) twice (Yang & Hu 2021, who call such changes
-    of parametrisation "abc").
+    of parametrization "abc").
     """
     if parametrization == "standard":
         return None

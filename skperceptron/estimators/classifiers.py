@@ -236,7 +236,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     them by cross entropy, and ``classes_`` are the positions of the columns.
 
     With ``loss="ordinal"`` classes are ordered: instead of the softmax, the network has an output
-    for each border between neighbouring classes. The probability that the class lies above a border
+    for each border between neighboring classes. The probability that the class lies above a border
     falls from each border to the next (McCullagh 1980). The order is that of ``classes_``; if they
     are strings, state theirs with :class:`~skperceptron.losses.OrdinalLogLoss`.
 

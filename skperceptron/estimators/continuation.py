@@ -37,12 +37,12 @@ _CURVES = {
 @kept_as("steps")
 @dataclass(frozen=True)
 class StepState:
-    """The state of optimiser and schedule.
+    """The state of optimizer and schedule.
 
     Attributes
     ----------
     vectors : dict of str to ndarray of shape (P,)
-        The state of the optimiser.
+        The state of the optimizer.
     steps : int
         Number of steps so far.
     rate : float
@@ -167,7 +167,7 @@ class Continuation:
         return deepcopy(earlier), np.random.RandomState([earlier_seed, rows_seen % 2**32])
 
     def hand_steps_to(self, member: Member) -> None:
-        """Give a member the state of the optimiser and the learning rate, if they still apply."""
+        """Give a member the state of the optimizer and the learning rate, if they still apply."""
         state, recipe = self.steps, member.recipe
         if state is None:
             return
@@ -203,7 +203,7 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
 
 
 def forget_steps(estimator: Any) -> None:
-    """Drop the state of optimiser and schedule, which may take twice the memory of the weights."""
+    """Drop the state of optimizer and schedule, which may take twice the memory of the weights."""
     estimator._later = replace(estimator._later, steps=None)
 
 

@@ -127,7 +127,7 @@ max_grad_norm : float, default=None
 
 initializer : str or Initializer, default="scikit-learn"
     {initializers}.
-    How weights and biases are initialised: see :mod:`skperceptron.initializers`.
+    How weights and biases are initialized: see :mod:`skperceptron.initializers`.
 
 dropout : float or array-like of float, default=0.0
     Probability that a hidden unit is set to zero in a training step, in [0, 1); a list has one
@@ -138,7 +138,7 @@ input_dropout : float, default=0.0
     The same for the features, in [0, 1).
 
 normalization : {normalizations} or Normalization, default=None
-    Standardises the input of each hidden layer's activation, over the rows of the batch or
+    Standardizes the input of each hidden layer's activation, over the rows of the batch or
     over the units of the layer. See :mod:`skperceptron.normalizations`.
 
 averaging : {averages} or Averaging, default=None
@@ -162,7 +162,7 @@ ensemble_size : int, default=None
     the i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
     Gorishniy et al. 2025). Each is trained on all rows by its own loss; probabilities of a sigmoid
     or softmax are averaged, otherwise raw predictions. Not with sparse X, "lbfgs", batch
-    normalisation, data-dependent initialisers, or skip connections other than "residual".
+    normalization, data-dependent initializers, or skip connections other than "residual".
 
 numeric_embedding : {"pbld", "ple", "plr"} or NumericEmbedding, default=None
     How each feature becomes a vector before it reaches the first layer: see
@@ -184,7 +184,7 @@ embedding_dim : int or "auto", default="auto"
     categories (Howard & Gugger 2020), but at most n, and at most 50.
 
 parametrization : {"standard", "ntk"}, default="standard"
-    "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrisation,
+    "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrization,
     Jacot et al. 2018), so that one learning rate suits layers of any width. `coefs_` holds
     ``W / sqrt(fan_in)``, to which `alpha` and `max_grad_norm` apply, too. A layer with several
     inputs side by side divides each by the root of its own width. Not with "lbfgs".
@@ -215,7 +215,7 @@ dtype : {"auto", "float32", "float64"} or NumPy dtype, default="{dtype_default}"
 
 _CLASSIFIER_PARAMETERS = """
 loss : {classifier_losses} or Loss, default="log_loss"
-    What training minimises; an object of :mod:`skperceptron.losses` has parameters.
+    What training minimizes; an object of :mod:`skperceptron.losses` has parameters.
 
 class_weight : dict or "balanced", default=None
     Weights of the classes, which multiply those of their rows. "balanced" is inversely
@@ -234,8 +234,8 @@ activation_parameters_ : list of ndarray of shape (units,)
     What activations such as PReLU have learned, layer by layer.
 
 normalization_parameters_ : list of ndarray of shape (2 or 4, units)
-    What each normalised layer has learned: rows for the factor, the shift and, in a batch
-    normalisation, the running mean and variance.
+    What each normalized layer has learned: rows for the factor, the shift and, in a batch
+    normalization, the running mean and variance.
 
 feature_scales_ : list of one ndarray of shape (n_scaled,)
     The learned factors of the features. Embedded features have a factor for each number of their
@@ -271,7 +271,7 @@ best_loss_ : float or None
 
 validation_scores_ : list of float or None
     Score on the validation rows, epoch by epoch; None without validation. It is the accuracy, R2
-    for a loss that is minimised by the mean, the negative loss for other losses, or the metric that
+    for a loss that is minimized by the mean, the negative loss for other losses, or the metric that
     `early_stopping` monitors.
 
 validation_loss_curve_ : list of float or None

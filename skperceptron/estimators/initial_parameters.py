@@ -1,4 +1,4 @@
-"""Initial parameters: an initialiser draws them layer by layer, and may use some rows."""
+"""Initial parameters: an initializer draws them layer by layer, and may use some rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def initial_parameters(
 ) -> Floats:
     """Draw the initial parameters, (P,), and replace some by arrays that the user has given.
 
-    The network starts in units of the target, and the initialiser may use some of the training
+    The network starts in units of the target, and the initializer may use some of the training
     rows.
     """
     initializer = choices.initializer

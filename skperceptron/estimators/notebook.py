@@ -1,6 +1,6 @@
 """How notebooks show fitted estimators: with a drawing.
 
-The drawing is inline SVG: one box per layer, skip connections as arcs. It takes its colours
+The drawing is inline SVG: one box per layer, skip connections as arcs. It takes its colors
 from the page, so that it is readable on light and dark pages, and has a title and a
 description for screen readers.
 """
@@ -234,7 +234,7 @@ def _arrow(column: int, top: int) -> str:
 
 
 def _arc(start: int, stop: int, top: int) -> str:
-    # Arcs leave a box right of its centre and arrive left of it, so that their ends do not meet.
+    # Arcs leave a box right of its center and arrive left of it, so that their ends do not meet.
     a, b = _left(start) + 0.62 * WIDTH, _left(stop) + 0.38 * WIDTH
     peak = top - RISE * (stop - start) * 4 / 3
     return (

@@ -57,7 +57,7 @@ def upgrade(estimator: Any) -> None:
 
 
 def _steps_of(estimator: Any, state: tuple[Any, int, float] | None) -> StepState | None:
-    """Return the state of the optimiser, whose parameters are those of the estimator."""
+    """Return the state of the optimizer, whose parameters are those of the estimator."""
     if state is None:
         return None
     choices = Choices.of(estimator)

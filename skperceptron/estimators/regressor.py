@@ -77,11 +77,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Whether `predict` returns the mean or the mode of the distribution.
 
     standardize_target : {"auto"} or bool, default="auto"
-        Whether each column of the target is standardised inside the network, to the mean 0 and a
+        Whether each column of the target is standardized inside the network, to the mean 0 and a
         standard deviation between 0.7 and 1.4: it is divided by a power of two. The output layer is
         converted back afterwards, so that ``coefs_`` and ``intercepts_`` are in units of y;
         ``loss_curve_`` is in the network's units. "auto" does so, but with "squared_error" it
-        leaves columns unchanged that are roughly standardised: a standard deviation in [0.5, 2],
+        leaves columns unchanged that are roughly standardized: a standard deviation in [0.5, 2],
         and a mean of at most one deviation from zero. For these, and with False, the model of
         "squared_error" is scikit-learn's. With "poisson" and "gamma" the target is divided by a
         power of two near its mean; with "poisson", "auto" leaves targets with means in [0.25, 10]
@@ -168,7 +168,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch on the given rows.
 
-        The first 32 rows, from one or several calls, determine the units of a standardised target.
+        The first 32 rows, from one or several calls, determine the units of a standardized target.
         (If weights are unequal, the effective number of rows must reach 32.) Until then, each call
         may change the units. Predictions stay the same, unless the later rows are so different from
         the first ones that the network could not learn them.

@@ -131,7 +131,7 @@ class _Minimization:
             say(described(run))
 
     def train(self) -> None:
-        """Minimise the loss, and store the results on the estimator."""
+        """Minimize the loss, and store the results on the estimator."""
         model, member, estimator = self._run.model, self._run.member, self._run.estimator
         self._listener.begin("iteration")
         result, interrupted = minimize_lbfgs(model.network, member, self._run.data, self._tell)

@@ -85,7 +85,7 @@ def name_of(value: Any) -> str | None:
 def trusted_types() -> list[str]:
     """Return the names of all classes of this package that skops meets in a stored model.
 
-    They are what users make themselves: estimators, activations, losses, optimisers and the like.
+    They are what users make themselves: estimators, activations, losses, optimizers and the like.
     Inner objects are kept as plain data.
 
     Returns

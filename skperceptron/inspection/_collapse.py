@@ -51,7 +51,7 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     estimator : estimator of this package
         Fitted.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Without data, identity activations are removed; batch normalisation, which is linear in
+        Without data, identity activations are removed; batch normalization, which is linear in
         predictions, is merged with its layer, and learned factors of the features with the
         weights that follow. With data, layers are also removed if each unit stays on one linear
         piece of its activation (ReLU, LeakyReLU, PReLU, ReLU6, Heaviside, and the hard
@@ -63,7 +63,7 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
         A new one, fitted: `hidden_layer_sizes`, `activation`, `skip_connections`,
         `normalization`, `feature_scale`, `parametric_activation` and `dropout` describe what is
         left. Skip connections that a layer still needs become ``skip_connections="dense"``, with
-        zeros in ``coefs_`` for missing connections. The optimiser's state is dropped. Of a
+        zeros in ``coefs_`` for missing connections. The optimizer's state is dropped. Of a
         RosenblattPerceptron, a copy is returned: a threshold stands between its linear maps.
 
     Raises
@@ -73,7 +73,7 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     NotFittedError
         If it is not fitted.
     ValueError
-        If a block in it, such as layer normalisation, is not linear in any part and cannot
+        If a block in it, such as layer normalization, is not linear in any part and cannot
         be carried over.
 
     Examples

@@ -131,7 +131,7 @@ def checked_rows(estimator: Any, X: Any, **checks: Any) -> Any:
 def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluation:
     """Compute values and gradients of every block, with all rows as one batch.
 
-    Dropout is off; batch normalisation uses the statistics of the batch, as in training. The
+    Dropout is off; batch normalization uses the statistics of the batch, as in training. The
     gradient of the input, which training does not need, is a dense array.
     """
     member, data = run.member, run.data
@@ -166,7 +166,7 @@ def _training_workspace(
 ) -> Workspace:
     """Return the arrays of a training step that writes its gradient into ``gradient``, (1, P)."""
     member, data = run.member, run.data
-    # A copy: batch normalisation updates the statistics among the parameters.
+    # A copy: batch normalization updates the statistics among the parameters.
     parameters = member.parameters.astype(np.float64)[np.newaxis]
     return Workspace(
         tapped,

@@ -36,7 +36,7 @@ def gradient_check(
 
     Use it to test an activation, loss or block of your own: a mistake in its derivative raises no
     error, but the network learns badly. All rows are one batch, in float64; about 20 are enough.
-    The estimator is not changed. Dropout is off; batch normalisation uses the statistics of the
+    The estimator is not changed. Dropout is off; batch normalization uses the statistics of the
     batch, as in training.
 
     Parameters
@@ -62,7 +62,7 @@ def gradient_check(
         - ``gradient``, ``finite_difference``: derivative of the mean loss, without penalty (for
           several targets, of their sum), where the two differ most;
         - ``difference``: their difference there, divided by the largest derivative in the array. It
-          is below 1e-4 if the gradients are right and the features about standardised. A row that
+          is below 1e-4 if the gradients are right and the features about standardized. A row that
           lies at a kink, such as ReLU's at zero, makes it larger, and so does an activation whose
           derivative is replaced on purpose, such as :class:`~skperceptron.activations.Heaviside`.
 

@@ -47,7 +47,7 @@ def gradient_report(
     r"""Return a table that shows where gradients vanish, explode, or meet dead units.
 
     All rows are one batch, in float64; a few hundred to a few thousand are enough.
-    The estimator is not changed. Dropout is off; batch normalisation uses the statistics of
+    The estimator is not changed. Dropout is off; batch normalization uses the statistics of
     the batch, as in training.
 
     Parameters
@@ -70,7 +70,7 @@ def gradient_report(
         - ``gradient_norm``: Euclidean norm of the gradient of the mean loss, without
           penalty, with respect to the layer's weights;
         - ``weight_norm``: Euclidean norm of the weights, in the network's units;
-        - ``update_ratio``: norm of the change that the estimator's optimiser would make to
+        - ``update_ratio``: norm of the change that the estimator's optimizer would make to
           the weights in its next step on this batch, with its present state and learning
           rate, divided by ``weight_norm``. About 1e-3 is usual; NaN for L-BFGS, which has no
           such step;
@@ -179,7 +179,7 @@ def _of_units(
 
 
 def _next_step(run: Run) -> Learned:
-    """Return the change that the optimiser's next step would make, with all rows as one batch."""
+    """Return the change that the optimizer's next step would make, with all rows as one batch."""
     network, member, data = run.model.network, run.member, run.data
     before = member.parameters.astype(np.float64)
     stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)

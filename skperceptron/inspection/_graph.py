@@ -87,7 +87,7 @@ class ComputationalGraph:
             With targets, nodes also get the gradient of the mean loss with respect to
             their value (that of "input" shows to which features the loss is sensitive) and
             to their parameters; the penalty is left out. Dropout is off, and batch
-            normalisation uses the statistics of X, as in training.
+            normalization uses the statistics of X, as in training.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; needs y.
 

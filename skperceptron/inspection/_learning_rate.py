@@ -44,7 +44,7 @@ class LearningRateRangeTest:
     rates : ndarray of shape (n,)
         Learning rates, rising.
     losses : ndarray of shape (n,)
-        Penalised loss of each batch, before the step with that rate.
+        Penalized loss of each batch, before the step with that rate.
     smoothed_losses : ndarray of shape (n,)
         Their exponential moving average.
     """

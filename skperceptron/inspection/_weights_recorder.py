@@ -32,7 +32,7 @@ class WeightsRecorder(Callback):
         Epochs of the latest fit, from 1.
     layers_ : list of list of tuple of ndarray
         For each epoch, a weight matrix (inputs, units) and a vector of biases (units,) per
-        layer. With ``standardize_target`` they are those for the standardised target.
+        layer. With ``standardize_target`` they are those for the standardized target.
     parameters_ : list of list of dict of str to ndarray
         For each epoch, everything that each block of the network has learned, by the names in
         ``computational_graph(network).nodes[i].parameters``; the first node there, the input,

@@ -160,7 +160,7 @@ def mean_square(errors: Floats, sample_weight: Floats | None = None) -> Floats:
 def greedy_selection(
     predictions: Floats, loss: Callable[[Floats], Floats], *, n_rounds: int = 50
 ) -> Floats:
-    """Choose arms one by one, with replacement, to minimise the loss of their mean (Caruana 2004).
+    """Choose arms one by one, with replacement, to minimize the loss of their mean (Caruana 2004).
 
     Each round adds the arm with which the mean of all chosen arms has the least loss. An arm may be
     chosen several times; its weight is its share of the choices. The weights of the best round,

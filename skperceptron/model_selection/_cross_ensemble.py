@@ -57,8 +57,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     {cv}
 
     combination : {"weights", "greedy", "mean"}, default="weights"
-        How arms are weighted. "weights" maximises the likelihood of the held-out rows under the
-        mixture, with 60 expectation-maximisation steps and one pseudo-count per arm (three in
+        How arms are weighted. "weights" maximizes the likelihood of the held-out rows under the
+        mixture, with 60 expectation-maximization steps and one pseudo-count per arm (three in
         total for more than three arms); "greedy" adds arms one by one, with replacement (Caruana
         et al. 2004); "mean" gives all arms the same weight.
 
@@ -107,7 +107,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     Notes
     -----
     If y holds rows of probabilities, which :class:`~skperceptron.MLPSoftmaxClassifier` accepts,
-    weights and temperatures minimise the cross entropy to them. Stratification and score then use
+    weights and temperatures minimize the cross entropy to them. Stratification and score then use
     the most likely class of each row.
 
     If rows have several labels, each label is a separate classification; an arm has the same weight
@@ -239,7 +239,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     {cv}
 
     combination : {"weights", "greedy", "mean"}, default="weights"
-        How arms are weighted. "weights" minimises the squared error of the held-out rows, by
+        How arms are weighted. "weights" minimizes the squared error of the held-out rows, by
         non-negative least squares with the sum 1 (Breiman 1996); "greedy" adds arms one by one,
         with replacement (Caruana et al. 2004); "mean" gives all arms the same weight. All columns
         of y share the weights; the errors of each are divided by its standard deviation.

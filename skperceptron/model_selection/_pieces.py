@@ -160,6 +160,6 @@ def _kind(task: Task, i: int) -> Hashable:
     if network is None:
         return i
     names = "hidden_layer_sizes", "batch_size", "skip_connections", "dtype"
-    # Optimisers of one stack may differ in numbers, but not in operations.
+    # Optimizers of one stack may differ in numbers, but not in operations.
     solver = getattr(network.solver, "operations", network.solver)
     return *(str(getattr(network, name)) for name in names), str(solver)

@@ -222,7 +222,7 @@ class StackedGridSearchCV(_CombiningSearch, GridSearchCV):
 
     Parameters, attributes, methods and results are those of scikit-learn's
     :class:`~sklearn.model_selection.GridSearchCV`; only the training differs. Fits whose networks
-    have equal layers, batch size, dtype and kind of optimiser become members of one stack; most
+    have equal layers, batch size, dtype and kind of optimizer become members of one stack; most
     other settings may differ. Transformers before a network are fitted once for each of their
     settings and each split. Fits that cannot be stacked (``solver="lbfgs"``, ``warm_start``,
     ``max_time``, ``verbose``, callbacks, other estimators and subclasses) run one by one within
@@ -274,7 +274,7 @@ class StackedGridSearchCV(_CombiningSearch, GridSearchCV):
 @speaks_for_itself
 @documented(network=NETWORK, search=SEARCH, scores=SCORES, found=FOUND)
 class StackedRandomizedSearchCV(_CombiningSearch, RandomizedSearchCV):
-    """Randomised search whose networks are trained together, as stacks.
+    """Randomized search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's
     :class:`~sklearn.model_selection.RandomizedSearchCV`; see :class:`StackedGridSearchCV` for

@@ -1,6 +1,6 @@
 """Many fits, trained as few stacks.
 
-Fits whose networks have the same shape, batch size, dtype and kind of optimiser become members of
+Fits whose networks have the same shape, batch size, dtype and kind of optimizer become members of
 one stack. Each ends as if it had been fitted alone: with a fitted estimator or an exception.
 """
 
@@ -313,7 +313,7 @@ def _prepared_again(prepared: _Prepared) -> _Prepared:
 
 
 def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared]:
-    """Sort by descending numbers of rows; neighbours share activation, loss and data."""
+    """Sort by descending numbers of rows; neighbors share activation, loss and data."""
 
     def functions(prepared: _Prepared) -> Hashable:
         applied = [node.block.activation_of(0) for node in prepared.network.nodes]

@@ -412,7 +412,7 @@ class RosenblattPerceptron(
     def predict_proba(self, X: Any) -> Floats:
         """Estimate probabilities: a sigmoid or softmax of the responses times a slope.
 
-        The slope minimises the log loss on the training rows, those of the last call, whose labels
+        The slope minimizes the log loss on the training rows, those of the last call, whose labels
         are smoothed as in Platt (1999). A class's probability increases with its response.
 
         Parameters

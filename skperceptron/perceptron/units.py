@@ -54,7 +54,7 @@ def drawn_units(
 def _split(sums: Floats, weights: Floats, share: float) -> float:
     """Return a threshold below which about the given share of the rows' weight lies.
 
-    It lies halfway between two neighbouring values, so that there are rows on both
+    It lies halfway between two neighboring values, so that there are rows on both
     sides of it unless all values are equal.
     """
     values, inverse = np.unique(sums, return_inverse=True)

@@ -478,7 +478,7 @@ def as_keys(content: Any) -> list[Any]:
 def with_usual_dates(values: Iterable[Any]) -> list[Any]:
     """Return values in which dates of pandas' own class, which skops cannot load, are usual ones.
 
-    Dates with nanoseconds stay as they are: they would no longer differ from their neighbours.
+    Dates with nanoseconds stay as they are: they would no longer differ from their neighbors.
     """
     values = list(values)
     if all(kind.__name__ != "Timestamp" for kind in set(map(type, values))):

@@ -47,7 +47,7 @@ class RobustSmoothClipScaler(
     reaches a network unchanged (Holzmüller, Grinsztajn & Steinwart 2024, *Better by default*).
 
     Missing values (NaN) are left out of the statistics and stay NaN. Sparse columns are only
-    divided, not centred, so that their zeros stay zeros: for a column that is mostly zero, whose
+    divided, not centered, so that their zeros stay zeros: for a column that is mostly zero, whose
     median is 0, this is the same.
 
     Parameters

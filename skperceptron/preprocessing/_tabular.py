@@ -79,7 +79,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
     Parameters
     ----------
     categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
-        Which columns hold categories, in addition to those that are recognised as such; none with
+        Which columns hold categories, in addition to those that are recognized as such; none with
         "from_dtype" or None. An array holds names, positions, or one boolean for each column; a
         callable returns such an array for the X of ``fit``.
 

@@ -149,7 +149,7 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
     numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
-    *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
+    *arms*, networks with weak or strong regularization, are trained on each of a few folds, all
     together; each network keeps the weights of its best epoch on the held-out fold. Predictions for
     held-out rows determine the weight of each arm and calibrate the probabilities, so that they are
     neither too confident nor too cautious.
@@ -265,7 +265,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
     numbers, categories, strings, booleans, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
-    *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
+    *arms*, networks with weak or strong regularization, are trained on each of a few folds, all
     together; each network keeps the weights of its best epoch on the held-out fold. Predictions for
     held-out rows determine the weight of each arm.
 

@@ -107,7 +107,7 @@ class Preset:
         Approximate number of times that the held-out rows are evaluated.
     patience : float
         A network stops after this share of all epochs without improvement on its held-out rows.
-        Weakly regularised networks on few rows are at their best after a tenth of the epochs.
+        Weakly regularized networks on few rows are at their best after a tenth of the epochs.
     ties, tol
         Those of :class:`~skperceptron.stopping.EarlyStopping`.
     many_rows : int
@@ -250,17 +250,17 @@ _FREQUENT = {"max_one_hot": 8, "min_frequency": 5}
 #: For regression, outliers are clipped less: a target often keeps growing up to a column's end.
 _FAR = {**_FREQUENT, "max_abs": 10.0}
 
-#: Weakly, more strongly, and strongly regularised.
+#: Weakly, more strongly, and strongly regularized.
 _WEAK, _FIRM, _STRONG = _arm(0.04, 0.02), _arm(0.02, 0.3), _arm(0.02, 2.0, 0.2)
 
 #: The first of them with another activation.
 _RECTIFIED: Arm = {**_WEAK, "activation": "relu"}
 
-#: For regression: weakly and more strongly regularised.
+#: For regression: weakly and more strongly regularized.
 _QUICK, _CALM = _arm(0.07, 0.02), _arm(0.035, 0.3)
 
 
-#: For classification: the weakly regularised arm, with periodic embeddings, which help with few
+#: For classification: the weakly regularized arm, with periodic embeddings, which help with few
 #: columns and 2,000 rows or more. Columns of zeros and ones are embedded, too.
 _IN_WAVES: Arm = {**_WEAK, "numeric_embedding": Periodic(n_frequencies=8)}
 

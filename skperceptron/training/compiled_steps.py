@@ -54,7 +54,7 @@ class NumPySteps:
 
 @dataclass(frozen=True)
 class EqualSteps:
-    """Neighbouring steps of a window that have the same members and equally many rows.
+    """Neighboring steps of a window that have the same members and equally many rows.
 
     ``first`` is the place of the first of them in the window.
     """

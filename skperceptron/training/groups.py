@@ -1,6 +1,6 @@
 """Parameter groups: parts of the flat vectors that have their own settings of training.
 
-An optimiser sees slices of the vectors, not names. Each slice has its own learning rate, and thus
+An optimizer sees slices of the vectors, not names. Each slice has its own learning rate, and thus
 its own coefficients. Decay and penalties are vectors of strengths, one number for each parameter.
 """
 
@@ -20,7 +20,7 @@ from .member import GroupFactors, Recipe
 
 @dataclass(frozen=True)
 class Part:
-    """A run of neighbouring parameters whose learning rate has the same factor.
+    """A run of neighboring parameters whose learning rate has the same factor.
 
     ``factor`` is the position of that factor in ``Groups.rate_factors``.
     """

@@ -20,7 +20,7 @@ BLOCK = 2**22
 
 
 class Objective:
-    """Penalised loss and gradient of one member over all its rows.
+    """Penalized loss and gradient of one member over all its rows.
 
     Where a loss reports the mean over the outputs, this is their sum, whose gradient the network
     computes.
@@ -85,7 +85,7 @@ class Objective:
         return 0.5 * self.recipe.alpha * self._square() / self.total
 
     def _square(self) -> float:
-        """Return the penalised sum of squares; without groups, added up as in scikit-learn."""
+        """Return the penalized sum of squares; without groups, added up as in scikit-learn."""
         if self._penalty is not None:
             return float((self._penalty * self.parameters[0] ** 2).sum())
         return float(sum(np.dot(w, w) for w in self._weights))
@@ -131,7 +131,7 @@ def minimize_lbfgs(
     data: TrainingSet,
     after_iteration: Callable[[OptimizeResult], bool] | None = None,
 ) -> tuple[OptimizeResult, bool]:
-    """Minimise a member's objective from its parameters; its optimiser is L-BFGS.
+    """Minimize a member's objective from its parameters; its optimizer is L-BFGS.
 
     ``after_iteration`` gets each accepted iterate, and ends the search if it returns True.
 

@@ -114,7 +114,7 @@ class Recipe:
     Attributes
     ----------
     loss, optimizer, schedule
-        Neighbouring members that share the same loss object are computed together.
+        Neighboring members that share the same loss object are computed together.
     learning_rate : float
         The initial rate.
     alpha : float
@@ -148,7 +148,7 @@ class Recipe:
     groups : tuple of GroupFactors, default=()
         Parts of the vector that have their own settings of training.
     decay_schedule : Schedule, default=None
-        Factor of the optimiser's weight decay over time, in addition to the learning rate.
+        Factor of the optimizer's weight decay over time, in addition to the learning rate.
     dropout_schedule : Schedule, default=None
         Factor of the dropout rates over time.
     drop_last : bool
@@ -208,11 +208,11 @@ class Member:
     current_rate : float
         The learning rate as the schedule has changed it; at the start, that of the recipe.
     steps : int
-        Optimiser steps taken.
+        Optimizer steps taken.
     n_iter : int
         Epochs of this run.
     optimizer_state : dict of str to ndarray of shape (P,)
-        The optimiser's vectors, at the start, and again at the end.
+        The optimizer's vectors, at the start, and again at the end.
     average : ndarray of shape (P,)
         The averaged parameters, at the start, and again at the end.
     best_parameters : ndarray of shape (P,)
@@ -267,15 +267,15 @@ class Member:
 
 @dataclass
 class Vectors:
-    """What a stack has learned so far, and the state of its optimisers.
+    """What a stack has learned so far, and the state of its optimizers.
 
     Parameters
     ----------
     learned : ndarray of shape (V, K, P)
-        The parameters, then each vector of the optimiser.
+        The parameters, then each vector of the optimizer.
     gradient : ndarray of shape (K, P)
     state_names : sequence of str
-        Of the optimiser's vectors.
+        Of the optimizer's vectors.
     average : ndarray of shape (K, P) or None
         The averaged parameters, if some member has them.
 
@@ -283,7 +283,7 @@ class Vectors:
     ----------
     parameters : ndarray of shape (K, P)
     state : dict of str to ndarray of shape (K, P)
-        The vectors of the optimiser.
+        The vectors of the optimizer.
     """
 
     learned: Floats

@@ -1,4 +1,4 @@
-"""The numbers by which each step multiplies: coefficients of optimisers, penalties, averages."""
+"""The numbers by which each step multiplies: coefficients of optimizers, penalties, averages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .groups import Groups
 from .member import Member
 from .plan import Plan
 
-#: The factors of a step besides the optimiser's coefficients; the last columns of the table.
+#: The factors of a step besides the optimizer's coefficients; the last columns of the table.
 OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
 
 #: Indices of these columns.
@@ -63,7 +63,7 @@ class Scalars:
     Attributes
     ----------
     table : ndarray of shape (S, K, n)
-        The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
+        The optimizer's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
         The numbers of a step that a member does not take have no effect.
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
@@ -151,7 +151,7 @@ class Scalars:
                 self.noise_shares[taken, k] = np.minimum(factors, 1)
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers | slice) -> None:
-        """Compute the numbers of optimiser and decay for members that share them."""
+        """Compute the numbers of optimizer and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
         known = self._forecasts.get(alike[0])
         place = None if known is None else known.place(member, n_steps)

@@ -41,10 +41,10 @@ class Stack:
     network : Network
         Its activations are listed in the order of `members`.
     members : sequence of Member
-        In descending order of their numbers of rows. Their optimisers perform the same
+        In descending order of their numbers of rows. Their optimizers perform the same
         operations, and all or none of them leave out the last, shorter batch.
     data : TrainingSet or sequence of TrainingSet
-        One for all members, or one for each; the rows of neighbouring members with the same one
+        One for all members, or one for each; the rows of neighboring members with the same one
         are gathered together. All have equally many targets.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
@@ -245,7 +245,7 @@ class Stack:
         return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
-        """Tell whether each member's parameters and optimiser's vectors are finite, (K,)."""
+        """Tell whether each member's parameters and optimizer's vectors are finite, (K,)."""
         # An infinite second moment would make all later steps zero.
         learned = self.vectors.learned
         if all_finite(learned):
@@ -316,7 +316,7 @@ class ReusableStack:
     """The stack that one model has used last in ``partial_fit``, if any.
 
     Making a stack takes longer than a small step. Only its arrays and calls are reused: each call
-    of ``partial_fit`` writes its rows, targets, parameters and the optimiser's vectors into them. A
+    of ``partial_fit`` writes its rows, targets, parameters and the optimizer's vectors into them. A
     call takes the stack out while it works with it, so that threads can share a model. Copies and
     pickles of the model start without a stack.
     """

@@ -36,7 +36,7 @@ _MOST = 2**53
 class Form:
     """What the state of a fit must look like.
 
-    ``state_names`` are those of the optimiser's vectors, and ``averages`` says whether parameters
+    ``state_names`` are those of the optimizer's vectors, and ``averages`` says whether parameters
     are averaged. ``generator`` is any state of the random generator, as ``describe_random_state``
     returns it, and ``noise`` any of the generator of dropout masks, if there is one.
     """
@@ -101,7 +101,7 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
             array.dtype == form.dtype
             and array.shape == (form.n_parameters,)
             and not np.isnan(array).any()
-            # The optimiser's vectors may overflow, such as a mean of squares in float32.
+            # The optimizer's vectors may overflow, such as a mean of squares in float32.
             and (name.startswith("optimizer.") or np.isfinite(array).all()),
             f"array {name}",
         )

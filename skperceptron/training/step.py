@@ -60,13 +60,13 @@ class Shared:
 
 
 class Norms:
-    """Sums of squares and of absolute values of penalised parameters, (K,) each.
+    """Sums of squares and of absolute values of penalized parameters, (K,) each.
 
     Parameters
     ----------
     parameters : ndarray of shape (K, P)
     n_weights : int
-        Length of the first part, which is penalised.
+        Length of the first part, which is penalized.
     strengths : ndarray of shape (*, P) or None
         Factor of each parameter in the sums, for all members of the stack; if given, it replaces
         `n_weights`.

@@ -1,7 +1,7 @@
-"""How a step changes the parameters: a chain of penalties, clipping, decay and the optimiser.
+"""How a step changes the parameters: a chain of penalties, clipping, decay and the optimizer.
 
 The links of the chain work on chunks of the flat vectors of all members. A member's vector holds
-its weights first; the other parameters (biases, slopes) are neither penalised nor shrunk, unless
+its weights first; the other parameters (biases, slopes) are neither penalized nor shrunk, unless
 parameter groups say otherwise.
 """
 
@@ -24,18 +24,18 @@ from .groups import Groups
 from .member import Recipe, Vectors
 from .scalars import DECAY, L1, L2, OWN_SCALARS
 
-#: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
+#: Elements that the optimizer treats at a time: its four arrays of this length are 1 MB in
 #: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
 #: cache of 512 KB: 16,384 elements 424 us, 65,536 elements 328 us, for 200,704 parameters).
 CHUNK = 65_536
 
-#: Reasons why the results of an optimiser may depend on how the vectors are cut.
+#: Reasons why the results of an optimizer may depend on how the vectors are cut.
 _OF_MEMBERS = "several networks are trained together here"
 _CUT = "here it gets them part by part"
 
 
 class Update:
-    """Penalties, clipping, decay and the optimiser, chunk by chunk over the flat vectors.
+    """Penalties, clipping, decay and the optimizer, chunk by chunk over the flat vectors.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Update:
     def _make_scalars(self, n_factors: int) -> None:
         """Make the table of factors of each member, and views of its columns, (K, 1) or 0-d.
 
-        First come the optimiser's coefficients, for each factor of the learning rate, then the
+        First come the optimizer's coefficients, for each factor of the learning rate, then the
         columns that ``OWN_SCALARS`` names.
         """
         n_members, n = len(self._recipes), len(self._recipes[0].optimizer.coefficients(1.0, 1))
@@ -124,7 +124,7 @@ class Update:
         return partial(np.copyto, self._scalars, scalars)
 
     def _all_calls(self, optimize: Callable[..., list[Call]]) -> Iterator[Call]:
-        """List the calls of a step, those of the optimiser in the form that its method lists."""
+        """List the calls of a step, those of the optimizer in the form that its method lists."""
         starts = range(0, self._vectors[0].shape[-1], self._chunk_length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
@@ -166,7 +166,7 @@ class Update:
             yield partial(np.subtract, weights, room, weights)
 
     def _optimizer_calls(self, start: int, optimize: Callable[..., list[Call]]) -> Iterator[Call]:
-        """Take the optimiser's step on a chunk, or on each part of it with a rate of its own."""
+        """Take the optimizer's step on a chunk, or on each part of it with a rate of its own."""
         for part in self._parts:
             first = max(start, part.place.start)
             stop = min(start + self._chunk_length, part.place.stop)
@@ -248,7 +248,7 @@ def clip_calls(gradient: Floats, limits: Floats) -> Iterator[Call]:
 def trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:
     """Return which weights a gradient reaches, (K, n_weights), or None if it reaches all.
 
-    The others are not penalised: the penalty alone would drive them to zero.
+    The others are not penalized: the penalty alone would drive them to zero.
     """
     trained = np.ones((len(members), network.n_weights), dtype=bool)
     for row, member in zip(trained, members, strict=True):

@@ -119,7 +119,7 @@ def test_every_callback_has_a_row_in_the_table():
 
 
 def overfitted(**options):
-    """Return a network that memorises few rows: its validation loss falls, then rises."""
+    """Return a network that memorizes few rows: its validation loss falls, then rises."""
     rng = np.random.RandomState(0)
     rows, labels = rng.normal(size=(120, 5)), rng.randint(2, size=120)
     labels[:80:2] = rows[:80:2, 0] > 0

@@ -71,7 +71,7 @@ class Data:
     more: tuple = ()
 
 
-class Colour(enum.Enum):
+class Color(enum.Enum):
     RED = 1
     BLUE = 2
 
@@ -248,7 +248,7 @@ DIFFERENT = [
     *(0.0, -0.0, float("nan"), [1, [2]], [[1], 2], [1, 2], "", [], {}, (), ...),
     *(np.exp, np.log, special.expit, math.exp, abs, len, np.mean, str.lower, "a".upper, "b".upper),
     *(f1_score, fbeta_score, dict, list, int, float, np.float64, decay, Decay, Slotted, Data),
-    *(Decay.of_class, Decay.plain, Colour.RED, Colour.BLUE, Colour, ELU, ELU(), Exponential()),
+    *(Decay.of_class, Decay.plain, Color.RED, Color.BLUE, Color, ELU, ELU(), Exponential()),
     *(Path("a"), Path("b"), sys, math, np, lambda time: time, lambda time: -time, lambda x: x),
     *(lambda time: np.exp(time), lambda time: np.log(time), np.dtype("f4"), np.dtype("f8")),
     *(np.array(["a"]), np.array(["a"], dtype=object), np.array([["a"]]), np.zeros((0, 2))),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.engine.arrays import FEW_NUMBERS, all_finite, in_range, neighbours
+from skperceptron.engine.arrays import FEW_NUMBERS, all_finite, in_range, neighbors
 
 LIMITS = np.finfo(np.float32)
 
@@ -43,4 +43,4 @@ def test_finite_numbers_are_distinguished_from_others(bad, size):
     ],
 )
 def test_positions_are_split_where_some_are_left_out(positions, expected):
-    assert list(neighbours(positions)) == [(slice(*place), slice(*of)) for place, of in expected]
+    assert list(neighbors(positions)) == [(slice(*place), slice(*of)) for place, of in expected]

@@ -719,7 +719,7 @@ def table_of(*calls):
     return Table(rows, [False] * len(rows))
 
 
-def test_neighbours_along_the_same_vectors_are_one_group():
+def test_neighbors_along_the_same_vectors_are_one_group():
     x, y = draw_matrix(LENGTH), draw_matrix(LENGTH)
     table = table_of(partial(np.exp, x, x), partial(np.add, x, y, y))
     assert table._words[0, 3] == 2

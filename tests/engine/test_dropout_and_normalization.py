@@ -1,4 +1,4 @@
-"""Dropout and normalisation: gradients, statistics, and their effect on predictions."""
+"""Dropout and normalization: gradients, statistics, and their effect on predictions."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_gradient_matches_central_differences(normalization, dropout, skip_conne
 
 
 @by_class
-def test_standardised_values_have_mean_zero_and_variance_one(normalization):
+def test_standardized_values_have_mean_zero_and_variance_one(normalization):
     network = build(normalization)
     node = next(i for i, n in enumerate(network.nodes) if n.name == "normalization_1")
     vector, x, _ = problem(network)
@@ -87,10 +87,10 @@ def test_standardised_values_have_mean_zero_and_variance_one(normalization):
     work.inputs["x"].array[:] = 1e3 * x + 5e3
     work.forward()
     axis = 0 if isinstance(normalization, BatchNormalization) else 1
-    # Tanh has overwritten the buffer of the standardised values: undo it.
-    standardised = np.arctanh(work.value_of(node)[0])
-    assert_allclose(standardised.mean(axis=axis), 0, atol=1e-9)
-    assert_allclose(standardised.var(axis=axis), 1, rtol=1e-5)
+    # Tanh has overwritten the buffer of the standardized values: undo it.
+    standardized = np.arctanh(work.value_of(node)[0])
+    assert_allclose(standardized.mean(axis=axis), 0, atol=1e-9)
+    assert_allclose(standardized.var(axis=axis), 1, rtol=1e-5)
 
 
 def test_running_statistics_follow_those_of_the_batches():
@@ -108,7 +108,7 @@ def test_running_statistics_follow_those_of_the_batches():
     assert_allclose(variance, 0.75 + 0.25 * z.var(axis=0, ddof=1), rtol=1e-12)
 
 
-def test_a_batch_of_one_row_is_normalised_to_the_shift():
+def test_a_batch_of_one_row_is_normalized_to_the_shift():
     network = build(BatchNormalization())
     vector, x, _ = problem(network)
     vector = np.abs(vector)
@@ -135,7 +135,7 @@ def test_folding_batch_normalization_changes_no_prediction(skip_connections):
     assert_allclose(predict_raw(network, parameters, x[0]), work.raw[0], rtol=1e-12)
 
 
-def test_line_of_batch_normalization_standardises_scales_and_shifts():
+def test_line_of_batch_normalization_standardizes_scales_and_shifts():
     network = build(BatchNormalization(epsilon=0.5))
     node = next(i for i, n in enumerate(network.nodes) if n.name == "normalization_1")
     gamma, beta, mean, variance = learned = np.random.RandomState(0).uniform(1, 3, size=(4, H))

@@ -276,7 +276,7 @@ def assert_gradients_match(network, case, n_members=1):
         def of_parameters(moved, own=own, of_output=of_output):
             return values_of(network, moved, own, of_output)
 
-        # Running statistics of batch normalisation are set by the batches: their gradient is 0.
+        # Running statistics of batch normalization are set by the batches: their gradient is 0.
         expected = slope(of_parameters, vectors[k])
         assert_allclose(gradient[k], expected, rtol=1e-6, atol=1e-8)
         for name in (one.name for one in network.inputs):

@@ -1,6 +1,6 @@
 """Gradients of activations, losses and wirings are the derivatives of the objective.
 
-A new activation, loss, normalisation or kind of skip connections is found in its module and
+A new activation, loss, normalization or kind of skip connections is found in its module and
 checked without an entry here; losses with other than default parameters are in ``MORE_LOSSES``.
 Single blocks are checked in ``test_every_block.py``.
 """
@@ -99,7 +99,7 @@ WIRINGS = dict(all_wirings())
 def gradients_to_check():
     """Yield wirings with activations.
 
-    Plain wirings are checked with every activation. A wiring with normalisation or dropout is
+    Plain wirings are checked with every activation. A wiring with normalization or dropout is
     checked with a third of the activations, and each activation with a third of these wirings.
     """
     for (i, wiring), (j, activation) in product(enumerate(WIRINGS), enumerate(SMOOTH)):
@@ -154,7 +154,7 @@ def raw_predictions(network, vectors, x, weight=None):
 
 
 def objective_values(network, loss, vectors, raw, y, weight):
-    """Compute the penalised loss by its formula, for K parameter vectors on the same rows."""
+    """Compute the penalized loss by its formula, for K parameter vectors on the same rows."""
     per_row = loss.losses(raw, np.broadcast_to(y, (len(vectors), *y.shape)))
     penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
     return (per_row @ weight + penalty) / weight.sum()

@@ -306,7 +306,7 @@ def of_the_input(f, g):
 
 
 def normalized_twice(f, g):
-    """Two normalisations and an activation of one value."""
+    """Two normalizations and an activation of one value."""
     nodes = [
         Node("affine_1", Affine([D], H), (INPUT,)),
         Node("batch", BatchNormalize(H, 0.1, 0.1), (0,)),

@@ -121,7 +121,7 @@ def test_tables_start_small_or_as_standard_normal_numbers(initializer, rng):
 
 
 def test_scaled_vectors_and_numbers_are_one_input_to_the_first_layer():
-    """With the neural tangent parametrisation its width decides the learning rate."""
+    """With the neural tangent parametrization its width decides the learning rate."""
     options = {"parametrization": "ntk", "max_iter": 1, "batch_size": 200, "solver": "adam"}
     for scaled, n_inputs in ((True, [6, 6]), (False, [2, 4])):
         options |= {"feature_scale": scaled, "learning_rate_init": 1e-6, "alpha": 0}

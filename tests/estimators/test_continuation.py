@@ -79,7 +79,7 @@ def run_of(model, **changes):
     return prepare(model.set_params(**changes), X, Y, mode=mode)
 
 
-def test_moments_are_for_the_same_kind_of_optimiser():
+def test_moments_are_for_the_same_kind_of_optimizer():
     model = streamed()
     assert run_of(model).member.steps == 3
     assert run_of(model, solver="sgd").member.steps == 0

@@ -613,10 +613,10 @@ def test_default_regressor_learns_a_target_of_everyday_units():
         (1.0, -1.01, True),
     ],
 )
-def test_auto_leaves_columns_alone_that_are_standardised_already(deviation, mean, is_changed):
+def test_auto_leaves_columns_alone_that_are_standardized_already(deviation, mean, is_changed):
     y = np.random.RandomState(0).normal(size=100)
     y = (y - y.mean()) / y.std()
-    # Each column is decided on its own: the other one is always standardised.
+    # Each column is decided on its own: the other one is always standardized.
     both = np.c_[mean + deviation * y, 1e6 * y]
     target, _ = first(Numbers(asked(standardize_target="auto")), both)
     assert (target.units.scale[0] != 1 or target.units.shift[0] != 0) == is_changed

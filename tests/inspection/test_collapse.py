@@ -92,7 +92,7 @@ def test_layers_between_activations_become_one(activation, kept, skips, skips_af
     assert_allclose(raw(collapsed, ELSEWHERE), raw(deep, ELSEWHERE), rtol=1e-9, atol=1e-11)
 
 
-def test_batch_normalisation_and_dropout_disappear():
+def test_batch_normalization_and_dropout_disappear():
     deep = network(["relu", "identity"], normalization="batch", dropout=0.3, input_dropout=0.1)
     collapsed = collapse_linear(deep)
     assert collapsed.normalization is None and collapsed.normalization_parameters_ == []
@@ -111,7 +111,7 @@ def test_factors_of_the_features_are_merged_with_the_weights(activation, skips):
     assert_allclose(raw(merged.partial_fit(X, CLASSES), X), raw(merged, X))
 
 
-def test_layer_normalisation_is_refused():
+def test_layer_normalization_is_refused():
     deep = network(["relu"], normalization="layer")
     with pytest.raises(ValueError, match="'normalization_1' of kind 'layer_normalization'"):
         collapse_linear(deep)

@@ -186,7 +186,7 @@ def test_keyword_arguments_reach_images(pyplot):
 
 
 @pytest.mark.parametrize("name", ["neuron", "neurons", "images"])
-def test_norm_of_the_colours_is_the_given_one(pyplot, name):
+def test_norm_of_the_colors_is_the_given_one(pyplot, name):
     norm = pyplot.Normalize(-9, 9)
     display = DISPLAYS[name](norm=norm)
     (drawn,) = [display.image_] if name == "images" else display.connections_
@@ -449,7 +449,7 @@ def test_histograms_are_of_every_layer(pyplot):
         assert_allclose(shares.sum(), 1)
 
 
-def test_digits_are_recognised_as_images(pyplot):
+def test_digits_are_recognized_as_images(pyplot):
     model = MLPSoftmaxClassifier((3,), **QUICK).fit(np.tile(X, 4), CLASSES)
     assert WeightsDisplay.from_estimator(model).image_shape == (4, 4)
 
@@ -514,7 +514,7 @@ def many(n, **options):
     return [fitted] * n, [f"network {i}" for i in range(n)]
 
 
-def test_twenty_networks_are_distinguished_by_colour_and_marker(pyplot):
+def test_twenty_networks_are_distinguished_by_color_and_marker(pyplot):
     networks, names = many(20)
     display = LossCurveDisplay.from_estimator(networks, names=names)
     looks = {(line.get_color(), line.get_marker()) for line in display.lines_}
@@ -556,7 +556,7 @@ def test_epoch_whose_weights_are_kept_is_marked(pyplot, rules):
     assert LossCurveDisplay.from_estimator(other).kept_points_ == []
 
 
-@pytest.mark.parametrize("name", ["a", "the mean concavity of the cells of a tumour"])
+@pytest.mark.parametrize("name", ["a", "the mean concavity of the cells of a tumor"])
 def test_sum_of_a_neuron_has_room_between_its_circle_and_its_activation(pyplot, name):
     graph = computational_graph(neuron()).with_values(X[:1])
     display = NetworkGraphDisplay.from_graph(graph, feature_names=[name] * 4)

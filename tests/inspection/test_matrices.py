@@ -30,7 +30,7 @@ def test_rectangles_have_the_sides_of_the_matrices():
     assert "weights\n4 × 5" in texts and "output\n8 × 3" in texts
 
 
-def test_sides_that_are_too_long_are_shortened_and_labelled_in_full():
+def test_sides_that_are_too_long_are_shortened_and_labeled_in_full():
     display = MatrixShapesDisplay.from_estimator(
         MLPRegressor(hidden_layer_sizes=(64,)), n_features=784
     )
@@ -55,7 +55,7 @@ def test_matrices_do_not_overlap():
 def test_perceptrons_and_given_axes_are_drawn(pyplot):
     _, ax = pyplot.subplots()
     display = MatrixShapesDisplay.from_estimator(
-        RosenblattPerceptron(7), n_features=2, ax=ax, facecolor="grey"
+        RosenblattPerceptron(7), n_features=2, ax=ax, facecolor="gray"
     )
     assert display.ax_ is ax
     assert [layer["weights"].get_width() for layer in display.rectangles_] == [7, 1]

@@ -494,8 +494,8 @@ def test_predicted_numbers_far_from_zero_are_red_above_the_mean_and_blue_below(s
     page = show(network, X, y)
     rows = page.evaluate(
         """() => {
-          const found = gridValues(9), colour = decisionColours(found);
-          return answers(found).map((v, k) => [v, ...colour(k)]);
+          const found = gridValues(9), color = decisionColors(found);
+          return answers(found).map((v, k) => [v, ...color(k)]);
         }"""
     )
     predicted, red, _, blue = np.transpose(rows)

@@ -39,7 +39,7 @@ class Future:
         return self.function(*given)
 
 
-# The sender recognises futures by the name of their class and module.
+# The sender recognizes futures by the name of their class and module.
 Future.__module__ = "distributed.client"
 
 

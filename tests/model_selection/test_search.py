@@ -709,7 +709,7 @@ def test_unknown_scikit_learn_is_named():
         seeing(GridSearchCV.fit, Sequential=None)
 
 
-def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
+def test_equal_components_are_recognized_and_arrays_stand_for_themselves():
     common = _fits.Common()
     first = common.unify(ELU(0.5))
     assert common.unify(ELU(0.5)) is first

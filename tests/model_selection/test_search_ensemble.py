@@ -225,7 +225,7 @@ def test_what_an_ensemble_learns_is_kept_and_all_else_is_dropped():
     member = search().fit(X, Y).best_estimator_.estimators_[0][0]
     alone = clone(SOFTMAX).fit(X, Y)
     assert len(pickle.dumps(member)) < len(pickle.dumps(alone))
-    # Training may go on, with a fresh optimiser.
+    # Training may go on, with a fresh optimizer.
     member.partial_fit(X, Y)
 
 

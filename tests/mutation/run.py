@@ -1,7 +1,7 @@
 """Put small faults into the package, one at a time, and check that the tests notice them.
 
 ``python tests/mutation/run.py --mutants 600 --seed 0`` draws 600 of the faults that `mutants.py`
-can make in the engine, the activations, the losses, the optimisers and the training. For each one,
+can make in the engine, the activations, the losses, the optimizers and the training. For each one,
 the tests of that module run in a copy of the project. If all of them pass, the fault has survived:
 either a test is missing, or the fault changes nothing. Faults of the second kind are listed with
 the reason in `equivalent.json` and do not count.

@@ -80,7 +80,7 @@ def test_missing_values_are_left_out_and_stay():
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
-def test_sparse_columns_are_divided_and_not_centred(kind):
+def test_sparse_columns_are_divided_and_not_centered(kind):
     counts = np.random.RandomState(1).poisson([0.05, 0.3, 0.6, 5.0, 0.0], size=(80, 5)) * 1.0
     counts[:, 1] *= -1
     dense = RobustSmoothClipScaler().fit(counts)

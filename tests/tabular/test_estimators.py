@@ -113,7 +113,7 @@ def test_options_of_a_preset_that_an_arm_does_not_use_give_no_warning(cls, n_job
 
 @BOTH
 def test_networks_are_not_trained_on_the_rows_that_they_predict_out_of_fold(cls):
-    """Random labels can be memorised, but not predicted."""
+    """Random labels can be memorized, but not predicted."""
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(80, 20)), rng.permutation(np.repeat(["no", "yes"], 40))
     y = target_of(cls, y)

@@ -268,15 +268,15 @@ def test_parameters_of_mlflow_have_no_name_that_autologging_writes_at_the_same_t
 
 
 def test_autologging_of_mlflow_logs_a_stacked_search(mlflow):
-    sklearn_flavour = pytest.importorskip("mlflow.sklearn")
+    sklearn_flavor = pytest.importorskip("mlflow.sklearn")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sklearn_flavour.autolog(log_models=False, log_datasets=False, silent=True)
+        sklearn_flavor.autolog(log_models=False, log_datasets=False, silent=True)
         try:
             with mlflow.start_run() as run:
                 StackedGridSearchCV(network(), {"alpha": [1e-4, 1.0]}, cv=2).fit(X, Y)
         finally:
-            sklearn_flavour.autolog(disable=True)
+            sklearn_flavor.autolog(disable=True)
     client = mlflow.MlflowClient()
     data = client.get_run(run.info.run_id).data
     assert {"best_alpha", "cv"} <= set(data.params)
@@ -287,13 +287,13 @@ def test_autologging_of_mlflow_logs_a_stacked_search(mlflow):
 
 @pytest.fixture
 def autologging(mlflow):
-    flavour = pytest.importorskip("mlflow.sklearn")
+    flavor = pytest.importorskip("mlflow.sklearn")
     options = {"log_models": False, "log_datasets": False, "silent": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        flavour.autolog(**options, max_tuning_runs=None)
+        flavor.autolog(**options, max_tuning_runs=None)
         yield mlflow
-        flavour.autolog(disable=True)
+        flavor.autolog(disable=True)
 
 
 def children_of(mlflow, run):

@@ -184,7 +184,7 @@ def test_integer_weights_equal_repeated_rows(loss):
 
 @WEIGHTS
 @EVERY_LOSS
-def test_minimiser_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
+def test_minimizer_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
     n_outputs = 2
     network = network_with(hidden=(), n_outputs=n_outputs)
     labels = make_data(n_outputs=1).targets.table
@@ -203,7 +203,7 @@ def test_minimiser_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
         assert objective(result.x + 0.05 * rng.normal(size=result.x.shape))[0] > least
 
 
-def test_single_neuron_solves_penalised_logistic_regression():
+def test_single_neuron_solves_penalized_logistic_regression():
     network = network_with(hidden=(), n_outputs=1)
     data = make_data(n_outputs=1)
     member = make_member(network, BinaryLogLoss(), alpha=0.5)
@@ -221,8 +221,8 @@ def test_single_neuron_solves_ridge_regression():
     member = make_member(network, SquaredError(), alpha=0.5)
     result, _ = minimize_lbfgs(network, member, data)
     X, y = data.X[member.rows], data.targets.table[member.rows, 0]
-    centred = X - X.mean(axis=0)
-    w = np.linalg.solve(centred.T @ centred + 0.5 * np.eye(D), centred.T @ (y - y.mean()))
+    centered = X - X.mean(axis=0)
+    w = np.linalg.solve(centered.T @ centered + 0.5 * np.eye(D), centered.T @ (y - y.mean()))
     assert_allclose(result.x[:D], w, atol=1e-5)
     assert_allclose(result.x[D], y.mean() - X.mean(axis=0) @ w, atol=1e-5)
 
@@ -244,7 +244,7 @@ def test_function_evaluations_stay_near_their_budget():
     assert result.nfev < 10 + 20
 
 
-def test_parameters_in_float32_are_minimised_in_float64():
+def test_parameters_in_float32_are_minimized_in_float64():
     network = network_with()
     single = make_member(network, SquaredError(), max_iter=5, tol=0.0)
     single.parameters = single.parameters.astype(np.float32)

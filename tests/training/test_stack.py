@@ -255,7 +255,7 @@ def test_members_with_data_of_their_own_equal_themselves_alone(is_sparse):
         X = np.roll(make_data().X, k, axis=1)
         targets = Targets(np.tanh(np.roll(X[:, :C], k)))
         sets.append(TrainingSet(sparse.csr_array(X) if is_sparse else X, targets))
-    # Some neighbours share a set, and the first set occurs again later.
+    # Some neighbors share a set, and the first set occurs again later.
     data = [sets[k] for k in (0, 0, 1, 2, 2, 0, 1, 1, 2)]
     members = assert_each_member_as_alone(
         network, lambda: [make_member(k, network) for k in range(len(COUNTS))], data

@@ -129,9 +129,9 @@ def test_step_and_reported_loss_hold_the_elastic_net_divided_by_the_weights(weig
     network = make_network()
     weight = np.random.RandomState(1).uniform(size=N) if weighted else np.ones(N)
     options = {"alpha": 0.7, "l1_ratio": l1_ratio, "sample_weight": weight}
-    penalised, free = make_member(**options), make_member(**(options | {"alpha": 0.0}))
-    start = penalised.parameters.copy()
-    stacks = [Stack(network, [m], make_data(), N, FLOAT64) for m in (penalised, free)]
+    penalized, free = make_member(**options), make_member(**(options | {"alpha": 0.0}))
+    start = penalized.parameters.copy()
+    stacks = [Stack(network, [m], make_data(), N, FLOAT64) for m in (penalized, free)]
     losses = [float(stack.run_epoch()[0]) for stack in stacks]
     w = start[: network.n_weights]
     size = (1 - l1_ratio) / 2 * (w**2).sum() + l1_ratio * np.abs(w).sum()

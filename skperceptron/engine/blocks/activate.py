@@ -75,7 +75,7 @@ class Activate(Block):
         return Activate(functions[:1] if one_for_all else functions, self.units)
 
     def _groups(self, members: slice) -> list[tuple[ActivationFunction, slice]]:
-        """List each run of neighbouring members that share an activation."""
+        """List each run of neighboring members that share an activation."""
         if len(self.activations) == 1:
             return [(self.activations[0], slice(None))]
         return list(runs(self.activations[members]))

@@ -84,7 +84,7 @@ class LearnedArray:
     shape : tuple of int
         Its shape in that list.
     is_weight : bool, default=False
-        Whether it is penalised and decays. Weights are matrices, and come first in a member's
+        Whether it is penalized and decays. Weights are matrices, and come first in a member's
         vector.
     n_statistics : int, default=0
         How many elements at its end are statistics, which no gradient changes.
@@ -147,7 +147,7 @@ class Bench(Protocol):
         """Return where the gradient of what the node learns goes."""
 
     def scratch(self, like: Floats) -> Floats:
-        """Return an array of the same layout for a few neighbouring calls; all nodes share it."""
+        """Return an array of the same layout for a few neighboring calls; all nodes share it."""
 
     def own_array(self, node: int, *shape: int) -> Floats:
         """Return an array that only this node uses, from the forward to the backward pass."""
@@ -182,10 +182,10 @@ class Block:
     accepts: ClassVar[frozenset[str]] = frozenset({"dense"})
     #: Whether its value is sparse if its input is.
     keeps_kind: ClassVar[bool] = False
-    #: Whether a layer, as graphs and initialisers count them, begins here.
+    #: Whether a layer, as graphs and initializers count them, begins here.
     opens_layer: ClassVar[bool] = False
     #: Whether its learned arrays are tables of category vectors, (levels, width), which an
-    #: initialiser draws.
+    #: initializer draws.
     holds_tables: ClassVar[bool] = False
     #: Whether a row's value depends on the other rows of its batch, in training.
     mixes_rows: ClassVar[bool] = False
@@ -210,7 +210,7 @@ class Block:
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         """Return the initial values of these arrays, in their declared shapes.
 
-        Not called for a block that opens a layer or holds tables: an initialiser draws these.
+        Not called for a block that opens a layer or holds tables: an initializer draws these.
         """
         return [np.zeros(array.shape) for array in self.learned]
 

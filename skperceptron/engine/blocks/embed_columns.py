@@ -19,7 +19,7 @@ class EmbedColumns(Block):
 
     Each of these columns f has a table of its own, (levels[f], dims[f]) (Guo & Berkhahn 2016). A
     table is the weight matrix of an affine layer that would read the column in one-hot form, and
-    is penalised like one. A number that is not a code of the table, such as -1 or the code of a
+    is penalized like one. A number that is not a code of the table, such as -1 or the code of a
     category that training has not seen, becomes a vector of zeros.
 
     Parameters

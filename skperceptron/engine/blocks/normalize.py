@@ -1,4 +1,4 @@
-"""Batch and layer normalisation, and their base."""
+"""Batch and layer normalization, and their base."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .base import Bench, Block, LearnedArray
 
 
 class Normalize(Block):
-    r"""Base of both normalisations: :math:`\gamma \hat z + \beta`, gamma and beta learned.
+    r"""Base of both normalizations: :math:`\gamma \hat z + \beta`, gamma and beta learned.
 
-    Training writes the standardised :math:`\hat z` over z, where the backward pass reads it. The
+    Training writes the standardized :math:`\hat z` over z, where the backward pass reads it. The
     variance gets epsilon added.
     """
 
@@ -92,16 +92,16 @@ class Normalize(Block):
         yield partial(np.multiply, grad, z, room)
         yield partial(np.add.reduce, room, 1, None, of_gamma, True)
         yield partial(np.add.reduce, grad, 1, None, of_beta, True)
-        # Optimisers step along the whole gradient, and calculate in its array. Running statistics
+        # Optimizers step along the whole gradient, and calculate in its array. Running statistics
         # must not move with a step: their part is set to zero again each time.
         yield from (partial(vector.fill, 0) for vector in of_statistics)
 
     def _through_statistics(
         self, grad: Floats, z: Floats, room: Floats, means: Floats
     ) -> Iterator[Call]:
-        """Turn the gradient of the standardised z into that of z, except for the factor.
+        """Turn the gradient of the standardized z into that of z, except for the factor.
 
-        Every z also moves the mean and the variance that all of them are standardised with. With
+        Every z also moves the mean and the variance that all of them are standardized with. With
         averages over the axis of the statistics, the formula is
         ``grad - mean(grad) - z * mean(grad * z)``.
         """
@@ -114,7 +114,7 @@ class Normalize(Block):
 
 
 class BatchNormalize(Normalize):
-    """Batch normalisation (Ioffe & Szegedy 2015): each unit over the rows of the batch.
+    """Batch normalization (Ioffe & Szegedy 2015): each unit over the rows of the batch.
 
     Rows count by their weights, so that a weight of 2 is the same as a repeated row.
 
@@ -230,7 +230,7 @@ class BatchNormalize(Normalize):
 
 
 class LayerNormalize(Normalize):
-    """Layer normalisation (Ba, Kiros & Hinton 2016): each row over its units.
+    """Layer normalization (Ba, Kiros & Hinton 2016): each row over its units.
 
     Parameters are those of :class:`Normalize`.
     """
@@ -243,9 +243,9 @@ class LayerNormalize(Normalize):
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         gamma, beta = (vector[0] for vector in self.vectors(learned[0]))
-        centred = inputs[0] - graph.mean(inputs[0])
-        variance = graph.mean(centred * centred) + in_range(self.epsilon, graph.dtype)
-        return centred / graph.op("Sqrt", variance) * gamma + beta
+        centered = inputs[0] - graph.mean(inputs[0])
+        variance = graph.mean(centered * centered) + in_range(self.epsilon, graph.dtype)
+        return centered / graph.op("Sqrt", variance) * gamma + beta
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (z,), out = work.inputs_of(node), work.value_of(node)

@@ -21,9 +21,9 @@ class PiecewiseLinear(EmbedNumbers):
     r"""``[clip(x s + t, -1, 1), x]`` for each feature x, with slopes s and shifts t of its own.
 
     After the piecewise linear encoding of Gorishniy, Rubachev & Babenko (2022), *On embeddings for
-    numerical features*. At the start each bin, between neighbouring quantiles of a feature, has one
+    numerical features*. At the start each bin, between neighboring quantiles of a feature, has one
     pair (s, t): the number is -1 below the bin, 1 above it, and rises linearly within it. A feature
-    with few values has a bin between any two neighbours; the remaining pairs are 0.
+    with few values has a bin between any two neighbors; the remaining pairs are 0.
 
     Letters here: D features have T bins each. The value holds all bins of the first feature, then
     those of the second one, and so on, and at last all features.

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Arrays, Call, neighbours, side_by_side
+from ..arrays import Arrays, Call, neighbors, side_by_side
 from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, Line
 
@@ -91,7 +91,7 @@ class Select(Block):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), out = work.inputs_of(node), work.value_of(node)
-        for place, columns in neighbours(self.columns):
+        for place, columns in neighbors(self.columns):
             yield partial(np.copyto, out[:, :, place], x[:, :, columns])
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
@@ -99,6 +99,6 @@ class Select(Block):
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)
             yield partial(to_input.fill, 0)
-            for place, columns in neighbours(self.columns):
+            for place, columns in neighbors(self.columns):
                 yield partial(np.copyto, to_input[:, :, columns], grad[:, :, place])
             yield from add_up

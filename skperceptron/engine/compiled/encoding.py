@@ -604,7 +604,7 @@ def _suit_one_softmax(arrays: Sequence[Array], n: int) -> bool:
     return not any(interfere(x, y) for x, y in combinations(arrays, 2))
 
 
-# Whole updates of an optimiser.
+# Whole updates of an optimizer.
 
 
 def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> Rows:

@@ -1,4 +1,4 @@
-"""Whole optimiser updates: as lists of NumPy calls, or, in tables, as one pass over the vectors.
+"""Whole optimizer updates: as lists of NumPy calls, or, in tables, as one pass over the vectors.
 
 Arrays are (K, n), or (n,) for a single member; coefficients are (K, 1), or 0-d. NumPy's calls
 overwrite the gradient. Both forms give the same bits.
@@ -69,7 +69,7 @@ def _velocity_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
 
 
 def _at_once(calls_of: Callable[[Arrays, Arrays], list[Call]]) -> Callable[[Arrays, Arrays], None]:
-    """Return a function that takes a step by such calls; tables recognise it."""
+    """Return a function that takes a step by such calls; tables recognize it."""
 
     def step(vectors: Arrays, coefficients: Arrays) -> None:
         for call in calls_of(vectors, coefficients):

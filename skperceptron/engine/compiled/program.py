@@ -22,7 +22,7 @@ from .extension import steps as extension
 from .layout import ADDRESSES, BY_STEP, WAITS, WIDTH, Row
 from .team import MemberTeam, Team
 
-#: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
+#: Elements above which neighboring rows are run block by block: BLOCK of ``_steps.c``.
 BLOCK = 1_024
 
 #: Types of arguments, other than arrays, for which equality means that two calls are the same.

@@ -1,7 +1,7 @@
 """Threads that run a table together: each its part of every row, or each some of the members.
 
 BLAS has threads of its own, but only products use them. The threads of a team also share all other
-work: activations, biases, the optimiser. For its part of a product, each uses one thread of BLAS.
+work: activations, biases, the optimizer. For its part of a product, each uses one thread of BLAS.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Target(Outputs, ABC):
     Attributes
     ----------
     loss : Loss
-        What the network minimises, for targets in the network's units. Known after ``encode``.
+        What the network minimizes, for targets in the network's units. Known after ``encode``.
     units : Units or None
         Those in which the network sees numbers.
     """

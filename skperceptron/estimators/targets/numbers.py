@@ -1,4 +1,4 @@
-"""Numbers, with or without bounds, standardised where that helps training."""
+"""Numbers, with or without bounds, standardized where that helps training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .regression import RegressionOptions, RegressionTarget
 from .units import Moments, Units
 
 #: Standard deviations outside these bounds, and means of more than this many deviations, harm
-#: training on y as it is. R2 over five folds of the default network on standardised features, y as
+#: training on y as it is. R2 over five folds of the default network on standardized features, y as
 #: it is, with a deviation of 0.25, 0.5, 1, 2, 5 and 10: 0.43, 0.42, 0.45, 0.47, 0.49, 0.49
 #: (diabetes), and 0.80, 0.87, 0.90, 0.89, 0.87, 0.84 (Friedman's first problem, 600 rows); with a
 #: mean of two deviations 0.40, 0.45, 0.46, 0.46, 0.43, 0.31 and 0.75, 0.82, 0.84, 0.81, 0.76, 0.72;
-#: standardised 0.45 and 0.90.
+#: standardized 0.45 and 0.90.
 ORDINARY_DEVIATION = (0.5, 2.0)
 ORDINARY_MEAN = 1.0
 

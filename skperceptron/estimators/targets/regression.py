@@ -174,7 +174,7 @@ class RegressionTarget(Target):
         if self.units.differ_from_y and not np.array_equal(before, now):
             raise ValueError(
                 f"loss={asked.loss!r}: warm_start and partial_fit continue with a target that was"
-                " standardised for other outputs of the network: the kind of loss must stay."
+                " standardized for other outputs of the network: the kind of loss must stay."
             )
 
     def _check_n_columns(self, n_columns: int) -> None:

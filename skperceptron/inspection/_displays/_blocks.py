@@ -10,7 +10,7 @@ from .._graph import ComputationalGraph, shape_text
 from ._common import arrow, styled
 from ._neurons import Artists
 
-#: Fill colours by kind of block: tints of Okabe & Ito's colours.
+#: Fill colors by kind of block: tints of Okabe & Ito's colors.
 TINTS = {
     "affine": "#CCE3F0",
     "activation": "#F7DFCC",

@@ -1,7 +1,7 @@
-"""What all displays share: the import of matplotlib when something is drawn, and colours.
+"""What all displays share: the import of matplotlib when something is drawn, and colors.
 
-Categories have the colours of Okabe & Ito (2008), amounts those of cividis, signed numbers
-those of coolwarm: people with any kind of colour vision can distinguish them.
+Categories have the colors of Okabe & Ito (2008), amounts those of cividis, signed numbers
+those of coolwarm: people with any kind of color vision can distinguish them.
 """
 
 from __future__ import annotations
@@ -89,19 +89,19 @@ def arrow(ax: Any, start: tuple[float, float], stop: tuple[float, float], **styl
 
 
 def color_of(i: int) -> str:
-    """Return the colour of the i-th category."""
+    """Return the color of the i-th category."""
     return CATEGORIES[i % len(CATEGORIES)]
 
 
 def colors_by_depth(n: int) -> list[Any]:
-    """Return n colours from dark to bright; the palest are left out."""
+    """Return n colors from dark to bright; the palest are left out."""
     from matplotlib import colormaps
 
     return list(colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, n)))
 
 
 def style_of_weights(weights: Floats) -> tuple[dict[str, Any], Floats]:
-    """Return the style of lines with the colours of weights, and absolute weights up to 1."""
+    """Return the style of lines with the colors of weights, and absolute weights up to 1."""
     from matplotlib.colors import Normalize
 
     limit = largest(weights)

@@ -13,7 +13,7 @@ from ...options import Instance, check_option
 from .._networks import check_estimator_type, unwrapped
 from ._common import CATEGORIES, Display, color_of, styled, tick_integers
 
-#: Markers of networks with the same colour; each is used for seven networks, one per colour.
+#: Markers of networks with the same color; each is used for seven networks, one per color.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
 
 #: What holds the curves of a fit.
@@ -34,7 +34,7 @@ class LossCurveDisplay(Display):
     losses : dict of str to sequence of float
         Training loss of each epoch, by name.
     validation_losses : dict of str to sequence of float, default=None
-        Drawn dashed, in the colour of the same name.
+        Drawn dashed, in the color of the same name.
     validation_scores : dict of str to sequence of float, default=None
         Drawn dotted, on an axis of their own at the right.
     kept_epochs : dict of str to int, default=None
@@ -206,7 +206,7 @@ class LossCurveDisplay(Display):
 
 
 def _marks(i: int) -> dict[str, Any]:
-    """Return the markers that distinguish the i-th network from others of the same colour."""
+    """Return the markers that distinguish the i-th network from others of the same color."""
     shape = MARKERS[i // len(CATEGORIES) % len(MARKERS)]
     return {} if shape is None else {"marker": shape, "markevery": 0.15, "markersize": 5}
 

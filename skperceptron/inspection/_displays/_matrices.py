@@ -9,7 +9,7 @@ from ...engine.description import GraphNode, Shape
 from .._graph import ComputationalGraph, affine_nodes, graph_for, shape_text
 from ._common import CATEGORIES, Display, styled
 
-#: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
+#: The sign before each matrix of a layer, from left to right, and the color of the matrix.
 SIGNS = {"input": "", "weights": "·", "biases": "+", "output": "="}
 COLORS = {
     "input": CATEGORIES[0],
@@ -123,7 +123,7 @@ class MatrixShapesDisplay(Display):
     def _draw_layer(
         self, node: GraphNode, top: float, height: float, given: dict[str, Any]
     ) -> None:
-        """Draw ``X W + b = Z`` below ``top``, all matrices centred on one line."""
+        """Draw ``X W + b = Z`` below ``top``, all matrices centered on one line."""
         middle, left = top - height / 2, 0.0
         self._write(left, top + 1.9, f"{node.layer}  ({node.name})", ha="left", weight="bold")
         drawn = {}

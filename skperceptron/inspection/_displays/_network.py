@@ -81,7 +81,7 @@ class NetworkGraphDisplay(Display):
             one: inputs then have the feature names that the transformers return.
         kind : {"auto", "neuron", "neurons", "blocks"}, default="auto"
             "neuron": the textbook drawing of a network that is one neuron. "neurons":
-            every unit, weights as colour and width; wide layers are shortened.
+            every unit, weights as color and width; wide layers are shortened.
             "blocks": a box for each block, with shapes. "auto" takes the first of these that
             shows the whole network (inputs may be shortened): networks with up to 7 hidden layers
             of up to 16 units are drawn neuron by neuron.

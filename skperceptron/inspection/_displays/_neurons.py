@@ -14,7 +14,7 @@ from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph, affine_nodes
 from ._common import WIDTH, arrow, style_of_weights, styled
 
-#: Connections, neurons or boxes, texts, colour bar.
+#: Connections, neurons or boxes, texts, color bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
 
 #: Units of a column that are drawn.
@@ -26,7 +26,7 @@ HEADER = 90
 #: Letters of a unit's name that are shown, and the width of one in inches.
 LONGEST, LETTER = 40, 0.07
 
-#: Inches: a column with its heading, and the colour bar.
+#: Inches: a column with its heading, and the color bar.
 COLUMN, COLOR_BAR = 0.55, 1.3
 
 #: Inches of a column with its heading in the usual size, where there are few.

@@ -22,7 +22,7 @@ SHAPE = Listing([COUNT], "two positive integers, (height, width)", 2)
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
 
-#: The histograms of layers differ in these, too, beside their colours.
+#: The histograms of layers differ in these, too, beside their colors.
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 #: Ratio of the largest weights of two layers from which each layer is shown in its own unit.

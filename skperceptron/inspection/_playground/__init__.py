@@ -68,12 +68,12 @@ def to_html(
     """Return a page of HTML on which a small network can be explored.
 
     The page shows the decision surface over two features, what each unit computes, weights as
-    colour and width, and the values of a chosen sample in every unit. A slider goes through up to
+    color and width, and the values of a chosen sample in every unit. A slider goes through up to
     60 of the epochs that a recorder has kept, with more of the early ones. The hidden activation
     can be exchanged, to see what that does to a trained network. Everything is in one page, which
     is smaller than 300 kB and needs no network access.
 
-    A column of units shows the last value of a layer, after normalisation, activation and shortcut.
+    A column of units shows the last value of a layer, after normalization, activation and shortcut.
     Scaled or embedded features have a column of their own. Dashed lines carry a value without a
     weight, such as the shortcut of a residual network. Below the picture, the page shows block by
     block how the value of the chosen unit for the chosen sample is computed.

@@ -1,6 +1,6 @@
 """What a page draws: a column of units for each layer, and the edges between columns.
 
-A column shows the last value of its layer, which other layers read: that after normalisation,
+A column shows the last value of its layer, which other layers read: that after normalization,
 activation and shortcut. Before the first layer, each block that changes the features (learned
 factors, embeddings) has a column of its own.
 """

@@ -4,7 +4,7 @@ const lengthOf = (a, axis) => a.shape[axis < 0 ? a.shape.length + axis : axis];
 const array = (shape, data) => ({ shape, data: data || new Float64Array(sizeOf(shape)) });
 const matrix = (rows) => array([rows.length, rows[0].length], Float64Array.from(rows.flat()));
 
-// Copy numbers into another shape; strides say how far apart neighbours along each axis lie.
+// Copy numbers into another shape; strides say how far apart neighbors along each axis lie.
 function strided(data, shape, strides) {
   const out = new Float64Array(sizeOf(shape)), index = shape.map(() => 0);
   const last = shape.length - 1, n = shape[last], step = strides[last];

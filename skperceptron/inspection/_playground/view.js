@@ -1,8 +1,8 @@
 const P = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
-const COLOURS = [[213, 94, 0], [0, 114, 178], [0, 158, 115], [204, 121, 167], [230, 159, 0],
+const COLORS = [[213, 94, 0], [0, 114, 178], [0, 158, 115], [204, 121, 167], [230, 159, 0],
                  [86, 180, 233], [90, 90, 90], [240, 228, 66], [120, 60, 20], [60, 20, 120]];
-const POSITIVE = [179, 38, 30], NEGATIVE = [44, 90, 160], GREY = [120, 120, 120];
+const POSITIVE = [179, 38, 30], NEGATIVE = [44, 90, 160], GRAY = [120, 120, 120];
 const D = P.features.length, CLASSIFIES = P.task === "classification";
 const MEAN = total(P.y) / P.y.length;
 // The column of predicted values.
@@ -49,8 +49,8 @@ function namesIn(column) {
 }
 
 const text = (v) => Math.abs(v) >= 1000 ? v.toExponential(1) : (Math.round(100 * v) / 100 + 0).toFixed(2);
-const rgb = (colour, opacity = 1) => `rgba(${colour},${opacity})`;
-const pale = (colour, strength) => colour.map((c) => Math.round(255 + (c - 255) * strength));
+const rgb = (color, opacity = 1) => `rgba(${color},${opacity})`;
+const pale = (color, strength) => color.map((c) => Math.round(255 + (c - 255) * strength));
 const isChosen = (column, unit) => Boolean(state.unit && state.unit[0] === column && state.unit[1] === unit);
 
 // Bounds of each feature, with a margin.
@@ -78,11 +78,11 @@ function gridValues(n) {
 const lineValues = (n) => evaluated(Array.from({ length: n + 1 }, (_, i) => pointAt(i / n, 0)));
 
 // Draw n times n squares.
-function paint(canvas, n, colourOf) {
+function paint(canvas, n, colorOf) {
   const small = document.createElement("canvas");
   small.width = small.height = n;
   const context = small.getContext("2d"), image = context.createImageData(n, n);
-  for (let k = 0; k < n * n; k++) image.data.set([...colourOf(k), 255], 4 * k);
+  for (let k = 0; k < n * n; k++) image.data.set([...colorOf(k), 255], 4 * k);
   context.putImageData(image, 0, 0);
   const target = canvas.getContext("2d");
   target.imageSmoothingEnabled = false;
@@ -90,25 +90,25 @@ function paint(canvas, n, colourOf) {
 }
 
 // Red above zero, blue below.
-function coloursOf(values) {
+function colorsOf(values) {
   const largest = Math.max(...values.map(Math.abs)) || 1;
   return (k) => pale(values[k] > 0 ? POSITIVE : NEGATIVE, Math.min(1, Math.abs(values[k]) / largest));
 }
 
 // Probabilities: red from one half on.
-function unitColours(found, column, unit) {
-  const centre = CLASSIFIES && column >= OUTPUT ? 0.5 : 0;
-  return coloursOf(unitValues(found, column, unit).map((v) => v - centre));
+function unitColors(found, column, unit) {
+  const center = CLASSIFIES && column >= OUTPUT ? 0.5 : 0;
+  return colorsOf(unitValues(found, column, unit).map((v) => v - center));
 }
 
-// The colour of the predicted class, paler where the network is less sure; for numbers, red above
+// The color of the predicted class, paler where the network is less sure; for numbers, red above
 // the mean of y: they may be far from zero.
-function decisionColours(found) {
-  if (!CLASSIFIES) return coloursOf(answers(found).map((v) => v - MEAN));
+function decisionColors(found) {
+  if (!CLASSIFIES) return colorsOf(answers(found).map((v) => v - MEAN));
   const said = answers(found), n = P.classes.length;
   return (k) => {
     const sure = (found.shares.data[k * n + said[k]] - 1 / n) / (1 - 1 / n);
-    return pale(COLOURS[said[k] % COLOURS.length], Math.max(0, 0.15 + 0.6 * sure));
+    return pale(COLORS[said[k] % COLORS.length], Math.max(0, 0.15 + 0.6 * sure));
   };
 }
 
@@ -141,7 +141,7 @@ function drawSample(context, x, label) {
   const [px, py] = place(x);
   context.beginPath();
   context.arc(px, py, 3.4, 0, 7);
-  context.fillStyle = rgb(CLASSIFIES ? COLOURS[label % COLOURS.length] : [60, 60, 60]);
+  context.fillStyle = rgb(CLASSIFIES ? COLORS[label % COLORS.length] : [60, 60, 60]);
   context.fill();
   context.strokeStyle = "#fff";
   context.lineWidth = 1;
@@ -162,7 +162,7 @@ function drawSurface() {
     drawLine(canvas);
   } else {
     const found = gridValues(n);
-    paint(canvas, n, state.unit ? unitColours(found, ...state.unit) : decisionColours(found));
+    paint(canvas, n, state.unit ? unitColors(found, ...state.unit) : decisionColors(found));
     P.X.forEach((x, i) => drawSample(context, x, P.y[i]));
   }
   const [px, py] = place(P.X[state.sample]);
@@ -248,7 +248,7 @@ function drawUnits(sample) {
   const n = 20, found = D > 1 ? gridValues(n) : lineValues(60);
   for (const { column, unit, button, canvas, value } of units) {
     if (D === 1) drawCurves(canvas, [unitValues(found, column, unit)]);
-    else paint(canvas, n, unitColours(found, column, unit));
+    else paint(canvas, n, unitColors(found, column, unit));
     button.setAttribute("aria-pressed", String(isChosen(column, unit)));
     value.textContent = value.title = labelOf(column, unit, sample);
   }
@@ -268,7 +268,7 @@ function drawConnection(context, from, to, weight, size) {
   const x1 = to.button.offsetLeft, y1 = to.button.offsetTop + SIZE / 2;
   // Curve around units in between, or beside the weight between the same two units.
   const bow = to.skips ? GAP / 2 + 6 : weight === null ? 16 : 0;
-  context.strokeStyle = weight === null ? rgb(GREY, 0.7) : rgb(weight > 0 ? POSITIVE : NEGATIVE, 0.25 + 0.75 * size);
+  context.strokeStyle = weight === null ? rgb(GRAY, 0.7) : rgb(weight > 0 ? POSITIVE : NEGATIVE, 0.25 + 0.75 * size);
   context.lineWidth = weight === null ? 1.2 : 0.4 + 4.6 * size;
   context.setLineDash(weight === null ? [5, 4] : []);
   context.beginPath();
