@@ -11,6 +11,7 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     LeaveOneOut,
+    StratifiedGroupKFold,
     TimeSeriesSplit,
 )
 
@@ -96,6 +97,9 @@ def test_groups_are_held_out_together(cls):
 def test_classes_of_as_many_rows_as_folds_are_divided_evenly():
     X, _ = frame(40)
     y, groups = np.repeat(np.arange(20), 2), np.arange(40)
+    shuffled = StratifiedGroupKFold(2, shuffle=True, random_state=0).split(X, y, groups)
+    if any(np.bincount(y[test]).max() > 1 for _, test in shuffled):
+        pytest.skip("This version of scikit-learn does not stratify groups that it shuffles.")
     model = small(n_folds=2, max_epochs=1).fit(X, y, groups=groups)
     for _, test in model.ensemble_.splits_:
         np.testing.assert_array_equal(np.bincount(y[test]), np.ones(20))
