@@ -191,12 +191,13 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
 
 
 def are_evidently_numbers(X: Any) -> bool:
-    """Tell whether X is surely a matrix of finite numbers, in a dtype that it may keep."""
+    """Tell whether X is surely a matrix of finite numbers, of a dtype to keep, in memory."""
     return (
         type(X) in MATRICES
         and X.ndim == 2
         and X.dtype in (FLOAT32, FLOAT64)
         and 0 not in X.shape
+        and pages_of(X) is None
         and all_finite(X if type(X) is np.ndarray else X.data)
     )
 
@@ -264,7 +265,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
-    if is_plain and pages is None and are_evidently_numbers(X):
+    if is_plain and are_evidently_numbers(X):
         if checks.get("reset", True):
             estimator.n_features_in_ = X.shape[1]
             # Names of an earlier fit must not survive one without names.
@@ -280,9 +281,9 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         size = max(1, RESIDENT // checked[:1].nbytes)
         for start in range(0, len(checked), size):
             part = checked[start : start + size]
+            pages.let_go()
             with checking():
                 assert_all_finite(part, input_name="X", estimator_name=name)
-            pages.let_go()
     return found
 
 

@@ -26,7 +26,8 @@ class Pages:
 
     def __init__(self, file: mmap.mmap) -> None:
         self._file = file
-        self._n_read = 0
+        # Earlier readers may have left as many rows.
+        self._n_read = SCATTERED
 
     def let_go(self) -> None:
         """Release all pages; they are mapped again when they are read."""
@@ -42,6 +43,13 @@ class Pages:
                 self.let_go()
             self._n_read += length
             yield portion
+
+    def rows_of(self, X: Any, rows: Any) -> Any:
+        """Return a copy of the rows of an array in these pages at some positions."""
+        taken = np.empty((len(rows), *X.shape[1:]), dtype=X.dtype)
+        for portion in self.portions(len(rows)):
+            taken[portion] = X[rows[portion]]
+        return taken
 
 
 def pages_of(X: Any) -> Pages | None:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Booleans, Floats
+from ..engine.memory_mapped import pages_of
 
 #: Epochs over which the fall of the loss is measured.
 EPOCHS = 10
@@ -204,6 +205,9 @@ def some_rows(X: Any, n_numbers: int) -> Any:
     """Return evenly spaced rows of X that hold about ``n_numbers`` numbers at most."""
     n_rows, n_features = X.shape
     step = max(1, n_rows * n_features // n_numbers)
+    pages = pages_of(X)
+    if pages is not None:
+        return pages.rows_of(X, np.arange(0, n_rows, step))
     return X[::step] if sparse.issparse(X) or step > 1 else X
 
 

@@ -293,7 +293,4 @@ def _rows_of(given: Any, rows: Integers | None) -> Any:
     pages = pages_of(given)
     if pages is None:
         return safe_indexing(*indexable(given), rows)
-    taken = np.empty((len(rows), *given.shape[1:]), dtype=given.dtype)
-    for portion in pages.portions(len(rows)):
-        taken[portion] = given[rows[portion]]
-    return taken
+    return pages.rows_of(given, rows)

@@ -246,7 +246,7 @@ class TrainingSet:
 
     def rows_at(self, places: Integers) -> Any:
         """Return some rows of X, in its dtype."""
-        return self.X[places]
+        return self.X[places] if self._pages is None else self._pages.rows_of(self.X, places)
 
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype; a small X is converted, too."""

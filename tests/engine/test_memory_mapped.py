@@ -7,8 +7,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skperceptron import MLPRegressor
+from skperceptron._sklearn.checks import are_evidently_numbers
 from skperceptron.engine import memory_mapped
-from skperceptron.engine.memory_mapped import pages_of
+from skperceptron.engine.memory_mapped import Pages, pages_of
+from skperceptron.estimators.advice import some_rows
+from skperceptron.training.data import Targets, TrainingSet
 
 
 @pytest.fixture
@@ -84,3 +87,33 @@ def test_number_that_is_not_finite_is_found_anywhere_in_a_file(path, row, monkey
     for call in (lambda: model.predict(X), lambda: model.fit(X, np.arange(30.0))):
         with pytest.raises(ValueError, match=r"Input X contains NaN"):
             call()
+
+
+def test_rows_at_positions_are_read_in_portions(path, monkeypatch):
+    monkeypatch.setattr(memory_mapped, "SCATTERED", 5)
+    n_released = 0
+
+    def let_go(self, usual=Pages.let_go):
+        nonlocal n_released
+        n_released += 1
+        usual(self)
+
+    monkeypatch.setattr(Pages, "let_go", let_go)
+    X, places = np.load(path, mmap_mode="r"), np.arange(29, -1, -2)
+    data = TrainingSet(X, Targets(np.zeros((30, 1))))
+    assert_array_equal(data.rows_at(places), np.array(X)[places])
+    # Before each portion: there may be pages from earlier.
+    assert n_released == 3
+
+
+def test_advice_reads_a_copy_of_rows(path):
+    X = np.load(path, mmap_mode="r")
+    rows = some_rows(X, 40)
+    assert pages_of(rows) is None
+    assert_array_equal(rows, np.array(X)[::3])
+
+
+def test_numbers_in_a_file_are_checked_part_by_part(path):
+    X = np.load(path, mmap_mode="r")
+    assert are_evidently_numbers(np.array(X))
+    assert not are_evidently_numbers(np.asarray(X))
