@@ -278,7 +278,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
 
     _parameter_constraints = {
         **BaseMLPClassifier._parameter_constraints,
-        "loss": [Name([*list_losses("multiclass"), "ordinal"]), Instance(Loss)],
+        "loss": [Name([*list_losses("multiclass"), *list_losses("ordinal")]), Instance(Loss)],
     }
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:

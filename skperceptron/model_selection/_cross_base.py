@@ -32,13 +32,7 @@ from ..options import Flag, Name, Rules, plain, shown
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of, scaled_down
 from ._fits import curves_of
-from ._held_out import (
-    Combination,
-    FittedMember,
-    Split,
-    combined,
-    predicted_by,
-)
+from ._held_out import Combination, FittedMember, Split, combined, predicted_by
 from ._members import Job, Part, accepts_validation_rows, fit_members, restore_best_epoch
 from ._options import RULES
 from ._outputs import Output

@@ -40,13 +40,7 @@ from ._pieces import labels_of, least_seconds, n_hidden_units, pieces_for
 from ._sending import ProcessCache
 from ._spreading import Workers, sender
 from ._stacking import ENDED, InterruptedFit, RunOptions, trained
-from ._transforming import (
-    Sources,
-    Transformed,
-    own_rows,
-    put_together,
-    transform,
-)
+from ._transforming import Sources, Transformed, own_rows, put_together, transform
 
 
 @dataclass

@@ -36,7 +36,7 @@ def rises_of_loss(
     truth, weight = truth[held.known], sample_weight[held.known]
 
     def loss_of(parts: Sequence[Any]) -> float:
-        """Return the loss of the blend, predicted by members that have not seen the rows."""
+        """Return the loss of the blend, predicted by members that were not trained on the rows."""
         of_arms = []
         for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
             pairs = zip(members, parts, strict=True)

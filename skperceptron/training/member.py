@@ -100,7 +100,8 @@ class Progress:
 
     def of_this_fit(self) -> dict[str, Any]:
         """Return all attributes by name, except those of earlier calls."""
-        return {name: value for name, value in asdict(self).items() if "earlier" not in name}
+        of_earlier = ("earlier", "n_earlier")
+        return {name: value for name, value in asdict(self).items() if name not in of_earlier}
 
     def all_of(self, name: str) -> list[float]:
         """Return one of the lists, including the part that earlier calls have added."""
