@@ -23,13 +23,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.parallel import Parallel, delayed
 
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
 from skperceptron.model_selection import StackedGridSearchCV
