@@ -194,7 +194,7 @@ def reduction(draw):
 def gathering(draw):
     n, b, d = draw.shape
     X = contiguous(draw, 6, d)
-    rows = draw.rng.randint(-1, 8, size=(n, b))
+    rows = draw.rng.randint(-1, 8, size=(n, b), dtype=np.intp)
     out = contiguous(draw, n, b, d)
     if draw.rng.randint(2):
         other = np.dtype(np.float64 if draw.dtype == np.float32 else np.float32)

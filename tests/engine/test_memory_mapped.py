@@ -13,6 +13,10 @@ from skperceptron.engine.memory_mapped import Pages, pages_of
 from skperceptron.estimators.advice import some_rows
 from skperceptron.training.data import Targets, TrainingSet
 
+releases_pages = pytest.mark.skipif(
+    not hasattr(mmap, "MADV_DONTNEED"), reason="Windows offers no call that releases pages"
+)
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -22,6 +26,7 @@ def path(tmp_path):
     return file
 
 
+@releases_pages
 @pytest.mark.parametrize("mode", ["r", "r+"])
 @pytest.mark.parametrize("view", [np.asarray, lambda X: X[3:], lambda X: np.asarray(X)[::2].T])
 def test_file_is_found_behind_any_view(path, mode, view):
@@ -57,6 +62,7 @@ def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, mon
         assert_array_equal(X[5], 3)
 
 
+@releases_pages
 def test_pages_are_released_before_more_rows_than_allowed_are_read(path, monkeypatch):
     monkeypatch.setattr(memory_mapped, "SCATTERED", 10)
     pages = pages_of(np.load(path, mmap_mode="r"))
@@ -89,6 +95,7 @@ def test_number_that_is_not_finite_is_found_anywhere_in_a_file(path, row, monkey
             call()
 
 
+@releases_pages
 def test_rows_at_positions_are_read_in_portions(path, monkeypatch):
     monkeypatch.setattr(memory_mapped, "SCATTERED", 5)
     n_released = 0
@@ -113,6 +120,7 @@ def test_advice_reads_a_copy_of_rows(path):
     assert_array_equal(rows, np.array(X)[::3])
 
 
+@releases_pages
 def test_numbers_in_a_file_are_checked_part_by_part(path):
     X = np.load(path, mmap_mode="r")
     assert are_evidently_numbers(np.array(X))
