@@ -194,7 +194,8 @@ def zone_of(X: Any, j: int) -> str | None:
     if offset is not None:
         # Libraries have many names for such zones, but all of them know "+02:00".
         return str(timezone(offset)).removeprefix("UTC") or "UTC"
-    found = ZONE.search(str(dtype))
+    # On Windows, paths of files have backslashes, which are doubled in the name of a dtype.
+    found = ZONE.search(str(dtype).replace("\\\\", "/"))
     return None if found is None else found[1] or found[2]
 
 

@@ -560,11 +560,15 @@ def test_times_in_another_zone_become_those_of_fit(library, zone):
     assert not np.array_equal(TabularPreprocessor().fit(given).transform(given), expected)
 
 
-@pytest.mark.parametrize("name", ["file", "offset", "utc"])
+@pytest.mark.parametrize("name", ["file", "file on Windows", "offset", "utc"])
 @pytest.mark.parametrize("as_objects", [False, True])
 def test_zones_of_dateutil_are_known_by_their_names(name, as_objects):
     pd, tz = pytest.importorskip("pandas"), pytest.importorskip("dateutil.tz")
-    zone = {"file": tz.gettz("Europe/Vienna"), "offset": tz.tzoffset(None, 7200), "utc": tz.UTC}
+    vienna = tz.gettz("Europe/Vienna")
+    with open(vienna._filename, "rb") as file:
+        on_windows = tz.tzfile(file, r"C:\lib\zoneinfo\Europe\Vienna")
+    zone = {"file": vienna, "offset": tz.tzoffset(None, 7200), "utc": tz.UTC}
+    zone["file on Windows"] = on_windows
     stamps = pd.date_range("2024-03-30", periods=5, freq="9h", tz="Asia/Tokyo", unit="us")
     there, elsewhere = (
         pd.DataFrame({"a": stamps.tz_convert(zone[name])}),
