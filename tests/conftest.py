@@ -65,6 +65,12 @@ def rng():
 
 
 @pytest.fixture
+def large_files(monkeypatch):
+    """Let mapped files of any size count as large ones, whose pages are released."""
+    monkeypatch.setattr("skperceptron.engine.memory_mapped.RESIDENT", 0)
+
+
+@pytest.fixture
 def eager_workers(monkeypatch):
     """Let worker processes start even for work that is shorter than their start."""
     monkeypatch.setattr("skperceptron.model_selection._spreading.START", 0.0)

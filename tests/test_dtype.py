@@ -289,6 +289,7 @@ def unsorted(X):
 
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.usefixtures("large_files")
 @EVERY_ESTIMATOR
 def test_form_of_x_does_not_change_fit_or_prediction(tmp_path, cls, solver, name):
     options = {"solver": solver, "max_iter": 4, "activation": "tanh", "dtype": "float64"}
@@ -304,6 +305,7 @@ def test_form_of_x_does_not_change_fit_or_prediction(tmp_path, cls, solver, name
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("large_files")
 def test_memory_mapped_and_in_memory_fits_have_the_same_bits(tmp_path, cls, solver, dtype):
     for of_x in (np.float32, np.float64):
         rows = X.astype(of_x)

@@ -187,6 +187,7 @@ def test_scorers_get_sparse_rows_sparse(form):
     assert_array_equal(labels, Y[places])
 
 
+@pytest.mark.usefixtures("large_files")
 def test_scorers_get_rows_of_a_mapped_file(tmp_path):
     scorer = Recording()
     mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)

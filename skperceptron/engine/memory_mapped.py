@@ -3,7 +3,7 @@
 The kernel keeps the pages of a file in memory until it needs the memory otherwise. It counts all
 pages that a process has read as resident in that process: in the end, the whole file. Releasing
 pages only unmaps them from the process; as long as the kernel keeps them, they need not be read
-from the file again.
+from the file again. Those of small files stay, since releasing takes as long as a training step.
 """
 
 from __future__ import annotations
@@ -53,13 +53,12 @@ class Pages:
 
 
 def pages_of(X: Any) -> Pages | None:
-    """Return the pages of an array's file, or None if there is none or its pages must stay."""
+    """Return the pages of an array's file; None if there is none or its pages may or must stay."""
     owner = X
     while isinstance(owner, np.ndarray):
         # Changes to a copy-on-write map exist in its pages only.
         if isinstance(owner, np.memmap) and owner.mode == "c":
             return None
         owner = owner.base
-    if not isinstance(owner, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
-        return None
-    return Pages(owner)
+    is_large = isinstance(owner, mmap.mmap) and len(owner) > RESIDENT
+    return Pages(owner) if is_large and hasattr(mmap, "MADV_DONTNEED") else None

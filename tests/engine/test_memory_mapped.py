@@ -16,6 +16,7 @@ from skperceptron.training.data import Targets, TrainingSet
 releases_pages = pytest.mark.skipif(
     not hasattr(mmap, "MADV_DONTNEED"), reason="Windows offers no call that releases pages"
 )
+pytestmark = pytest.mark.usefixtures("large_files")
 
 
 @pytest.fixture
@@ -36,6 +37,13 @@ def test_file_is_found_behind_any_view(path, mode, view):
 @pytest.mark.parametrize("view", [np.asarray, lambda X: X[3:]])
 def test_copy_on_write_map_keeps_its_pages(path, view):
     assert pages_of(view(np.load(path, mmap_mode="c"))) is None
+
+
+@pytest.mark.parametrize("resident, is_large", [(30 * 16 + 128, False), (30 * 16 + 127, True)])
+def test_pages_of_a_small_file_stay(path, resident, is_large, monkeypatch):
+    # The file has a header of 128 bytes.
+    monkeypatch.setattr(memory_mapped, "RESIDENT", resident)
+    assert (pages_of(np.load(path, mmap_mode="r")) is not None) == is_large
 
 
 def test_memory_of_another_kind_is_left_alone(path):

@@ -124,6 +124,7 @@ def test_memory_grows_with_the_block_and_not_with_the_rows(peak_of, monkeypatch)
 
 
 @pytest.mark.parametrize("some_rows", [False, True])
+@pytest.mark.usefixtures("large_files")
 def test_memory_mapped_file_is_predicted_block_by_block(peak_of, monkeypatch, tmp_path, some_rows):
     monkeypatch.setattr(prediction, "BLOCK", 2**14)
     shape = (20_000, 64)

@@ -195,6 +195,7 @@ def test_forms_of_data_give_the_same_bits(data, dtype, monkeypatch):
     assert_both_ways_agree(classifier(dtype=dtype), data, CLASSES, monkeypatch=monkeypatch)
 
 
+@pytest.mark.usefixtures("large_files")
 def test_memory_mapped_data_give_the_same_bits(tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")

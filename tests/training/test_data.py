@@ -46,6 +46,7 @@ ROWS = np.array([[3, 3, 0, 49], [7, 1, 2, 48]])
 @IN_ANY_STORAGE
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
 @pytest.mark.parametrize("of_data", DTYPES, ids=str)
+@pytest.mark.usefixtures("large_files")
 def test_batch_holds_the_chosen_rows(tmp_path, store, of_data, of_batch):
     X = values()
     data = TrainingSet(store(X.astype(of_data), tmp_path), Targets(np.zeros((N, C))))
@@ -74,6 +75,7 @@ def test_sparse_batch_holds_one_matrix_of_the_chosen_rows_per_member(kind, of_da
 
 @IN_ANY_STORAGE
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+@pytest.mark.usefixtures("large_files")
 def test_filling_a_batch_never_copies_the_data(peak_of, tmp_path, store, of_batch):
     X = values(20_000, 20)
     data = TrainingSet(store(X, tmp_path), Targets(np.zeros((20_000, 1))))

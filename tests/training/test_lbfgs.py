@@ -304,6 +304,7 @@ def test_memory_grows_with_the_block_and_not_with_the_hidden_values(peak_of, mon
     assert peak < 8 * n_rows * units / 20
 
 
+@pytest.mark.usefixtures("large_files")
 def test_memory_mapped_data_is_read_block_by_block(peak_of, monkeypatch, tmp_path):
     monkeypatch.setattr(lbfgs, "BLOCK", 2**14)
     X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(20_000, 64))

@@ -694,6 +694,7 @@ def test_epoch_allocates_nothing_of_batch_size(
     assert peak_of(stack.run_epoch) < a_byte_per_value
 
 
+@pytest.mark.usefixtures("large_files")
 def test_memory_mapped_data_is_read_batch_by_batch(peak_of, tmp_path):
     X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(20_000, 200))
     X[:] = np.random.RandomState(0).normal(size=200)
