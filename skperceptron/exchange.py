@@ -1,7 +1,7 @@
 """Convert fitted networks from and to scikit-learn: weights are copied, nothing is trained.
 
-Predictions are the same up to rounding. Moments of the optimizer are not copied: continued
-training starts without them.
+Predictions are the same up to rounding. Moments of the optimizer and a lowered learning rate are
+not copied: continued training starts without them.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     _copy_history(fitted, ours)
     ours.validation_loss_curve_ = None
     if not choices.is_lbfgs:
-        ours._later = Continuation(no_improvement=0, n_epochs=fitted.n_iter_)
+        ours._later = Continuation(
+            no_improvement=fitted._no_improvement_count, n_epochs=fitted.n_iter_
+        )
     return ours
 
 
@@ -202,7 +204,7 @@ def to_sklearn(
     if is_classifier:
         let_predict(theirs, target.classes, is_multilabel=isinstance(target, Indicators))
     _copy_history(network, theirs)
-    let_continue(theirs)
+    let_continue(theirs, network._later.no_improvement or 0)
     return theirs
 
 

@@ -130,6 +130,22 @@ def test_both_go_on_with_the_weights(make):
     assert_predict_alike(back, theirs, X, 1e-6)
 
 
+def test_epochs_without_improvement_are_counted_on():
+    X, y = number()
+    plain = {"solver": "sgd", "learning_rate": "adaptive", "momentum": 0, "batch_size": len(X)}
+    theirs = TheirRegressor(**SMALL | plain, tol=10, n_iter_no_change=3)
+    for _ in range(3):
+        theirs.partial_fit(X, y)
+    ours = from_sklearn(theirs)
+    back = to_sklearn(ours)
+    for model in (theirs, ours, back):
+        # The second of these calls lowers the learning rate.
+        for _ in range(4):
+            model.partial_fit(X, y)
+    assert_predict_alike(ours, theirs, X, 1e-9)
+    assert_predict_alike(back, theirs, X, 1e-9)
+
+
 def test_trained_on_a_warm_start_continues():
     X, y = iris()
     theirs = TheirClassifier(**SMALL, warm_start=True).fit(X, y)

@@ -164,6 +164,6 @@ def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
     theirs.classes_ = classes
 
 
-def let_continue(theirs: Any) -> None:
+def let_continue(theirs: Any, no_improvement: int) -> None:
     """Set what scikit-learn's ``partial_fit`` and warm start need to continue from the weights."""
-    theirs._no_improvement_count = 0
+    theirs._no_improvement_count = no_improvement
