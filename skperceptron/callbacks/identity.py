@@ -82,6 +82,12 @@ def described(value: Any, name: str | None = None) -> str:
         raise IndescribableError(f"its state cannot be read: {type(error).__name__}") from error
 
 
+def comparable(value: Any) -> Any:
+    """Return a parameter such that 1, 1.0 and NumPy's 1 are the same, as they are in a fit."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def fingerprint(data: Any, name: str | None = None) -> str:
     """Return shape, dtype and a hash (BLAKE2) of an array, a sparse matrix, or a list of either."""
     if data is None:
@@ -235,10 +241,9 @@ class _Description:
         if type(value).__sklearn_clone__ is not Component.__sklearn_clone__:
             return self._object(value)
         # Fits use a clone, which has nothing but the parameters.
-        copied = clone(value)
-        copied.make_numbers_plain()
-        parameters = copied.get_params(deep=False)
-        listed = ", ".join(f"{name}={self.text(of)}" for name, of in sorted(parameters.items()))
+        parameters = clone(value).get_params(deep=False)
+        items = sorted(parameters.items())
+        listed = ", ".join(f"{name}={self.text(comparable(of))}" for name, of in items)
         return _shortened(f"{self.text(type(value))}({listed})", type(value).__qualname__)
 
     def _object(self, value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..callbacks.identity import is_library
+from ..callbacks.identity import comparable, is_library
 from ..callbacks.listening import FitDescription
 from ..engine.arrays import Floats
 from ..training.checkpoint import describe_random_state
@@ -100,8 +100,7 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
     }
     for name, value in estimator.get_params().items():
         if name not in _NO_SETTINGS:
-            # Fits use Python's numbers.
-            settings[f"parameter {name}"] = value.item() if isinstance(value, np.generic) else value
+            settings[f"parameter {name}"] = comparable(value)
     rules = estimator.early_stopping
     if hasattr(rules, "patience"):
         rules = settings["parameter early_stopping"] = copy(rules)

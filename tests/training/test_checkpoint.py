@@ -216,6 +216,19 @@ def test_numbers_of_numpy_make_no_other_fit(tmp_path):
         clone(model).set_params(alpha=np.float64(0.75)).fit(X, Y)
 
 
+def test_whole_numbers_are_the_same_as_floats(tmp_path):
+    path = tmp_path / "fit.npz"
+    given = {"alpha": 1, "max_grad_norm": 2.0, "batch_size": 8, "solver": AdamW(1)}
+    model = MLPSoftmaxClassifier(**OPTIONS).set_params(**given, callbacks=[Checkpoint(path)])
+    model.fit(X, Y)
+    saved = path.stat().st_mtime_ns
+    same = {"alpha": 1.0, "max_grad_norm": np.int64(2), "solver": AdamW(1.0)}
+    assert_same_model(clone(model).set_params(**same).fit(X, Y), model)
+    assert path.stat().st_mtime_ns == saved
+    with pytest.raises(ValueError, match="parameter alpha was 1, is 2"):
+        clone(model).set_params(alpha=2.0).fit(X, Y)
+
+
 def halving_every(n):
     return lambda time: 0.5 ** (time // n)
 
