@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.model_selection import GridSearchCV
 
 from skperceptron import MLPRegressor
@@ -13,7 +14,7 @@ from skperceptron.estimators.trials import (
 )
 from skperceptron.exceptions import DivergedError
 from skperceptron.losses import Loss, SquaredError, get_loss, list_losses
-from skperceptron.optimizers import Optimizer, get_optimizer, list_optimizers
+from skperceptron.optimizers import SGD, Optimizer, get_optimizer, list_optimizers
 
 X = np.random.RandomState(0).normal(size=(30, 2))
 
@@ -195,6 +196,48 @@ def test_an_optimizer_that_moves_nothing_is_refused():
     # A learning rate may be zero.
     for moves, rate in ((True, 1.0), (True, 0.0), (False, 0.0)):
         MLPRegressor(solver=Descent(moves, rate), max_iter=2).fit(X, X[:, 0])
+
+
+class EveryFourth(Optimizer):
+    """Gradient descent that moves in every fourth step, by the sum of four gradients."""
+
+    state_names = ("total",)
+
+    def coefficients(self, learning_rate, steps):
+        moves = steps % 4 == 0
+        return learning_rate * moves, 1.0 - moves
+
+    def update(self, parameters, gradient, state, coefficients):
+        (total,), (rate, keep) = state, coefficients
+        total += gradient
+        np.multiply(total, rate, out=gradient)
+        parameters -= gradient
+        total *= keep
+
+
+def test_an_optimizer_may_move_in_every_fourth_step():
+    options = {"hidden_layer_sizes": (3,), "alpha": 0, "max_iter": 5, "tol": 0, "random_state": 0}
+    n = len(X) // 8 * 8
+    options |= {"shuffle": False, "learning_rate_init": 0.01, "dtype": "float64"}
+    ours = MLPRegressor(**options, solver=EveryFourth(), batch_size=n // 8)
+    usual = MLPRegressor(**options, solver=SGD(0), batch_size=n // 2)
+    # A large batch has the mean of four gradients.
+    usual.set_params(learning_rate_init=0.04)
+    predictions = [model.fit(X[:n], X[:n, 0]).predict(X) for model in (ours, usual)]
+    assert_allclose(*predictions, rtol=1e-9)
+
+
+def test_a_counter_of_an_optimizers_own_is_refused():
+    class Counting(Descent):
+        n_steps = 0
+
+        def update(self, parameters, gradient, state, coefficients):
+            self.n_steps += 1
+            if self.n_steps % 4 == 0:
+                parameters -= coefficients[0] * gradient
+
+    with pytest.raises(ValueError, match="to change nothing have a coefficient of 0"):
+        MLPRegressor(solver=Counting(), max_iter=2).fit(X, X[:, 0])
 
 
 def test_a_text_instead_of_a_tuple_of_names_is_refused():
