@@ -3,7 +3,7 @@
 The kernel keeps the pages of a file in memory until it needs the memory otherwise. It counts all
 pages that a process has read as resident in that process: in the end, the whole file. Releasing
 pages only unmaps them from the process; as long as the kernel keeps them, they need not be read
-from the file again. Those of small files stay, since releasing takes as long as a training step.
+from the file again. Those of small files stay: releasing them takes as long as a step.
 """
 
 from __future__ import annotations

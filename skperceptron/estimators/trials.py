@@ -163,7 +163,7 @@ def refuse_faulty_optimizer(optimizer: Optimizer) -> None:
     if all(map(np.all, coefficients)) and parameters == 1:
         raise ValueError(
             f"{name}.update must change `parameters` in place, as in parameters -= ..., but it"
-            " leaves them as they were. Steps that are to change nothing have a coefficient of 0."
+            " leaves them as they were. A step that changes nothing needs a coefficient of 0."
         )
 
 

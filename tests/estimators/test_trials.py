@@ -236,7 +236,7 @@ def test_a_counter_of_an_optimizers_own_is_refused():
             if self.n_steps % 4 == 0:
                 parameters -= coefficients[0] * gradient
 
-    with pytest.raises(ValueError, match="to change nothing have a coefficient of 0"):
+    with pytest.raises(ValueError, match="changes nothing needs a coefficient of 0"):
         MLPRegressor(solver=Counting(), max_iter=2).fit(X, X[:, 0])
 
 
