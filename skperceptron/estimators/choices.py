@@ -110,12 +110,12 @@ class Wiring:
     normalization: Normalization | None
     dropout_rates: tuple[float, ...]
     feature_scale: bool
-    numeric_embedding: NumericEmbedding | None = None
-    parametric_activation: bool = False
-    n_networks: int | None = None
+    numeric_embedding: NumericEmbedding | None
+    parametric_activation: bool
+    n_networks: int | None
+    embedding_dim: int | None
     link: str = "identity"
     categories: CategoryColumns | None = None
-    embedding_dim: int | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
