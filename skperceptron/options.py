@@ -218,14 +218,14 @@ class Instance(Rule):
 class Function(Rule):
     """A callable that is not a class."""
 
-    signature: str = ""
+    signature: str
 
     def allows(self, value: Any) -> bool:
         return callable(value) and not isinstance(value, type)
 
     @property
     def text(self) -> str:
-        return f"a callable {self.signature}".strip()
+        return f"a callable {self.signature}"
 
 
 @dataclass(frozen=True)
