@@ -338,7 +338,7 @@ class Sine(Activation):
     formula = r"\sin \omega z"
     value_range = (-1.0, 1.0)
     keeps_input = True
-    ranges = {"frequency": Interval(0.0, np.inf)}
+    ranges = {"frequency": Interval(0.0)}
 
     def __init__(self, frequency: float = 1.0) -> None:
         self.frequency = frequency
@@ -378,7 +378,7 @@ class Heaviside(Activation):
     formula = r"0 \text{ if } z < 0, \; 1 \text{ if } z \geq 0"
     value_range = (0.0, 1.0)
     keeps_input = True
-    ranges = {"sharpness": Interval(0.0, np.inf)}
+    ranges = {"sharpness": Interval(0.0)}
     rules = {"surrogate": [Name(["straight_through", "sigmoid"]), None]}
     untrainable_message = (
         "The gradient of Heaviside() is zero everywhere: layers before it keep their random"
@@ -485,7 +485,7 @@ class PReLU(Activation):
     names = ("prelu",)
     formula = r"\max(0, z) + a \min(0, z)"
     keeps_input = True
-    ranges = {"alpha": Interval(-np.inf, np.inf)}
+    ranges = {"alpha": Interval()}
 
     def __init__(self, alpha: float = 0.25) -> None:
         self.alpha = alpha
@@ -653,7 +653,7 @@ class ELU(_Exponential):
 
     names = ("elu",)
     formula = r"z \text{ if } z > 0, \; \alpha (e^z - 1) \text{ if } z \leq 0"
-    ranges = {"alpha": Interval(0.0, np.inf)}
+    ranges = {"alpha": Interval(0.0)}
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -686,7 +686,7 @@ class CELU(Activation):
     names = ("celu",)
     formula = r"\max(0, z) + \min(0, \alpha (e^{z / \alpha} - 1))"
     keeps_input = True
-    ranges = {"alpha": Interval(0.0, np.inf)}
+    ranges = {"alpha": Interval(0.0)}
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
