@@ -69,10 +69,10 @@ def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Ma
     def mark(thing: Marked) -> Marked:
         noted = _noted(thing.__name__, since, until, instead)
         if not isinstance(thing, type):
-            return _telling(thing, lambda arguments: noted.tell())
+            return _telling(thing, lambda *args, **params: noted.tell())
         # A class must remain a class: only its __init__ is wrapped.
         made: Any = thing
-        made.__init__ = _telling(made.__init__, lambda arguments: noted.tell())
+        made.__init__ = _telling(made.__init__, lambda *args, **params: noted.tell())
         return thing
 
     return mark
@@ -94,8 +94,8 @@ def deprecated_parameter(
         what = f"The parameter {name!r} of {function.__qualname__}"
         noted = _noted(what, since, until, instead)
 
-        def tell(arguments: tuple[Any, dict[str, Any]]) -> None:
-            if name in signature.bind_partial(*arguments[0], **arguments[1]).arguments:
+        def tell(*args: Any, **params: Any) -> None:
+            if name in signature.bind_partial(*args, **params).arguments:
                 noted.tell()
 
         return _telling(function, tell)
@@ -109,10 +109,10 @@ def _noted(what: str, since: str, until: str, instead: str) -> Deprecation:
     return noted
 
 
-def _telling(function: Any, tell: Callable[[Any], None]) -> Any:
+def _telling(function: Any, tell: Callable[..., None]) -> Any:
     @wraps(function)
     def telling(*args: Any, **params: Any) -> Any:
-        tell((args, params))
+        tell(*args, **params)
         return function(*args, **params)
 
     return telling
