@@ -60,9 +60,9 @@ def refuse_missing_labels(y: Any) -> None:
     if found.dtype.kind == "f" and np.isnan(found).any():
         raise ValueError("Input y contains NaN: leave out the rows without a label.")
     if found.dtype.kind in "OmM":
-        missing = next((one for one in found.ravel() if is_missing(one)), "")
-        if not isinstance(missing, str):
-            name = "NaN" if isinstance(missing, float) else missing
+        missing = [label for label in found.ravel() if is_missing(label)]
+        if missing:
+            name = "NaN" if isinstance(missing[0], float) else missing[0]
             raise ValueError(f"Input y contains {name}: leave out the rows without a label.")
 
 
