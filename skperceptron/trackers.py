@@ -12,7 +12,7 @@ import os
 import re
 from copy import copy
 from importlib import import_module
-from math import isnan, nan
+from math import isnan
 from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
@@ -214,7 +214,7 @@ class OptunaPruning(EpochCallback):
 
     def _look_at(self, estimator: Any, report: dict[str, Any]) -> bool:
         check_monitor(self, report)
-        metric = float(report.get(self.monitor, nan))
+        metric = float(report[self.monitor])
         if isnan(metric):
             # The epoch is not validated, or training has diverged, which the fit itself reports.
             return False

@@ -82,7 +82,7 @@ class StopOnPlateau(EpochCallback):
         if not read.is_of(history):
             # A resumed fit continues its history. Values before its first epoch belong to earlier
             # fits, which a warm start continues.
-            read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
+            read = _Read(history, max(0, len(history) - report["epoch"]))
         self._read = read = read.further(self.monitor in _SCORES, plain(self.tol))
         # The value is NaN if the epoch was not validated: then nothing is known about improvement.
         return bool(read.waited > self.patience and not np.isnan(read.latest))
