@@ -114,5 +114,7 @@ def get_averaging(averaging: str | Averaging) -> Averaging:
     ------
     ValueError
         If there is no average of this name.
+    TypeError
+        If `averaging` is neither a string nor an Averaging.
     """
     return find(averaging, Averaging)

@@ -180,5 +180,7 @@ def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding
     ------
     ValueError
         If there is no embedding of this name.
+    TypeError
+        If `embedding` is neither a string nor a NumericEmbedding.
     """
     return find(embedding, NumericEmbedding)

@@ -79,5 +79,7 @@ def get_normalization(normalization: str | Normalization) -> Normalization:
     ------
     ValueError
         If there is no normalization of this name.
+    TypeError
+        If `normalization` is neither a string nor a Normalization.
     """
     return find(normalization, Normalization)
