@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logit
@@ -99,11 +99,9 @@ class Numbers(RegressionTarget):
             least[1::2], largest[1::2] = -np.inf, np.inf
         return graph.op("Min", graph.op("Max", values, least), largest)
 
-    def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
+    def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
         super()._go_on_from(earlier, loss, n_columns)
-        self.seen = getattr(earlier, "seen", None)
-        if isinstance(earlier, Numbers):
-            self.least, self.largest = earlier.least, earlier.largest
+        self.seen, self.least, self.largest = earlier.seen, earlier.least, earlier.largest
 
     def _find_extremes(self, y: Floats, sample_weight: Floats | None) -> None:
         counted = y if sample_weight is None else y[sample_weight > 0]
@@ -196,7 +194,7 @@ class BoundedNumbers(Numbers):
         self._asked.check_range(y, low, high)
         return Targets((y - low) / (high - low))
 
-    def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
+    def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
         super()._go_on_from(earlier, earlier.loss, n_columns)
 
 
