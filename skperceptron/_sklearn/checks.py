@@ -45,13 +45,15 @@ NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).m
 NO_TARGETS = "no_validation"
 
 
-def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
-    """Return the weights of the rows of X, (n_samples,), as a float64 array.
+def check_sample_weight(sample_weight: Any, X: Any) -> Floats | None:
+    """Return the weights of the rows of X, (n_samples,), in float64; None if there are none.
 
     They are given as an array, or as one number for all rows. Raises ValueError if a weight is
     negative, NaN or infinite, if the shape is wrong, if all are zero, or if their sum overflows or
     vanishes.
     """
+    if sample_weight is None:
+        return None
     refuse_other_libraries(sample_weight, "sample_weight")
     if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight)

@@ -103,8 +103,7 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     X, y = estimator._validate_training_data(X, y, reset=not mode.continuing)
     if sparse.issparse(X):
         X = stored_once(X)
-    if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, X)
+    sample_weight = check_sample_weight(sample_weight, X)
     if mode.continuing:
         check_later_categories(estimator, given[0], X)
     else:
@@ -177,8 +176,7 @@ def check_remote_data(
         FoundCategories(None, {}).remember(estimator)
     given = sample, y
     y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
-    if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, y)
+    sample_weight = check_sample_weight(sample_weight, y)
     if not mode.continuing:
         forget(estimator)
     target, targets, weight = encoded(estimator, y, sample_weight, mode)
@@ -214,7 +212,6 @@ def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
 
 def check_validation_data(estimator: Any, target: Target, extras: Extras) -> HeldOut:
     """Check the user's own validation data; errors name its parameters."""
-    weight = extras.sample_weight_val
     with renaming("X", "X_val"):
         X = checked_rows(estimator, extras.X_val)
         refuse_sparse_embedding(estimator, X)
@@ -223,7 +220,7 @@ def check_validation_data(estimator: Any, target: Target, extras: Extras) -> Hel
     with renaming("", "X_val and y_val"):
         check_consistent_length(X, y)
     with renaming("sample_weight", "sample_weight_val"):
-        weight = None if weight is None else check_sample_weight(weight, X)
+        weight = check_sample_weight(extras.sample_weight_val, X)
     with renaming("y", "y_val"):
         targets = target.encode_validation(y)
         weight = estimator._weigh(target, targets, weight)

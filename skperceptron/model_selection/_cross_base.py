@@ -48,8 +48,7 @@ def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | Non
         for level in levels_of(estimator):
             params = process_routing(level, "fit", **params)[level.steps[-1][0]].fit
         name = "sample_weight"
-    given = params.get(name)
-    return None if given is None else check_sample_weight(given, X)
+    return check_sample_weight(params.get(name), X)
 
 
 def divided_params(owner: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -488,9 +488,7 @@ class RosenblattPerceptron(
         known = getattr(self, "classes_", None)
         if not (are_known_labels(y, known, mode) or are_evidently_classes(y)):
             check_labels(y)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X)
-        return X, y, sample_weight
+        return X, y, check_sample_weight(sample_weight, X)
 
     def _generator(self, mode: FitMode) -> np.random.RandomState:
         """Return the generator of row orders: the earlier fit's, if this one continues its seed."""

@@ -555,9 +555,9 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
                 " the rows of fit, in the same order."
             )
         check_consistent_length(numbers, y)
-        weight = np.ones(n_rows)
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, numbers)
+        weight = check_sample_weight(sample_weight, numbers)
+        if weight is None:
+            weight = np.ones(n_rows)
         rng = check_random_state(random_state)
         rises = rises_of_loss(
             self.ensemble_,
@@ -608,7 +608,5 @@ def _with_mean_one(sample_weight: Any, numbers: Any) -> Floats | None:
 
     Only ratios of the weights matter: penalties must not depend on their scale.
     """
-    if sample_weight is None:
-        return None
     checked = check_sample_weight(sample_weight, numbers)
-    return checked / checked[checked > 0].mean()
+    return None if checked is None else checked / checked[checked > 0].mean()
