@@ -10,6 +10,7 @@ from scipy import sparse
 
 from ..engine.arrays import Booleans, Floats
 from ..engine.memory_mapped import pages_of
+from .categories import embedded_columns
 
 #: Epochs over which the fall of the loss is measured.
 EPOCHS = 10
@@ -59,9 +60,8 @@ class NamedRows(NamedTuple):
     @classmethod
     def of(cls, estimator: Any, X: Any) -> NamedRows:
         """Return the data that an estimator has checked, with the names of its features."""
-        embedded = estimator._categories
-        codes = () if embedded is None else embedded.columns
-        return cls(X, getattr(estimator, "feature_names_in_", None), codes)
+        names = getattr(estimator, "feature_names_in_", None)
+        return cls(X, names, embedded_columns(estimator._categories))
 
     def label(self, position: int) -> str:
         """Return the name of a feature in messages."""

@@ -25,7 +25,13 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..options import is_immutable
 from ..training import TargetRows
-from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
+from .categories import (
+    CategoryColumns,
+    check_codes,
+    embedded_columns,
+    marks_columns_of_arrays,
+    with_codes,
+)
 from .choices import Wiring, max_iter
 from .continuation import Continuation, has_known_options
 from .data import check_data, n_rows_of, refuse_sparse_embedding
@@ -260,8 +266,7 @@ class BaseMultilayerPerceptron(
             check_is_fitted(self)
             X = validated(self, with_codes(self, X, reset=False), reset=False)
         refuse_sparse_embedding(self, X)
-        if self._categories is not None:
-            check_codes(self, X, self._categories.columns)
+        check_codes(self, X, embedded_columns(self._categories))
         return X
 
     def __sklearn_tags__(self) -> Any:

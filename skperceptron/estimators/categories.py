@@ -55,6 +55,11 @@ class CategoryColumns:
         return EmbedColumns(self.columns, self.levels, dims)
 
 
+def embedded_columns(categories: CategoryColumns | None) -> tuple[int, ...]:
+    """Return the positions of the columns that are embedded; none without categories."""
+    return () if categories is None else categories.columns
+
+
 def usual_width(n_levels: int) -> int:
     """Return the default width of vectors for a number of categories, by a rule of fastai.
 
@@ -127,8 +132,7 @@ def _marked(estimator: Any, given: Any, X: Any) -> tuple[int, ...]:
     by_dtype = _is_by_dtype(chosen)
     values = estimator._category_values
     columns = tuple(sorted(values if by_dtype else marked_columns(chosen, names, X.shape[1])))
-    if columns:
-        check_codes(estimator, X, columns)
+    check_codes(estimator, X, columns)
     return columns
 
 
@@ -199,7 +203,7 @@ class FoundCategories:
         ValueError if blocks differ in which columns are embedded, or in which of them are not
         numbers.
         """
-        columns = {() if part.columns is None else part.columns.columns for part in parts}
+        columns = {embedded_columns(part.columns) for part in parts}
         if len(columns) > 1 or len({tuple(part.values) for part in parts}) > 1:
             raise ValueError(
                 "categorical_features must mark the same columns of the same dtypes in each block,"
@@ -239,8 +243,7 @@ def take_over_categories(estimator: Any, source: Any) -> None:
 def checked_rows(estimator: Any, X: Any) -> Any:
     """Check rows, and return them with their categories replaced by an estimator's codes."""
     checked = validated(estimator, with_codes(estimator, X, reset=False), reset=False)
-    if estimator._categories is not None:
-        check_codes(estimator, checked, estimator._categories.columns)
+    check_codes(estimator, checked, embedded_columns(estimator._categories))
     return checked
 
 
@@ -257,7 +260,7 @@ def _united(lists: Sequence[list[Any]]) -> list[Any]:
 
 def check_codes(estimator: Any, X: Any, columns: Sequence[int]) -> None:
     """Raise ValueError if some columns of X hold anything other than codes."""
-    if sparse.issparse(X):
+    if columns and sparse.issparse(X):
         raise ValueError(
             f"categorical_features={estimator.categorical_features!r} needs dense X, got a sparse"
             " matrix: pass X.toarray(), or use categorical_features=None."
@@ -282,7 +285,7 @@ def check_later_categories(estimator: Any, given: Any, X: Any) -> None:
     Warn of categories that the earlier fit has not seen: they count as unknown in later fits, too.
     """
     earlier: CategoryColumns | None = estimator._categories
-    before = () if earlier is None else earlier.columns
+    before = embedded_columns(earlier)
     if before != _marked(estimator, given, X):
         raise ValueError(
             "warm_start and partial_fit continue with the tables of the earlier fit:"

@@ -33,7 +33,7 @@ from ..schedules import (
 )
 from ..stopping import EarlyStopping
 from ..usercall import first_in_call, warn
-from .categories import CategoryColumns
+from .categories import CategoryColumns, embedded_columns
 from .parameters import MONITOR, NetworkParameters, is_lbfgs
 
 Own = TypeVar("Own", bound=Checked)
@@ -178,7 +178,7 @@ class Wiring:
         if columns is None:
             return None
         chosen = sorted(set(map(int, columns)))
-        coded = () if self.categories is None else self.categories.columns
+        coded = embedded_columns(self.categories)
         if not chosen or chosen[-1] >= n_features or not set(chosen).isdisjoint(coded):
             marked = ""
             if coded:
