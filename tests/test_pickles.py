@@ -109,6 +109,16 @@ def test_old_pickle_goes_on_learning(path):
     assert not np.allclose(predict(estimator, X), found["expected"], rtol=1e-9)
 
 
+def test_network_has_the_defaults_of_parameters_that_its_old_pickle_lacks():
+    network = skperceptron.MLPRegressor(alpha=0.5)
+    state = network.__getstate__()
+    for name in ("categorical_features", "clip_predictions", "drop_last", "embedding_dim"):
+        del state[name]
+    old = skperceptron.MLPRegressor.__new__(skperceptron.MLPRegressor)
+    old.__setstate__(state)
+    assert old.get_params() == network.get_params()
+
+
 def pickled_by(version, estimator, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(estimators, "__version__", version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from ..losses import CategoricalLogLoss, ScaledSquaredError
@@ -39,11 +39,14 @@ ATTRIBUTES = (
 
 
 def upgrade(estimator: Any) -> None:
-    """Give an estimator of version 0.1.0 the attributes of today; leave later ones as they are."""
+    """Give an estimator of version 0.1.0 what it lacks today; leave later ones as they are."""
+    for name in estimator._get_param_names():
+        if not hasattr(estimator, name):
+            setattr(estimator, name, signature(type(estimator)).parameters[name].default)
     state = vars(estimator)
     if "_network" not in state:
         return
-    network, target = state["_network"], _target_of(state, type(estimator).__name__)
+    network, target = state["_network"], _target_of(estimator)
     learned = {name: state.setdefault(name, []) for name in (*ALWAYS_KEPT, *network.attributes)}
     estimator._fitted = FittedNetwork(network, target, learned)
     estimator._later = Continuation(
@@ -64,23 +67,24 @@ def _steps_of(estimator: Any, state: tuple[Any, int, float] | None) -> StepState
     return StepState(*state, choices.optimizer, choices.schedule, choices.learning_rate)
 
 
-def _target_of(state: Mapping[str, Any], name: str) -> Target:
+def _target_of(estimator: Any) -> Target:
     """Return the target of a fitted estimator, from its attributes and the name of its class."""
+    state = vars(estimator)
     target: LabelTarget | RegressionTarget
     if "_target_shift" in state:
-        target = _of_regressor(state)
+        target = _of_regressor(estimator)
     else:
         kind: type[LabelTarget] = TwoClasses if "_is_multilabel" in state else ManyClasses
         if state.get("_is_multilabel"):
             kind = Indicators
-        target = kind(state["loss"], state["classes_"], name, state["warm_start"])
+        name = type(estimator).__name__
+        target = kind(estimator.loss, estimator.classes_, name, estimator.warm_start)
     target.loss = state["_loss"]
     return target
 
 
-def _of_regressor(state: Mapping[str, Any]) -> RegressionTarget:
-    names = ("loss", "output", "output_range", "standardize_target", "categorical_prediction")
-    asked = RegressionOptions(**{name: state[name] for name in names})
+def _of_regressor(estimator: Any) -> RegressionTarget:
+    state, asked = vars(estimator), RegressionOptions.of(estimator)
     target: RegressionTarget
     if isinstance(state["_loss"], CategoricalLogLoss):
         target = WholeNumbers(asked)

@@ -94,19 +94,6 @@ class NetworkParameters(ChecksOptions, PackageEstimator, RememberedNames):
 
     loss: Any
 
-    # Defaults for pickles of version 0.1.0, which lack these parameters.
-    parameter_groups: ParameterGroups | None = None
-    feature_scale: bool = False
-    parametric_activation: bool = False
-    ensemble_size: Any = None
-    numeric_embedding: Any = None
-    categorical_features: Any = None
-    embedding_dim: Any = "auto"
-    parametrization: str = "standard"
-    decay_schedule: Any = None
-    dropout_schedule: Any = None
-    drop_last: bool = False
-
     _parameter_constraints: dict[str, Rules] = {
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
         "activation": [

@@ -128,9 +128,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _attributes_of_targets = ("values_",)
 
-    # A default for pickles of version 0.1.0, which lack this parameter.
-    clip_predictions = False
-
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
         "loss": [Instance(str), Instance(Loss)],
