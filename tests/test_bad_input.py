@@ -768,10 +768,11 @@ def test_partial_fit_cannot_balance_classes(cls):
     assert_refused(make(cls), lambda e: train(e, "partial_fit", X, Y), fragments, bad)
 
 
+@pytest.mark.parametrize("given", [True, "loss"])
 @EVERY_ESTIMATOR
-def test_partial_fit_refuses_early_stopping(cls):
-    fragments = ["partial_fit does not support early_stopping=True"]
-    bad = {"early_stopping": True}
+def test_partial_fit_refuses_early_stopping(cls, given):
+    fragments = [f"partial_fit does not support early_stopping={given!r}"]
+    bad = {"early_stopping": given}
     assert_refused(make(cls), lambda e: train(e, "partial_fit", X, Y), fragments, bad)
 
 

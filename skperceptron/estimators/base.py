@@ -200,7 +200,8 @@ class BaseMultilayerPerceptron(
                     # scikit-learn checks parameters in the first call only.
                     check_parameters(self)
                 if self.early_stopping:
-                    raise ValueError("partial_fit does not support early_stopping=True")
+                    given = self.early_stopping
+                    raise ValueError(f"partial_fit does not support early_stopping={given!r}")
             elif is_lbfgs(self.solver):
                 listener.refuse_to_save(f"solver={self.solver!r}")
             checked = check_data(self, X, y, sample_weight, mode)
