@@ -642,7 +642,7 @@ def test_nothing_is_predicted_before_fit(cls):
         ({"output_range": (0.5, 2)}, Y, ["[0.5, 2]", "from 0.0 to 1.0"]),
         ({"loss": "poisson"}, Y - 1, ["[0, inf)", "from -1.0 to 0.0"]),
         ({"loss": "gamma"}, Y, ["(0, inf)", "from 0.0 to 1.0"]),
-        ({"output": "categorical"}, Y + 0.5, ["output='categorical' needs integers"]),
+        ({"output": "categorical"}, Y + 0.5, [f"needs integers in y, got {Y[0] + 0.5}."]),
         (
             {"output": "categorical", "output_range": (0, 3)},
             Y + 3,

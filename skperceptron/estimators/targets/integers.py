@@ -124,8 +124,8 @@ class WholeNumbers(RegressionTarget):
             raise ValueError(
                 f"output='categorical' predicts one target column, but y has {y.shape[1]}."
             )
-        if (y != np.round(y)).any():
-            raise ValueError("output='categorical' needs integers in y, got other numbers.")
+        if len(odd := y[y != np.round(y)]):
+            raise ValueError(f"output='categorical' needs integers in y, got {odd[0]}.")
 
     def _find_range(self, y: Floats) -> range:
         given = self._asked.output_range
