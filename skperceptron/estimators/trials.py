@@ -159,7 +159,7 @@ def refuse_faulty_optimizer(optimizer: Optimizer) -> None:
     except Exception:
         # If this is an error, training raises it, too.
         return
-    # A coefficient of zero may be a learning rate.
+    # A step of size 0, such as the first one of a warm-up, moves nothing.
     if all(map(np.all, coefficients)) and parameters == 1:
         raise ValueError(
             f"{name}.update must change `parameters` in place, as in parameters -= ..., but it"

@@ -312,7 +312,7 @@ class RegressionTarget(Target):
 
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
-    # None has become NaN without a check.
+    # scikit-learn turns None into NaN, and does not look for it afterwards.
     if not (type(y) is np.ndarray and y.dtype == np.float64) or np.isnan(y).any():
         y = check_numbers(y)
     if y.ndim == 2 and y.shape[1] == 1:
