@@ -23,7 +23,7 @@ from ..estimators.run import Run
 from ..estimators.running import train as train_alone
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
-from ..usercall import interrupted, tell
+from ..usercall import first_in_call, interrupted, tell
 from ._fits import Common, Fit, network_of, requested_fit, transformers_token
 from ._held_out import FittedMember, Split
 from ._pieces import MANY_UNITS, labels_of, least_seconds, n_hidden_units, pieces_for
@@ -276,6 +276,9 @@ def _fit_together(
 ) -> tuple[list[FittedMember], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
+    if any(job.is_validated for job in jobs):
+        # Validation rows have passed through the transformers: another scale is no mistake.
+        first_in_call("validation_scale")
     transformed = sources.completed(_transforming_tasks(jobs, parts))
     fits = {
         i: requested_fit(job.network, _arguments(job, transformed), common)

@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
-from sklearn.decomposition import KernelPCA
-from sklearn.exceptions import NotFittedError
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
@@ -532,6 +532,21 @@ def test_a_network_that_no_stack_can_train_monitors_its_rows_too(capsys):
     member, (_, test) = ensemble.estimators_[0][0], ensemble.splits_[0]
     own = log_loss(Y[test], member.predict_proba(X[test]))
     assert_allclose(own, min(member.validation_loss_curve_), rtol=1e-6)
+
+
+@pytest.mark.parametrize("max_time", [None, 1e6])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_another_scale_of_rows_that_transformers_were_not_fitted_to_is_no_mistake(
+    n_jobs, max_time, rng
+):
+    # The components of 48 rows and 1,000 columns hardly vary in other rows.
+    wide = rng.normal(size=(60, 1000))
+    network = clone(REGRESSOR).set_params(max_time=max_time)
+    pipeline = make_pipeline(PCA(3, random_state=0), network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regressor(pipeline, {}, cv=5, n_jobs=n_jobs).fit(wide, wide[:, 0])
 
 
 @pytest.mark.parametrize("combination", ["greedy", "mean"])
