@@ -418,6 +418,13 @@ def test_labels_that_are_objects_are_refused_with_their_type_and_a_conversion(cl
     assert_refused(make(cls), lambda e: e.fit(X, y), words)
 
 
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_columns_of_labels_that_are_objects_are_refused_in_the_same_words(cls):
+    y = np.c_[Y, Y[::-1]].astype(object)
+    words = ["Unknown label type: y holds objects of type int", "np.asarray(y).astype(int)"]
+    assert_refused(make(cls), lambda e: e.fit(X, y), words)
+
+
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such strings")
 @pytest.mark.parametrize(
     "model",

@@ -73,9 +73,9 @@ def _refuse_objects(y: Any, *, are_unknown: bool) -> None:
     ValueError, which names their types.
     """
     found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(y)
-    if found.dtype.kind != "O" or found.ndim != 1:
+    if found.dtype.kind != "O":
         return
-    labels = found.tolist()
+    labels = found.ravel().tolist()
     types = sorted({type(label).__name__ for label in labels})
     try:
         sorted(set(labels))
