@@ -365,8 +365,8 @@ def kind_of(content: Any, name: Any) -> str:
     odd = [t for t in types if t.__hash__ is None or issubclass(t, complex | np.complexfloating)]
     if odd:
         raise TypeError(
-            f"Column {name!r} holds values of type {odd[0].__name__!r}; its argument must be a"
-            " string or a real number, or another hashable value."
+            f"Column {name!r} holds values of type {odd[0].__name__!r}; each value of an"
+            " argument must be a string, a number or another hashable value."
         )
     if all(issubclass(t, Real | Decimal | OF_DAYS) for t in types):
         return "category" if types == {bool} else "number"
