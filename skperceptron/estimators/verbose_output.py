@@ -73,7 +73,7 @@ class VerboseOutput:
         kept = "its weights are kept" if is_restored else "the last weights are kept"
         metric = f"validation loss {-score:.6g}"
         if self._score is not None:
-            metric = f"{self._score} {score:.4f}"
+            metric = f"{self._score} {score:.4g}"
         say(f"Best epoch: {epoch} ({metric}); {kept}.")
 
 

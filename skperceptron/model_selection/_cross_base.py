@@ -270,7 +270,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         ):
             calibrated = f", temperature {temperature:.2f}" if temperature != 1 else ""
             print(f"Weight {weight:.3f}{calibrated}: {arm}")
-        print(f"Out-of-fold score {self.oof_score_:.4f}, loss {self.oof_loss_:.4f}")
+        print(f"Out-of-fold score {self.oof_score_:.4g}, loss {self.oof_loss_:.6g}")
 
     def _fitted_members(self) -> Sequence[Any]:
         return [member for arm in super()._fitted_members() for member in arm]

@@ -50,7 +50,7 @@ class StackProgress:
         self._ended.append(report.loss)
         fit.tell(NetworkTask.end)
         if self._verbose > 1:
-            score = "" if report.score is None else f", validation score {report.score:.4f}"
+            score = "" if report.score is None else f", validation score {report.score:.4g}"
             result = f"{report.epoch} epochs, loss {report.loss:.6g}{score}"
             say(f"[{self._label}] {fit.name}: {result}")
 

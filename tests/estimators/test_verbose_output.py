@@ -85,7 +85,7 @@ def test_validation_is_shown_with_the_name_of_its_score_and_the_best_epoch(capsy
     records = np.maximum.accumulate([-np.inf, *network.validation_scores_])
     assert marked == np.flatnonzero(np.diff(records)).tolist()
     score = network.best_validation_score_
-    assert best == f"Best epoch: {marked[-1] + 1} (accuracy {score:.4f}); its weights are kept."
+    assert best == f"Best epoch: {marked[-1] + 1} (accuracy {score:.4g}); its weights are kept."
 
 
 def test_heading_and_ending_name_the_score_that_is_monitored(capsys):
@@ -104,6 +104,14 @@ def test_heading_and_ending_name_the_score_that_is_monitored(capsys):
     assert " R2 " not in heading_and_end(loss="huber")[0]
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e60])
+def test_scores_in_any_unit_are_printed_in_four_digits(capsys, unit):
+    options = SMALL | {"max_iter": 2, "early_stopping": "neg_mean_absolute_error"}
+    network = MLPRegressor(**options, verbose=1).fit(X, Y * unit)
+    best = printed(capsys)[-1]
+    assert f"(neg_mean_absolute_error {network.best_validation_score_:.4g});" in best
+
+
 def own_score(estimator, X, y):
     return 1.0
 
@@ -114,7 +122,7 @@ def test_of_equal_scores_the_one_that_counts_is_marked(capsys, ties, marked):
     MLPRegressor(**SMALL, max_iter=3, early_stopping=rules, verbose=1).fit(X, Y)
     _, *rows, best = printed(capsys)
     assert [i for i, row in enumerate(rows, start=1) if "*" in row] == marked
-    assert best == f"Best epoch: {marked[-1]} (own_score 1.0000); the last weights are kept."
+    assert best == f"Best epoch: {marked[-1]} (own_score 1); the last weights are kept."
 
 
 def test_epochs_that_are_not_validated_leave_their_place_empty(capsys):

@@ -564,8 +564,10 @@ def test_verbose_states_arms_folds_weights_and_score(capsys):
     assert "Fitting 2 arms on 4 folds, totalling 8 members" in out
     assert out.count("Weight ") == out.count(", temperature ") == 2
     assert "Out-of-fold score" in out
-    regressor(arms={}, verbose=1).fit(XR, YR)
-    assert "Weight 1.000: {}" in capsys.readouterr().out
+    ensemble = regressor(arms={}, verbose=1).fit(XR, 1e-6 * YR)
+    out = capsys.readouterr().out
+    assert "Weight 1.000: {}" in out
+    assert f"{ensemble.oof_score_:.4g}, loss {ensemble.oof_loss_:.6g}" in out
 
 
 def test_frames_are_taken_and_clones_and_pickles_predict_the_same():
