@@ -24,6 +24,7 @@ from ..exceptions import DivergedError
 from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, axes_or_new
+from ._networks import check_estimator_type
 
 #: Settings that switch off what a short trial does not need and ``partial_fit`` refuses.
 _WITHOUT = {
@@ -183,11 +184,9 @@ def learning_rate_range_test(
 def _check(
     estimator: Any, min_rate: float, max_rate: float, n_steps: int, smoothing: float
 ) -> None:
+    check_estimator_type(estimator)
     if not isinstance(estimator, BaseMultilayerPerceptron):
-        raise TypeError(
-            "estimator must be a multi-layer perceptron of skperceptron, got"
-            f" {type(estimator)}. For a pipeline, pass the network and the transformed X."
-        )
+        raise TypeError("RosenblattPerceptron has no learning rate.")
     if is_lbfgs(estimator.solver):
         raise ValueError(f"solver={estimator.solver!r} has no learning rate.")
     for name, value, interval in (

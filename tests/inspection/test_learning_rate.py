@@ -9,7 +9,12 @@ from sklearn import neural_network
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
 from skperceptron.inspection import LearningRateRangeTest, learning_rate_range_test
 from skperceptron.optimizers import LBFGS
 
@@ -141,8 +146,13 @@ def test_sparse_labels_give_the_losses_of_dense_ones():
 @pytest.mark.parametrize(
     "changes, error, fragment",
     [
-        ({"estimator": make_pipeline(make())}, TypeError, "pass the network and the transformed X"),
+        (
+            {"estimator": make_pipeline(make())},
+            TypeError,
+            "got Pipeline. Pass the one at its end, and X as",
+        ),
         ({"estimator": neural_network.MLPClassifier()}, TypeError, "got <class 'sklearn"),
+        ({"estimator": RosenblattPerceptron()}, TypeError, "RosenblattPerceptron has no learning"),
         ({"estimator": make(solver="lbfgs")}, ValueError, "solver='lbfgs' has no learning rate"),
         ({"estimator": make(solver=LBFGS())}, ValueError, "has no learning rate"),
         ({"min_rate": 0.0}, ValueError, r"'min_rate' .* must be a float in the range \(0, inf\)"),
