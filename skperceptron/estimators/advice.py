@@ -87,8 +87,8 @@ def _about_loss(losses: Sequence[float], limit: str, has_rate: bool) -> str:
     if recent[-1] >= recent[0]:
         first = "lower learning_rate_init, or " if has_rate else ""
         return (
-            f"The loss has not fallen in the last {over}: {first}end with a larger tol, or with"
-            f" early_stopping=True; a larger {limit} will hardly help."
+            f"The loss has not fallen in the last {over}: {first}end with a larger tol; a"
+            f" larger {limit} will hardly help."
         )
     text = f"The loss was still falling by {_fall(recent)} per {unit} (last {over})"
     if not has_rate:
@@ -147,20 +147,19 @@ def about_validation_scale(data: NamedRows, X_val: Any) -> str:
         ratio = np.abs(np.log(larger))
     is_other = (away > FAR) & ((larger > 2) | (larger < 1 / FAR))
     is_other |= (away < 1 / FAR) & (larger < 1 / FAR)
-    n_other = np.count_nonzero(is_other & is_known)
+    is_other &= is_known
     is_beyond = is_known & (away > VERY_FAR) & (larger > FAR)
     is_beyond[is_beyond] = theirs.lie_far_from(ours, is_beyond)
     if X_val.shape[0] >= SOME_ROWS:
         # The same with both exchanged; a few rows may be alike by chance.
         is_before = is_known & (back > VERY_FAR) & (larger < 1 / FAR)
         is_beyond[is_before] = ours.lie_far_from(theirs, is_before)
-    if 2 * n_other <= np.count_nonzero(is_known) and not is_beyond.any():
+    if 2 * is_other.sum() <= is_known.sum() and not is_beyond.any():
         return ""
-    is_other = (is_other & is_known) | is_beyond
-    n_other = np.count_nonzero(is_other)
+    is_other |= is_beyond
     worst = int(np.where(is_other, ratio, -1).argmax())
     return (
-        f"X_val has another scale than X in {n_other} of {len(is_known)} features: feature"
+        f"X_val has another scale than X in {is_other.sum()} of {len(is_known)} features: feature"
         f" {data.label(worst)} is {theirs.mean[worst]:.3g} on average there, with a standard"
         f" deviation of {theirs.deviation[worst]:.2g}, but {ours.mean[worst]:.3g} and"
         f" {ours.deviation[worst]:.2g} in X. A pipeline does not transform X_val by itself: use"

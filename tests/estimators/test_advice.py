@@ -62,10 +62,11 @@ def test_advice_for_a_rising_loss_is_smaller_steps():
     assert "often rising" in of_losses([3.0, 3.5, 2.0, 2.5, 1.0])
 
 
-def test_lbfgs_has_no_learning_rate_to_change():
+def test_lbfgs_has_neither_a_learning_rate_nor_early_stopping():
     for losses in ([2.0, 1.0], [1.0, 2.0], [3.0, 3.5, 2.0, 2.5, 1.0]):
         text = of_losses(losses, has_rate=False)
         assert "learning_rate" not in text
+        assert "early_stopping" not in text
         assert "iteration" in text
 
 
