@@ -837,7 +837,7 @@ def test_column_of_another_kind_is_refused_later(first, later, message):
 
 def test_columns_that_hold_nothing_usable_are_refused():
     pd = pytest.importorskip("pandas")
-    with pytest.raises(TypeError, match="Column 'a' holds values of type 'list'"):
+    with pytest.raises(TypeError, match="'list'; each value of an argument must be a string, a"):
         TabularPreprocessor().fit(pd.DataFrame({"a": [[1], [2]]}))
     with pytest.raises(TypeError, match=r"Column 'a' of categories: .*unhashable"):
         TabularPreprocessor(["a"]).fit(pd.DataFrame({"a": [[1], [2]]}))
