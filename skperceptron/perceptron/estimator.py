@@ -622,7 +622,7 @@ class RosenblattPerceptron(
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
-        responses, signs, weights = training.sample(self.response_weights_, self.intercept_)
+        responses, signs, weights = training.sample(chosen)
         if not all_finite(responses):
             self._refuse_overflow()
         self.response_slope_ = slope_of(responses, signs, weights, len(self.classes_))

@@ -134,13 +134,15 @@ class Presentation:
             right += float(self.weights[chosen][answered].sum())
         return right
 
-    def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return responses, signs and weights of at most ``SAMPLE`` rows."""
+    def sample(self, unit_weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return responses, signs and weights of at most ``SAMPLE`` rows.
+
+        The responses are those of units with the given weights, (C, A).
+        """
         at_most = max(1, min(SAMPLE, SAMPLE_ANSWERS // self.n_responses))
         chosen = np.arange(0, len(self.rows), ceil(len(self.rows) / at_most))
         with np.errstate(over="ignore", invalid="ignore"):
-            weights = np.column_stack([coef, intercept])
-            responses = self.inputs.responses(self.rows[chosen], weights)
+            responses = self.inputs.responses(self.rows[chosen], unit_weights)
         return responses, self._signs_of(chosen), self.weights[chosen]
 
     def _content(self, chosen: Chosen) -> Content:
@@ -165,9 +167,9 @@ class Presentation:
 def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> None:
     """Refuse rows whose inner products, by which mistakes are found, might overflow or vanish.
 
-    X is None if the inputs are associative units, which are 0 or 1. ``has_constant`` says whether
-    an input other than those in X may be 1; ``n_terms`` is the largest number of times that a row
-    is added to the weights, (N,), times the number of inputs.
+    X is None if the inputs are associative units, which are 0 or 1. ``weights``, (N,), are those of
+    the rows. ``has_constant`` says whether an input other than those in X may be 1; ``n_terms`` is
+    the largest number of times that a row is added to a unit's weights, times the number of inputs.
     """
     largest = float(has_constant)
     if X is not None:
