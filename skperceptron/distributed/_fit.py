@@ -23,6 +23,7 @@ from ..estimators.fitting import make_ready
 from ..estimators.parameters import check_parameters, is_lbfgs
 from ..estimators.run import Run
 from ..estimators.running import MakeStack, train
+from ..options import Name, check_option
 from ..training import Stack
 from ..training.data import RemoteRows
 from ._blocks import Blocks, blocks_of, first_rows, rows_at
@@ -132,8 +133,7 @@ def fit(
             f"estimator must be a multi-layer perceptron of skperceptron, got {type(estimator)}:"
             " apply the other steps of a pipeline to X first, by map_blocks."
         )
-    if mode != "auto" and mode not in MODES:
-        raise ValueError(f"mode={mode!r} must be one of 'auto', {', '.join(map(repr, MODES))}.")
+    check_option(NAME, "mode", mode, [Name(["auto", *MODES])])
     client = _client(client)
     blocks, y = blocks_of(X, y, client)
     if dask.is_dask_collection(sample_weight):

@@ -397,7 +397,8 @@ BAD = {
     "an estimator of others": (LogisticRegression(), {}, TypeError, "LogisticRegression"),
     "a pipeline": (make_pipeline(StandardScaler(), MLPRegressor()), {}, TypeError, "Pipeline"),
     "a perceptron": (RosenblattPerceptron(), {}, TypeError, "RosenblattPerceptron"),
-    "no such mode": (MLPRegressor(), {"mode": "best"}, ValueError, "mode='best'"),
+    "no such mode": (MLPRegressor(), {"mode": "best"}, ValueError, "'mode' .* Got 'best'"),
+    "a list of modes": (MLPRegressor(), {"mode": ["auto"]}, ValueError, r"'mode' .* Got \['auto'"),
     "L-BFGS": (MLPRegressor(solver="lbfgs"), {}, ValueError, "solver='lbfgs'"),
     "rows to hold out": (MLPRegressor(early_stopping=True), {}, ValueError, "X_val and y_val"),
     "categories that are none": (
