@@ -215,7 +215,8 @@ def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> FoundCatego
     """Ask the workers for the categories of each block."""
     checker = dask.delayed(_unfitted(estimator), traverse=False)
     find = dask.delayed(FoundCategories.in_block)
-    asked = [find(checker, block, sum(blocks.counts)) for block in blocks.X]
+    n_rows = sum(blocks.counts)
+    asked = [find(checker, block, n_rows) for block in blocks.X]
     return FoundCategories.in_all(dask.compute(*asked, scheduler=client.get))
 
 
