@@ -72,7 +72,7 @@ class Share:
         # Dask prefers to run a task where its data are if these are large.
         return self.data.n_rows * (self.data.X[:1].nbytes if not self.data.is_sparse else 64)
 
-    def generator(self, *place: int) -> np.random.SeedSequence:
+    def seed_at(self, *place: int) -> np.random.SeedSequence:
         """Return the seed of the random numbers of a step or a round."""
         return np.random.SeedSequence([self.job.seed, self.number, *place])
 
@@ -120,7 +120,7 @@ def gradient_on(
     which seed dropout; ``noise_share`` the factor of the dropout rates.
     """
     began = perf_counter()
-    seed = share.generator(*place)
+    seed = share.seed_at(*place)
     gradient, loss = share.portions.gradient(parameters, rows, factor, seed, noise_share)
     return Answer({"gradient": gradient}, loss, perf_counter() - began)
 
@@ -140,7 +140,7 @@ def train_round(
     began = perf_counter()
     job, n_rows = share.job, share.data.n_rows
     recipe = replace(job.recipe, n_samples=n_rows, sample_weight=share.weight)
-    seeds = share.generator(epoch).spawn(2)
+    seeds = share.seed_at(epoch).spawn(2)
     member = Member(
         recipe,
         arrays["parameters"],
