@@ -395,7 +395,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
         recipe = self._recipe
         sizes = [len(train) for train, _ in splits]
         batch = min(plain(self.batch_size) or recipe.batch_size(n_rows), *sizes)
-        n_batches = max(1, max(sizes) // batch)
+        n_batches = max(sizes) // batch
         return batch, plain(self.max_epochs) or self._preset.epochs(recipe, n_rows, n_batches)
 
     def _preparation(self) -> Mapping[str, Any]:

@@ -150,7 +150,7 @@ class Preset:
         """Return the number of epochs, each of which has `batches` steps."""
         least = recipe.share_of_steps * self.least_steps
         steps = max(least, self.steps_per_root * math.sqrt(n_rows))
-        return max(1, math.ceil(min(self.max_epochs, steps / batches)))
+        return math.ceil(min(self.max_epochs, steps / batches))
 
 
 def is_skewed(y: Floats, sample_weight: Floats | None) -> bool:
@@ -175,7 +175,7 @@ def batches(n_batches: int, least: int) -> Callable[[int], int]:
 
     Batch sizes are powers of two.
     """
-    return lambda n_rows: min(256, max(least, 2 ** round(math.log2(max(n_rows, 1) / n_batches))))
+    return lambda n_rows: min(256, max(least, 2 ** round(math.log2(n_rows / n_batches))))
 
 
 def embedding_numbers(arm: Arm, columns: Sequence[int]) -> Arm:
