@@ -414,8 +414,7 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
             return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
-        arms = self._preset.arms(
-            recipe,
+        arms = recipe.arms_for(
             *numbers.shape,
             is_dense=not sparse.issparse(numbers),
             # Targets of a classifier may be strings.

@@ -88,6 +88,16 @@ class Recipe:
     preparation: Mapping[str, Any] = field(default_factory=dict)
     skewed_arms: Mapping[int, Callable[[int], tuple[Arm, ...]]] = field(default_factory=dict)
 
+    def arms_for(
+        self, n_rows: int, n_inputs: int, *, is_dense: bool, is_skewed: bool
+    ) -> tuple[Arm, ...]:
+        """Return the arms for a table that has `n_inputs` columns after preparation."""
+        narrow_arms = self.skewed_arms if is_skewed else self.narrow_arms
+        reached = [least for least in narrow_arms if n_rows >= least]
+        if is_dense and n_inputs <= NARROW and reached:
+            return narrow_arms[max(reached)](n_inputs)
+        return self.arms
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -130,16 +140,6 @@ class Preset:
     def takes_sparse(self) -> bool:
         """Whether the networks read sparse rows."""
         return not set(NEED_DENSE) & {*self.classification.network, *self.regression.network}
-
-    def arms(
-        self, recipe: Recipe, n_rows: int, n_inputs: int, *, is_dense: bool, is_skewed: bool = False
-    ) -> tuple[Arm, ...]:
-        """Return the arms for a table that has `n_inputs` columns after preparation."""
-        narrow_arms = recipe.skewed_arms if is_skewed else recipe.narrow_arms
-        reached = [least for least in narrow_arms if n_rows >= least]
-        if is_dense and n_inputs <= NARROW and reached:
-            return narrow_arms[max(reached)](n_inputs)
-        return recipe.arms
 
     def draws_and_folds(self, recipe: Recipe, n_rows: int) -> tuple[int, int]:
         """Return how many times folds are drawn, and the number of folds."""

@@ -76,7 +76,7 @@ def test_arms_follow_from_the_table():
 
     def arms_of(preset, n_rows, n_inputs, is_dense=True, is_classifier=True):
         recipe = preset.classification if is_classifier else preset.regression
-        return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
+        return recipe.arms_for(n_rows, n_inputs, is_dense=is_dense, is_skewed=False)
 
     wide, binned, waved = arms_of(default, 399, 61), *(arms_of(default, n, 30) for n in (1, 2_000))
     assert [arm.get("activation") for arm in wide] == [None, "relu", "relu"]
@@ -101,15 +101,15 @@ def test_arms_follow_from_the_table():
     narrow = arms_of(default, 600, 15, is_classifier=False)
     assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
     skewed = {"is_dense": True, "is_skewed": True}
-    multiplied = default.arms(default.regression, 600, 15, **skewed)
+    multiplied = default.regression.arms_for(600, 15, **skewed)
     assert repr(multiplied[:2]) == repr(narrow[:2])
     assert multiplied[2]["numeric_embedding"].n_bins == 12
     assert multiplied[2]["learning_rate_init"] == narrow[0]["learning_rate_init"]
     assert multiplied[2]["loss"] == "poisson"
-    few = default.arms(default.regression, 599, 15, **skewed)
+    few = default.regression.arms_for(599, 15, **skewed)
     assert few[:2] == plain[:2]
     assert few[2] == {**plain[0], "hidden_layer_sizes": (64, 64), "loss": "poisson"}
-    assert default.arms(default.regression, 600, 61, **skewed) == plain
+    assert default.regression.arms_for(600, 61, **skewed) == plain
     few = arms_of(fast, 399, 3)
     assert not any("numeric_embedding" in arm for arm in few)
     weak, binned = arms_of(fast, 5_000, 3)
@@ -192,7 +192,7 @@ def test_targets_that_are_nearly_all_zero_are_learned():
 
 def test_accurate_classifiers_embed_numbers_of_all_narrow_tables():
     recipe = base.PRESETS["accurate"].classification
-    arms = partial(base.PRESETS["accurate"].arms, recipe)
+    arms = partial(recipe.arms_for, is_skewed=False)
     narrow, wide = arms(100, 60, is_dense=True), arms(100, 61, is_dense=True)
     assert wide == arms(99, 60, is_dense=True) == arms(100, 60, is_dense=False)
     weak, rectified, deeper, strong = wide
