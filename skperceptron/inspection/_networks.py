@@ -13,8 +13,9 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.for_inspection import unfitted_network
 from ..estimators.parameters import check_parameters
-from ..perceptron.estimator import RosenblattPerceptron, wire
+from ..perceptron.estimator import RosenblattPerceptron
 from ..perceptron.threshold import Threshold
+from ..perceptron.units import wire
 
 Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 
