@@ -119,7 +119,7 @@ def gradient_rows(
     estimator: BaseMultilayerPerceptron,
     X: Any,
     y: Any,
-    sample_weight: Any = None,
+    sample_weight: Any,
     saturation_bound: float = SATURATION_BOUND,
 ) -> list[dict[str, Any]]:
     """Return the rows of :func:`gradient_report`, one dict per layer."""
@@ -167,11 +167,9 @@ def _signal(gradient: Floats | None, weights: Floats) -> float:
     return float(np.sqrt(np.average((alone**2).mean(axis=1), weights=shares)))
 
 
-def _of_units(
-    activation: Any, slopes: Floats, weights: Floats, bound: float
-) -> dict[str, float | None]:
+def _of_units(activation: Any, slopes: Floats, weights: Floats, bound: float) -> dict[str, float]:
     counted = weights > 0
-    shares: dict[str, Any] = {"dead": float((slopes[counted] == 0).all(axis=0).mean())}
+    shares = {"dead": float((slopes[counted] == 0).all(axis=0).mean())}
     if np.isfinite(activation.value_range).all():
         flat = (np.abs(slopes) < bound).mean(axis=1)
         shares["saturated"] = float(np.average(flat, weights=weights))
