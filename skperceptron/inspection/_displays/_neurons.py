@@ -12,7 +12,7 @@ from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
 from ...estimators.notebook import shortened
 from .._graph import ComputationalGraph, affine_nodes
-from ._common import WIDTH, arrow, style_of_weights, styled
+from ._common import CATEGORIES, WIDTH, arrow, style_of_weights, styled
 
 #: Connections, neurons or boxes, texts, color bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
@@ -359,7 +359,7 @@ def _draw_body(ax: Any, affine: Any, link: Any) -> tuple[list[Any], list[Any]]:
     if link.function in CURVES:
         t = np.linspace(-1, 1, 200)
         curve = CURVES[link.function](t)
-        nodes += ax.plot(BOX_X + 0.42 * t, 0.42 * curve, color="#0072B2", lw=2, zorder=4)
+        nodes += ax.plot(BOX_X + 0.42 * t, 0.42 * curve, color=CATEGORIES[0], lw=2, zorder=4)
     return nodes, texts
 
 
