@@ -133,7 +133,7 @@ def to_html(
     fitted = fitted_network(estimator)
     graph = computational_graph(estimator)
     _check_size(estimator, graph)
-    X, y = _checked(estimator, X, y)
+    X, y = _checked(estimator, fitted.target, X, y)
     epochs = _epochs(fitted, graph, recorder)
     target = fitted.target
     if hasattr(target, "predicting"):
@@ -151,13 +151,13 @@ def to_html(
     return page
 
 
-def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
+def _checked(estimator: Any, target: Any, X: Any, y: Any) -> tuple[Floats, Any]:
     """Return the data as arrays; raise ValueError if they do not fit the network."""
     y = np.asarray(y)
     check_consistent_length(X, y)
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
-    units = getattr(fitted_network(estimator).target, "units", None)
+    units = getattr(target, "units", None)
     # Quantiles of one number are several predictions.
     n = np.prod(estimator.predict(X).shape[1:]) if units is None else len(units.scale)
     if n > 1:
