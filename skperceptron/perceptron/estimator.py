@@ -435,16 +435,9 @@ class RosenblattPerceptron(
         return never_certain(softmax(scaled, axis=1))
 
     def _responses(self, X: Any) -> Floats:
-        check_is_fitted(self)
-        X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
-        # In float32, a sum close to its threshold might fall on the other side than in training.
         fitted = fitted_network(self)
-        responses = predict_raw(fitted.network, fitted.views(np.float64), X)
-        if not all_finite(responses):
-            raise ValueError(
-                "X holds numbers so large that responses overflow. Scale X as it was scaled for the"
-                " fit."
-            )
+        X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
+        responses = fitted.raw_predictions(X)
         if (np.abs(responses) > np.finfo(X.dtype).max).any():
             return responses
         return responses.astype(X.dtype, copy=False)

@@ -31,6 +31,7 @@ class Threshold(Outputs):
     ``slope`` is the factor by which responses are multiplied for probabilities.
     """
 
+    # In float32, a sum close to its threshold might fall on the other side than in training.
     needs_float64 = True
 
     def __init__(self, n_responses: int, slope: float = 1.0) -> None:
