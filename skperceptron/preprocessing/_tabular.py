@@ -243,14 +243,16 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         marked = marked_columns(chosen, getattr(self, "feature_names_in_", ()), X.shape[1])
         self.kinds_, self._parts = [], []
         for j in range(X.shape[1]):
-            content, is_category = content_of(X, j)
-            kind = "category" if is_category or j in marked else kind_of(content, self._name(j))
+            name = self._name(j)
             if j in marked:
-                content = exact_content_of(X, j)
-            elif kind == "category" and not is_category:
-                warn_of_many_categories(content, self._name(j))
+                kind, content = "category", exact_content_of(X, j)
+            else:
+                content, is_category = content_of(X, j)
+                kind = "category" if is_category else kind_of(content, name)
+                if kind == "category" and not is_category:
+                    warn_of_many_categories(content, name)
             self.kinds_.append(kind)
-            part = self._part_for(kind, j).fit(content, self._name(j))
+            part = self._part_for(kind, j).fit(content, name)
             if kind == "date":
                 part.zone = zone_of(X, j)
             self._parts.append(part)
