@@ -82,14 +82,14 @@ class Quantity(Part):
     Parameters
     ----------
     position : int
-    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
+    dtype : {"float64", "float32"} or NumPy dtype
         Dtype of the output.
     """
 
     # In a narrow dtype, `shift` is subtracted from numbers, and they are divided by 2**exponent.
     shift, exponent = 0.0, 0
 
-    def __init__(self, position: int, dtype: Any = "float64") -> None:
+    def __init__(self, position: int, dtype: Any) -> None:
         super().__init__(position)
         self.dtype = np.dtype(dtype).name
 
@@ -235,8 +235,8 @@ class Levels(Categories):
         self,
         position: int,
         max_categories: int | None,
-        max_one_hot: int | None = None,
-        min_frequency: int = 1,
+        max_one_hot: int | None,
+        min_frequency: int,
     ) -> None:
         super().__init__(position)
         self.max_categories = max_categories
