@@ -136,7 +136,8 @@ def learning_rate_range_test(
     TypeError
         If `estimator` is not a multi-layer perceptron.
     ValueError
-        If a number lies outside its range, or if the solver is L-BFGS.
+        If a number lies outside its range, if the solver is L-BFGS, or if training diverges in the
+        first steps.
 
     References
     ----------
@@ -188,7 +189,10 @@ def _check(
     if not isinstance(estimator, BaseMultilayerPerceptron):
         raise TypeError("RosenblattPerceptron has no learning rate.")
     if is_lbfgs(estimator.solver):
-        raise ValueError(f"solver={estimator.solver!r} has no learning rate.")
+        raise ValueError(
+            f"solver={estimator.solver!r} has no learning rate: a stochastic solver, such as"
+            " 'adam', is needed."
+        )
     for name, value, interval in (
         ("min_rate", min_rate, Interval(0)),
         ("max_rate", max_rate, Interval(0)),
