@@ -87,6 +87,8 @@ class LossCurveDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If an estimator is not one of this package's.
         NotFittedError
             If an estimator is not fitted.
         ValueError
@@ -120,8 +122,9 @@ class LossCurveDisplay(Display):
 
         Parameters
         ----------
-        losses, validation_losses, validation_scores : dict of str to sequence of float
-            As for the class.
+        losses : dict of str to sequence of float
+        validation_losses, validation_scores : dict of str to sequence of float, default=None
+            All three as for the class.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.

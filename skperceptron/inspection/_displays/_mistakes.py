@@ -70,6 +70,8 @@ class MistakesDisplay(Display):
         ------
         TypeError
             If the estimator is not a RosenblattPerceptron.
+        NotFittedError
+            If it is not fitted.
         """
         estimator = unwrapped(estimator)
         if not isinstance(estimator, RosenblattPerceptron):

@@ -104,6 +104,8 @@ class WeightsDisplay(Display):
 
         Raises
         ------
+        TypeError
+            If the estimator is not one of this package's.
         NotFittedError
             If the estimator is not fitted.
         ValueError
