@@ -53,7 +53,8 @@ class Recipe:
     arms : tuple of dict
         The parameters of each arm in which the arms differ.
     batch_size : callable
-        Maps n to the number of rows per batch; a batch holds at most the rows trained on.
+        Maps n to the number of rows per batch, 256 in published networks; a batch holds at most the
+        rows trained on.
     narrow_arms : dict of int -> callable
         Arms, some of which embed numbers, for narrow tables: see `NARROW`. Each entry is for tables
         of at least this many rows, up to the next entry, and maps the number of columns to arms.
@@ -78,7 +79,7 @@ class Recipe:
 
     network: Arm
     arms: tuple[Arm, ...]
-    batch_size: Callable[[int], int]
+    batch_size: Callable[[int], int] = lambda n_rows: 256
     narrow_arms: Mapping[int, Callable[[int], tuple[Arm, ...]]] = field(default_factory=dict)
     n_folds: tuple[int, int] = (4, 4)
     n_draws: tuple[int, int] = (1, 1)
@@ -392,9 +393,6 @@ _TABM: Arm = {
 }
 _TABM_ARM: Arm = {"learning_rate_init": 0.002, "solver": "adam", "dropout": 0.1}
 
-#: Published networks have batches of 256 rows.
-_LARGE_BATCHES = batches(1, least=256)
-
 #: Published networks have a column for each level. Here the number is limited, because a column of
 #: names would otherwise become too many columns.
 _ONE_HOT = {"max_categories": 1000}
@@ -455,23 +453,16 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD_S, "activation": "selu"},
             (_arm(0.04, 0.0),),
-            _LARGE_BATCHES,
             label_smoothing=0.1,
             monitor="score",
             preparation=_ONE_HOT,
         ),
-        Recipe(
-            {**_REALMLP_TD_S, **_OF_NUMBERS},
-            (_arm(0.07, 0.0),),
-            _LARGE_BATCHES,
-            preparation=_ONE_HOT,
-        ),
+        Recipe({**_REALMLP_TD_S, **_OF_NUMBERS}, (_arm(0.07, 0.0),), preparation=_ONE_HOT),
     ),
     "realmlp-td": _as_published(
         Recipe(
             {**_REALMLP_TD, "activation": "selu"},
             (_arm(0.04, 0.02, 0.15),),
-            _LARGE_BATCHES,
             label_smoothing=0.1,
             monitor="score",
             preparation=_EMBEDDED,
@@ -479,19 +470,13 @@ PRESETS: dict[str, Preset] = {
         Recipe(
             {**_REALMLP_TD, **_OF_NUMBERS, "clip_predictions": True},
             (_arm(0.2, 0.02, 0.15),),
-            _LARGE_BATCHES,
             preparation=_EMBEDDED,
         ),
     ),
     "tabm": replace(
         _as_published(
-            Recipe(_TABM, (_TABM_ARM,), _LARGE_BATCHES, monitor="score", preparation=_ONE_HOT),
-            Recipe(
-                {**_TABM, "standardize_target": True},
-                (_TABM_ARM,),
-                _LARGE_BATCHES,
-                preparation=_ONE_HOT,
-            ),
+            Recipe(_TABM, (_TABM_ARM,), monitor="score", preparation=_ONE_HOT),
+            Recipe({**_TABM, "standardize_target": True}, (_TABM_ARM,), preparation=_ONE_HOT),
         ),
         patience=16 / 256,
         # An epoch that is only as good as the best one is not an improvement.
