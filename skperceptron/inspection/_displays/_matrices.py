@@ -159,11 +159,13 @@ class MatrixShapesDisplay(Display):
 
 def _shapes(node: GraphNode) -> dict[str, Shape]:
     """Return the shapes of a layer's matrices."""
-    assert node.weight_shape is not None
-    shapes: dict[str, Shape] = {"input": node.input_shape, "weights": node.weight_shape}
-    if node.bias_shape is not None:
-        shapes["biases"] = (1, node.bias_shape[0])
-    return {**shapes, "output": node.output_shape}
+    assert node.weight_shape is not None and node.bias_shape is not None
+    return {
+        "input": node.input_shape,
+        "weights": node.weight_shape,
+        "biases": (1, node.bias_shape[0]),
+        "output": node.output_shape,
+    }
 
 
 def _drawn(shape: Shape) -> tuple[int, int]:
