@@ -44,10 +44,9 @@ from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.fingerprints import merge_equal_rows
-from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..estimators.continuation import KEPT_EPOCHS
-from ..estimators.fitted import FittedNetwork, fitted_network
+from ..estimators.fitted import FittedNetwork, Outputs, fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..exceptions import DivergedError
 from ..options import (
@@ -531,7 +530,12 @@ class RosenblattPerceptron(
         constant, n_units = float(self.fit_intercept), int(self.n_associative)
         if not n_units:
             return GivenInputs(X, constant)
-        hidden, views = self._network.hidden_part(), self._associative_views()
+        hidden = self._network.hidden_part()
+        drawn = {
+            "coefs_": [self.associative_weights_],
+            "intercepts_": [-self.associative_thresholds_],
+        }
+        views = FittedNetwork(hidden, Outputs(), drawn).views(np.float64)
         if X.shape[0] * n_units <= KEPT_NUMBERS:
             associative = np.ascontiguousarray(predict_raw(hidden, views, X))
             return GivenInputs(associative, constant)
@@ -650,12 +654,6 @@ class RosenblattPerceptron(
         learned = {"coefs_": weights, "intercepts_": biases}
         target = Threshold(self._network.n_outputs, self.response_slope_)
         return FittedNetwork(self._network, target, learned)
-
-    def _associative_views(self) -> Learned:
-        """Return what the associative units have drawn, as their blocks read it, in float64."""
-        weights = np.asarray(self.associative_weights_, np.float64)
-        thresholds = np.asarray(self.associative_thresholds_, np.float64)
-        return [(weights[np.newaxis], -thresholds[np.newaxis, np.newaxis]), ()]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
