@@ -28,7 +28,7 @@ from ..activations import (
 from ..engine.arrays import Booleans, Floats
 from ..engine.blocks.base import Line
 from ..engine.network import INPUT, Node
-from ..estimators.fitted import fitted_network
+from ..estimators.fitted import FittedNetwork, fitted_network
 from ..estimators.for_inspection import with_network
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
@@ -91,12 +91,11 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     True
     """
     check_estimator_type(estimator)
-    fitted_network(estimator)
+    fitted = fitted_network(estimator)
     if isinstance(estimator, RosenblattPerceptron):
         return deepcopy(estimator)
     values = None if X is None else evaluate(estimator, X).values
-    collapse = _Collapse(estimator, values)
-    return collapse.applied_to(estimator)
+    return _Collapse(fitted, values).applied_to(estimator)
 
 
 class _Collapse:
@@ -111,9 +110,8 @@ class _Collapse:
     output : Line
     """
 
-    def __init__(self, estimator: Any, values: Sequence[Floats] | None) -> None:
+    def __init__(self, fitted: FittedNetwork, values: Sequence[Floats] | None) -> None:
         self._values = values
-        fitted = fitted_network(estimator)
         self._network, self._learned = fitted.network, fitted.views(np.float64)
         self.layers: list[Line] = []
         self.bases: list[int] = []
