@@ -187,7 +187,7 @@ def _picture(shown: Shown) -> tuple[list[Column], list[Edge]]:
     if 1 < n_outputs < n_classes:
         pairs = [[i, j] for i in range(n_outputs) for j in range(n_classes)]
         edges.append(Edge(len(columns) - 1, len(columns), pairs=pairs))
-        columns.append(Column("classes", "classes", n_classes))
+        columns.append(Column("classes", n_classes))
     return columns, edges
 
 
@@ -204,7 +204,7 @@ def _columns_as_json(
         value: Any = column.nodes[-1] if column.nodes else "shares" if found else "x"
         found.append(
             {
-                "title": column.title,
+                "title": column.activation or column.layer,
                 "layer": column.layer,
                 "units": column.units,
                 "drawn": drawn,

@@ -26,16 +26,16 @@ DRAWN_UNITS = 16
 
 @dataclass
 class Column:
-    """Units of a layer that are drawn below one another, under a title.
+    """Units of a layer that are drawn below one another.
 
     ``nodes`` are the positions of the blocks that it represents, none for the features; it shows
-    the value of the last one.
+    the value of the last one. ``activation`` is the text of its activation, if it has one.
     """
 
-    title: str
     layer: str
     units: int
     nodes: list[int] = field(default_factory=list)
+    activation: str = ""
 
 
 @dataclass
@@ -58,17 +58,17 @@ def columns_of(network: Network, layers: Sequence[str], first: str) -> list[Colu
 
     ``layers`` names the layer of each node.
     """
-    columns = [Column(first, first, network.n_inputs)]
+    columns = [Column(first, network.n_inputs)]
     opened = accumulate(node.block.opens_layer for node in network.nodes)
     for position, (node, is_layer) in enumerate(zip(network.nodes, opened, strict=True)):
         block, layer = node.block, layers[position]
         if node.block.opens_layer or not (is_layer or block.is_noise):
-            title = layer if is_layer else block.kind.replace("_", " ")
-            columns.append(Column(title, title, block.units, [position]))
+            name = layer if is_layer else block.kind.replace("_", " ")
+            columns.append(Column(name, block.units, [position]))
         elif is_layer:
             columns[-1].nodes.append(position)
             if block.activation_of(0) is not None:
-                columns[-1].title = block.text()
+                columns[-1].activation = block.text()
     return columns
 
 
