@@ -1,6 +1,5 @@
 // Arrays are {shape, data}: data is flat, and the last axis runs fastest.
 const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
-const lengthOf = (a, axis) => a.shape[axis < 0 ? a.shape.length + axis : axis];
 const array = (shape, data) => ({ shape, data: data || new Float64Array(sizeOf(shape)) });
 const matrix = (rows) => array([rows.length, rows[0].length], Float64Array.from(rows.flat()));
 
@@ -75,7 +74,7 @@ function where(condition, a, b) {
 
 // Matrix products, also of several pairs of matrices.
 function product(a, b) {
-  const n = lengthOf(a, -2), inner = lengthOf(a, -1), m = lengthOf(b, -1);
+  const [n, inner] = a.shape.slice(-2), m = b.shape.at(-1);
   const outer = (a.shape.length > b.shape.length ? a : b).shape.slice(0, -2), several = sizeOf(outer);
   const out = array([...outer, n, m]), aStep = a.shape.length > 2 ? n * inner : 0, bStep = b.shape.length > 2 ? inner * m : 0;
   for (let s = 0; s < several; s++) for (let i = 0; i < n; i++) for (let k = 0; k < inner; k++) {
@@ -86,7 +85,7 @@ function product(a, b) {
 }
 
 // Apply a function to each row along the last axis.
-function byRow(a, f, width = lengthOf(a, -1)) {
+function byRow(a, f, width = a.shape.at(-1)) {
   const parts = [];
   for (let at = 0; at < a.data.length; at += width) parts.push(f(a.data.subarray(at, at + width)));
   return parts;
