@@ -163,7 +163,7 @@ class RobustSmoothClipScaler(
         return X
 
     def inverse_transform(self, X: Any) -> Any:
-        """Undo `transform`; constant columns get their constant back.
+        """Undo `transform`; constant columns of dense data get their constant back.
 
         Parameters
         ----------
