@@ -234,8 +234,8 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         if sparse.issparse(X):
             if items_of(chosen):
                 raise ValueError(
-                    "categorical_features must be 'from_dtype' or None for sparse X, whose columns"
-                    " are all numbers."
+                    f"categorical_features={shown(chosen)} must be 'from_dtype' or None for sparse"
+                    " X, whose columns are all numbers."
                 )
             self.kinds_, self._parts = ["number"] * X.shape[1], None
             self.scaler_ = scaler.fit(X)

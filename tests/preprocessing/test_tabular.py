@@ -815,7 +815,7 @@ def test_many_sparse_columns_stay_sparse():
 def test_sparse_matrix_with_missing_values_or_categories_is_refused():
     with pytest.raises(ValueError, match="Sparse X holds NaN"):
         TabularPreprocessor().fit(sparse.csr_array([[np.nan, 0.0], [1.0, 1.0]]))
-    with pytest.raises(ValueError, match="categorical_features must be 'from_dtype' or None"):
+    with pytest.raises(ValueError, match=r"categorical_features=\[0\] must be 'from_dtype'"):
         TabularPreprocessor([0]).fit(sparse.csr_array(np.eye(3)))
 
 
