@@ -151,10 +151,10 @@ CONVERTERS: dict[type, dict[str, Any]] = {
         "options": OF_REGRESSORS,
     },
     StackedEnsembleClassifier: _ensemble(
-        "EnsembleClassifier", _ensembles.convert_ensemble_classifier, classifies=True
+        "EnsembleClassifier", _ensembles.convert_ensemble, classifies=True
     ),
     StackedEnsembleRegressor: _ensemble(
-        "EnsembleRegressor", _ensembles.convert_ensemble_regressor, classifies=False
+        "EnsembleRegressor", _ensembles.convert_ensemble, classifies=False
     ),
     StackedCrossEnsembleClassifier: _ensemble(
         "CrossEnsembleClassifier", _ensembles.convert_cross_classifier, classifies=True

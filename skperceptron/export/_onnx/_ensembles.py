@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from skl2onnx._parse import _parse_sklearn
+from sklearn.base import is_classifier
 from sklearn.ensemble import BaggingRegressor
 
 from ..._sklearn.pipelines import last_step
@@ -67,20 +68,14 @@ def _networks_in(model: Any) -> list[FittedNetwork]:
 # Members of equal weight.
 
 
-def convert_ensemble_classifier(scope: Any, operator: Any, container: Any) -> None:
-    """Convert the mean of probabilities."""
-    graph = Graph(scope, container, np.float64)
-    _write_labels(graph, operator, _mean_of_members(graph, operator))
-
-
-def convert_ensemble_regressor(scope: Any, operator: Any, container: Any) -> None:
-    """Convert the mean of predictions."""
-    graph = Graph(scope, container, np.float64)
-    graph.write(_mean_of_members(graph, operator), operator.outputs[0])
-
-
-def _mean_of_members(graph: Graph, operator: Any) -> Value:
-    return _mean([_predicted(graph, operator, one) for one in operator.raw_operator.estimators_])
+def convert_ensemble(scope: Any, operator: Any, container: Any) -> None:
+    """Convert the mean of probabilities, or of numbers."""
+    model, graph = operator.raw_operator, Graph(scope, container, np.float64)
+    mean = _mean([_predicted(graph, operator, member) for member in model.estimators_])
+    if is_classifier(model):
+        _write_labels(graph, operator, mean)
+    else:
+        graph.write(mean, operator.outputs[0])
 
 
 # Arms with weights.
