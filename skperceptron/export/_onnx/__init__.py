@@ -11,7 +11,7 @@ import numpy as np
 from skl2onnx import to_onnx as converted
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import DoubleTensorType
-from sklearn.base import is_classifier
+from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -113,10 +113,10 @@ def register(kind: type) -> None:
     raise TypeError(f"{kind.__name__} is derived from none of the classes {known}.")
 
 
-def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
+def _ensemble(kind: type, convert: Any) -> dict[str, Any]:
     """Return the arguments with which an ensemble is registered with skl2onnx."""
-    found = {"alias": f"Skperceptron{name}", "convert_fct": convert}
-    if not classifies:
+    found = {"alias": f"Skperceptron{kind.__name__}", "convert_fct": convert}
+    if not issubclass(kind, ClassifierMixin):
         shapes = _ensembles.ensemble_regressor_shapes
         return {**found, "shape_fct": shapes, "parser": parse_numbers}
     return {
@@ -150,20 +150,17 @@ CONVERTERS: dict[type, dict[str, Any]] = {
         "parser": _estimators.parse_regressor,
         "options": OF_REGRESSORS,
     },
-    StackedEnsembleClassifier: _ensemble(
-        "EnsembleClassifier", _ensembles.convert_ensemble, classifies=True
-    ),
-    StackedEnsembleRegressor: _ensemble(
-        "EnsembleRegressor", _ensembles.convert_ensemble, classifies=False
-    ),
-    StackedCrossEnsembleClassifier: _ensemble(
-        "CrossEnsembleClassifier", _ensembles.convert_cross_classifier, classifies=True
-    ),
-    StackedCrossEnsembleRegressor: _ensemble(
-        "CrossEnsembleRegressor", _ensembles.convert_cross_regressor, classifies=False
-    ),
-    TabularMLPClassifier: _ensemble("TabularClassifier", _ensembles.convert_chain, classifies=True),
-    TabularMLPRegressor: _ensemble("TabularRegressor", _ensembles.convert_chain, classifies=False),
+    **{
+        kind: _ensemble(kind, convert)
+        for kind, convert in (
+            (StackedEnsembleClassifier, _ensembles.convert_ensemble),
+            (StackedEnsembleRegressor, _ensembles.convert_ensemble),
+            (StackedCrossEnsembleClassifier, _ensembles.convert_cross_classifier),
+            (StackedCrossEnsembleRegressor, _ensembles.convert_cross_regressor),
+            (TabularMLPClassifier, _ensembles.convert_chain),
+            (TabularMLPRegressor, _ensembles.convert_chain),
+        )
+    },
     **{
         kind: {
             "alias": "SkperceptronSearch",
