@@ -108,6 +108,8 @@ def fit(
         own ``fit`` would raise it.
     TypeError
         If `estimator` is not a multi-layer perceptron, or X or y is not a Dask collection.
+    RuntimeError
+        If all workers die four times in one round.
 
     See Also
     --------
