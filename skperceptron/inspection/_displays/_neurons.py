@@ -102,10 +102,11 @@ def draw_neurons(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artist
     shown = [shown_units(n) for n in units]
     ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
     tallest = max(float(np.ptp(y)) for y in ys)
-    inputs = input_names(display, units[0])
-    names = [[inputs[i] for i in shown[0]]]
-    names.append([fitting_name((display.output_names or [""] * units[-1])[i]) for i in shown[-1]])
-    sides = [_room(names[0]), _room(names[1])]
+    names = input_names(display, units[0])
+    inputs = [names[i] for i in shown[0]]
+    names = display.output_names or [""] * units[-1]
+    outputs = [fitting_name(names[i]) for i in shown[-1]]
+    sides = [_room(inputs), _room(outputs)]
     n_gaps = len(layers) - 1
     column = WIDE_COLUMN if n_gaps <= 6 else COLUMN
     width = max(WIDTH, column * n_gaps + sum(sides) + COLOR_BAR)
@@ -122,9 +123,9 @@ def draw_neurons(display: Any, open_axes: Any, kwargs: dict[str, Any]) -> Artist
         nodes += ax.plot([x] * len(y), y, "o", ms=size, mfc="white", mec="0.2", zorder=3)
         if len(y) < units[x]:
             texts.append(ax.text(x, (y[-1] + y[-2]) / 2, "⋮", ha="center", va="center"))
-    texts += _name_units(ax, names[0], ys[0], size, 0)
+    texts += _name_units(ax, inputs, ys[0], size, 0)
     if display.output_names:
-        texts += _name_units(ax, names[1], ys[-1], size, len(ys) - 1)
+        texts += _name_units(ax, outputs, ys[-1], size, len(ys) - 1)
     top = tallest / 2 + max(_bump(link.target - link.source) for link in connections)
     texts += _name_layers(ax, list(layers.items()), top + 0.7)
     texts += _write_values(ax, list(layers.values()), shown, ys, size)
