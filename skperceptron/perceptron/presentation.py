@@ -107,10 +107,10 @@ class Presentation:
         if n_epochs <= 1:
             windows = self._windows(None if rng is None else self._order(rng))
             return [sum(sum(units.present(*self._content(window))) for window in windows)]
-        before: Any = None if rng is None else rng.get_state(legacy=False)
         if rng is None:
             order = np.tile(np.arange(len(self.rows)), n_epochs)
         else:
+            before = rng.get_state(legacy=False)
             order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
         mistakes = units.present(*self._content(order), n_epochs)
         if rng is not None and len(mistakes) < n_epochs:
