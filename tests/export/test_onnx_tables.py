@@ -16,7 +16,7 @@ from sklearn.ensemble import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
@@ -397,6 +397,20 @@ def test_categories_beyond_the_integers_of_float32_stay_apart(check_exported):
     X = pd.DataFrame({"key": 2**30 + PLACES, "count": FRAME["count"]})
     model = make_pipeline(OneHotEncoder(), MLPClassifier((4,), max_iter=3, random_state=0))
     check_exported(model.fit(X, FRAME["grade"]), X)
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(handle_unknown="ignore"), OrdinalEncoder()])
+@pytest.mark.parametrize("also", ["grade", "count", "small"])
+def test_columns_that_a_column_transformer_passes_on_keep_their_type(encoder, also, check_exported):
+    columns = ColumnTransformer([("chosen", "passthrough", ["sex", also])])
+    network = MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0)
+    X = FRAME[["sex", "grade", "count"]].assign(small=FRAME["count"] / 4)
+    model = make_pipeline(columns, encoder, network).fit(X, FRAME["count"])
+    if also == "small":
+        with pytest.raises(ValueError, match="passes strings and floats to an encoder"):
+            export.to_onnx(model, X)
+    else:
+        check_exported(model, X)
 
 
 @BOTH_OPSETS

@@ -38,9 +38,11 @@ def parse_side_by_side(scope: Any, model: Any, inputs: Any, custom_parsers: Any 
 
 
 def side_by_side_shapes(operator: Any) -> None:
-    """Set the number of columns."""
+    """Set the number of columns, and strings as their type if a column transformer passes them."""
     shapes = [variable.type.shape for variable in operator.inputs]
     widths = [shape[1] for shape in shapes]
+    if isinstance(operator.inputs[0].type, StringTensorType):
+        operator.outputs[0].set_type(StringTensorType())
     operator.outputs[0].type.shape = [shapes[0][0], None if None in widths else sum(widths)]
 
 
@@ -48,7 +50,9 @@ def convert_side_by_side(scope: Any, operator: Any, container: Any) -> None:
     """Convert ``SideBySide``."""
     (output,) = operator.outputs
     graph = Graph(scope, container, np.float64 if numbers_are_float64([output]) else np.float32)
-    graph.write(as_matrix(graph, operator.inputs), output)
+    is_string = isinstance(output.type, StringTensorType)
+    columns = graph.input(operator.inputs[0]) if is_string else as_matrix(graph, operator.inputs)
+    graph.write(columns, output)
 
 
 def scaler_shapes(operator: Any) -> None:
