@@ -358,26 +358,8 @@ def _refuse_wrong_export(part: Any, is_transformer: bool) -> None:
             "skl2onnx cannot export a BaggingRegressor of several targets. Use a"
             " StackedEnsembleRegressor, or a MultiOutputRegressor around it."
         )
-    if isinstance(part, Pipeline) and any(
-        map(_passes_strings_and_floats, part.steps, part.steps[1:])
-    ):
-        raise ValueError(
-            "skl2onnx cannot export a ColumnTransformer that passes strings and floats to an"
-            " encoder: put the encoder into the ColumnTransformer."
-        )
     if isinstance(part, OF_SCIKIT_LEARN):
         _refuse_wrong_labels(part)
-
-
-def _passes_strings_and_floats(step: Any, following: Any) -> bool:
-    """Tell whether a column transformer passes both to an encoder; skl2onnx makes them strings."""
-    (_, before), (_, encoder) = step, following
-    if not isinstance(before, ColumnTransformer) or not isinstance(
-        encoder, OneHotEncoder | OrdinalEncoder
-    ):
-        return False
-    known = [level for levels in encoder.categories_ for level in levels if level == level]
-    return {str, float} <= {type(level) for level in known}
 
 
 def _refuse_wrong_labels(part: Any) -> None:
@@ -513,7 +495,18 @@ def _with_known_types(steps: Sequence[Any]) -> Iterator[Any]:
             continue
         yield name, step
         if isinstance(step, ColumnTransformer) and following is not None:
+            _refuse_strings_and_floats(following[1])
             yield f"columns of {name}", _tables.SideBySide()
+
+
+def _refuse_strings_and_floats(encoder: Any) -> None:
+    """Raise ValueError if an encoder gets both from a column transformer: all become strings."""
+    levels = chain.from_iterable(getattr(encoder, "categories_", ()))
+    if {str, float} <= set(map(type, levels)):
+        raise ValueError(
+            "skl2onnx cannot export a ColumnTransformer that passes strings and floats to an"
+            " encoder: put the encoder into the ColumnTransformer."
+        )
 
 
 def _inside(model: Any) -> Any:
