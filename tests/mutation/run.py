@@ -131,6 +131,7 @@ TESTS = {
         "tests/model_selection/test_progress.py",
     ],
     "skperceptron/inspection/": ["tests/inspection"],
+    "skperceptron/distributed/": ["tests/distributed"],
     "skperceptron/schedules": ["tests/test_schedules.py", "tests/test_training_options.py"],
     "skperceptron/initializers": ["tests/test_initializers.py", "tests/test_parity.py"],
     "skperceptron/options": ["tests/test_options.py", "tests/test_bad_input.py"],
