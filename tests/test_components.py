@@ -12,11 +12,11 @@ from skperceptron import (
     MLPRegressor,
     MLPSoftmaxClassifier,
 )
-from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
+from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh, get_activation
 from skperceptron.averaging import Averaging
 from skperceptron.embeddings import NumericEmbedding
 from skperceptron.initializers import GlorotUniform, Initializer, Layer
-from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
+from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError, get_loss
 from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import Adam, Optimizer
 from skperceptron.schedules import Schedule, TimeSchedule
@@ -377,6 +377,13 @@ def test_a_recorded_schedule_may_fall_below_zero_after_the_last_epoch():
             return 1 - times / n_epochs
 
     assert MLPRegressor(learning_rate=ToZero(), **SETTINGS).fit(X, X[:, 0]).n_iter_ == 3
+
+
+def test_the_error_for_a_wrong_part_has_the_right_article():
+    with pytest.raises(TypeError, match="must be a string or an Activation, got 5"):
+        get_activation(5)
+    with pytest.raises(TypeError, match="must be a string or a Loss, got 5"):
+        get_loss(5, "regression")
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ from skperceptron.model_selection import (
     stacked_cross_validate,
 )
 from skperceptron.normalizations import Normalization
-from skperceptron.optimizers import SGD, Adam, Optimizer
-from skperceptron.options import Checked, Interval, Listing, Name, check_option, shown
+from skperceptron.optimizers import SGD, Adam, AdamW, Optimizer
+from skperceptron.options import Checked, Interval, Listing, Name, check_option, items_of, shown
 from skperceptron.schedules import InverseScaling, Schedule
 from skperceptron.stopping import EarlyStopping
 
@@ -349,6 +349,25 @@ def test_real_numbers_of_every_width_mean_the_same(kind):
     assert_array_equal(*[part.fit(X, Y).coefs_[0] for part in parts])
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_small_floats_of_parts_are_computed_with_as_pythons(kind):
+    def fitted(number):
+        network = small(
+            MLPBinaryClassifier,
+            activation=ELU(number(kind(0.3))),
+            solver=AdamW(beta_1=number(kind(0.8)), weight_decay=number(kind(0.01))),
+            parameter_groups=ParameterGroups(weight=ParameterGroup(rate=number(kind(0.1)))),
+            parametrization="ntk",
+        )
+        return network.fit(X, Y)
+
+    # These powers and products are rounded to few digits in a small type.
+    sized, plain = fitted(kind), fitted(float)
+    assert_array_equal(sized.coefs_[0], plain.coefs_[0])
+    assert_array_equal(sized.intercepts_[0], plain.intercepts_[0])
+
+
 # Sequences.
 
 
@@ -511,6 +530,12 @@ def test_a_monitor_that_cannot_score_says_so():
     for option in ("neg_log_loss", EarlyStopping("neg_log_loss")):
         with pytest.raises(ValueError, match=r"monitor='neg_log_loss' .* cannot be computed"):
             small(MLPRegressor, early_stopping=option).fit(X, X[:, 0])
+
+
+def test_items_are_those_of_lists_and_arrays_only():
+    assert items_of(np.arange(2)) == items_of(range(2)) == items_of((0, 1)) == [0, 1]
+    assert items_of(np.array(5)) is items_of("ab") is items_of(deque([1])) is None
+    assert items_of(np.ndarray) is None
 
 
 def test_a_long_value_is_shown_in_part():

@@ -68,7 +68,7 @@ def test_a_column_of_targets_is_flattened_where_one_is_asked_for(reset):
 
 
 @pytest.mark.parametrize("x", [X, sparse.csr_array(X)], ids=["dense", "sparse"])
-@pytest.mark.parametrize("length", [23, 25])
+@pytest.mark.parametrize("length", [3, 23, 25])
 def test_number_of_targets_is_compared_with_that_of_rows(x, length):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         validated(MLPRegressor(), x, np.zeros(length), reset=True)
@@ -80,6 +80,26 @@ def test_number_of_columns_is_compared_with_that_of_the_fit(x):
     estimator.n_features_in_ = 4
     with pytest.raises(ValueError, match="X has 3 features, but MLPRegressor is expecting 4"):
         validated(estimator, x, reset=False)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_data_with_a_third_axis_are_refused(reset):
+    estimator = MLPRegressor()
+    estimator.n_features_in_ = 3
+    with pytest.raises(ValueError, match="Found array with dim 3"):
+        validated(estimator, X.reshape(8, 3, 3), reset=reset)
+
+
+@pytest.mark.parametrize("row", [0, 3, 23])
+def test_each_row_of_a_file_is_checked(row, tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "RESIDENT", 3 * X[0].nbytes)
+    mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)
+    mapped[:] = X
+    assert validated(MLPRegressor(), mapped).shape == X.shape
+    mapped[row, 1] = np.nan
+    for given in ([mapped], [mapped, X[:, 0]]):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            validated(MLPRegressor(), *given)
 
 
 @pytest.mark.parametrize("x", DOUBTFUL.values(), ids=DOUBTFUL)

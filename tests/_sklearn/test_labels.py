@@ -8,7 +8,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skperceptron import MLPSoftmaxClassifier, RosenblattPerceptron
-from skperceptron._sklearn.labels import accuracy, are_evidently_classes, distinct
+from skperceptron._sklearn.labels import accuracy, are_evidently_classes, distinct, shown_labels
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 LABELS = {
@@ -88,3 +88,13 @@ def test_scores_take_weights_in_a_series(library, cls):
     model = cls(max_iter=1, random_state=0).fit(X, y)
     expected = accuracy_score(y, model.predict(X), sample_weight=weights)
     assert model.score(X, y, series(weights)) == pytest.approx(expected)
+
+
+def test_a_message_shows_ten_labels_and_tells_of_more():
+    assert shown_labels(np.arange(10)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert shown_labels(np.array(list("abcdefghijk"))).endswith("'i', 'j', ...")
+
+
+def test_labels_of_one_type_without_an_order_are_of_an_unknown_type():
+    with pytest.raises(ValueError, match="Unknown label type: y holds objects of type object"):
+        MLPSoftmaxClassifier().fit(X[:2], np.array([object(), object()]))

@@ -30,6 +30,7 @@ from skperceptron import (
     callbacks,
 )
 from skperceptron._sklearn import callback_contexts
+from skperceptron._sklearn.estimators import OF_RUNNING_FIT
 from skperceptron.callbacks import (
     Callback,
     Checkpoint,
@@ -274,6 +275,7 @@ def test_copies_that_are_made_during_a_fit_do_not_take_part_in_it(estimator):
     y, keeper = target_of(estimator), KeepsCopies()
     clone(estimator).set_params(callbacks=[EpochLogger(), keeper]).fit(X, y)
     for copied in keeper.copies:
+        assert not OF_RUNNING_FIT & set(vars(copied))
         logger, _ = copied.callbacks
         logger.rows_ = []
         copied.set_params(callbacks=[logger]).fit(X, y)

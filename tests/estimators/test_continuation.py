@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron import MLPRegressor
 from skperceptron._sklearn.fit_calls import FitMode
+from skperceptron.estimators import running
 from skperceptron.estimators.choices import Choices
 from skperceptron.estimators.continuation import (
     Continuation,
@@ -19,6 +20,7 @@ from skperceptron.estimators.continuation import (
 from skperceptron.estimators.fitting import prepare
 from skperceptron.estimators.targets import Units
 from skperceptron.schedules import InverseScaling
+from skperceptron.training.stack import Stack
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 Y = 10 * X[:, 0]
@@ -79,6 +81,14 @@ def run_of(model, **changes):
     return prepare(model.set_params(**changes), X, Y, mode=mode)
 
 
+def test_masks_go_on_after_any_number_of_rows():
+    earlier, other = np.random.default_rng(0), np.random.default_rng(1)
+    kept = Continuation(noise=(5, earlier))
+    rng = np.random.RandomState(5)
+    drawn = [kept.generators(other, rng, 5, n)[1].randint(1000) for n in (7, 2**32 + 7)]
+    assert drawn[0] == drawn[1]
+
+
 def test_moments_are_for_the_same_kind_of_optimizer():
     model = streamed()
     assert run_of(model).member.steps == 3
@@ -120,6 +130,13 @@ def test_a_shortcut_is_for_equal_plain_options_and_is_not_copied():
     # Options with an object are not plain: its attributes may change.
     assert plain_options(model.set_params(learning_rate=InverseScaling(0.5))) is None
     assert choices_of_next_call() is not choices_of_next_call()
+
+
+def test_small_steps_reuse_what_the_first_one_has_made(monkeypatch):
+    made = []
+    monkeypatch.setattr(running, "Stack", lambda *given: made.append(Stack(*given)) or made[-1])
+    streamed()
+    assert len(made) == 1
 
 
 def test_dropout_is_nothing_that_a_later_call_goes_on_with():

@@ -47,6 +47,13 @@ def rows_of(estimator, *data, **more):
     }
 
 
+@pytest.mark.filterwarnings("error")
+def test_warnings_of_training_are_not_repeated():
+    with pytest.warns(UserWarning, match="The gradient of Heaviside"):
+        model = fit((4,), "heaviside")
+    assert list(rows_of(model, X, Y)) == ["hidden 1", "output"]
+
+
 @pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
 def test_norms_are_those_of_the_graph(skips):
     model = fit((4, 4), skip_connections=skips)

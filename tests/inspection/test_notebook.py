@@ -83,6 +83,21 @@ def test_middle_of_a_deep_network_is_left_out():
     assert "hidden 10, 2 units" in drawing.find(f"{SVG}desc").text
 
 
+def test_layers_stand_side_by_side_and_hold_their_texts():
+    model = MLPBinaryClassifier((2,) * 20, skip_connections="dense", max_iter=2).fit(X, Y)
+    drawing = drawing_in(model._repr_html_())
+    boxes = [
+        [float(box.get(name)) for name in ("x", "width")] for box in drawing.iter(f"{SVG}rect")
+    ]
+    (more,) = [text for text in drawing.iter(f"{SVG}text") if text.text == "15 more"]
+    places = sorted([x + width / 2 for x, width in boxes] + [float(more.get("x"))])
+    assert len(set(np.diff(places))) == 1 and places[4] == float(more.get("x"))
+    box = next(drawing.iter(f"{SVG}rect"))
+    top, height = float(box.get("y")), float(box.get("height"))
+    assert all(top < float(text.get("y")) < top + height for text in drawing.iter(f"{SVG}text"))
+    assert top + height < float(drawing.get("height"))
+
+
 def test_names_are_escaped():
     class Loud(MLPBinaryClassifier):
         pass

@@ -108,6 +108,7 @@ TESTS = {
     "skperceptron/estimators/": [
         "tests/estimators",
         "tests/test_bad_input.py",
+        "tests/inspection",
         "tests/test_mlp.py",
         "tests/test_warnings.py",
         "tests/test_refitting.py",
