@@ -262,6 +262,7 @@ def test_draws_equal_those_of_scikit_learn(estimator, hidden, activation):
     [
         (ReLU(), np.sqrt(2)),
         (LeakyReLU(0.2), np.sqrt(2 / 1.04)),
+        (get_activation("heaviside"), np.sqrt(2)),
         (get_activation("identity"), 1.0),
         (None, 1.0),
         (get_activation("selu"), 1.0),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
@@ -155,6 +156,19 @@ def test_tensors_that_scikit_learn_would_hand_on_are_refused(name, call, monkeyp
     monkeypatch.setattr(checks, "get_config", lambda: {"array_api_dispatch": True})
     with pytest.raises(TypeError, match=rf"^{name} must be a NumPy array, got a .*\.Tensor: conv"):
         call()
+
+
+def test_frames_are_no_tensors(monkeypatch):
+    monkeypatch.setattr(checks, "get_config", lambda: {"array_api_dispatch": True})
+    assert_array_equal(validated(MLPRegressor(), pd.DataFrame(X)), X)
+
+
+def test_further_checks_are_made():
+    estimator = MLPRegressor()
+    estimator.n_features_in_ = 3
+    with pytest.raises(ValueError, match="minimum of 25 is required"):
+        validated(estimator, X, reset=False, ensure_min_samples=25)
+    assert validated(estimator, X, reset=False, copy=True) is not X
 
 
 @pytest.mark.parametrize("value", ["red", np.nan])

@@ -50,6 +50,11 @@ def test_checks_decide_about_all_other_labels(y):
     assert not are_evidently_classes(y)
 
 
+def test_scores_of_numbers_that_are_no_labels_are_refused():
+    with pytest.raises(ValueError, match="continuous"):
+        accuracy(np.array([0.0, 0.5]), np.array([0.0, 1.0]))
+
+
 @pytest.mark.skipif(parse_version(sklearn.__version__) < parse_version("1.7"), reason="no warning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_many_classes_for_few_rows_are_still_warned_of():

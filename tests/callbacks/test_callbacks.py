@@ -163,13 +163,14 @@ class Witness(Callback):
 
     def setup(self, estimator, context):
         self.events = ["setup"]
-        self.told, self.predictions, self.offered = [], [], []
+        self.told, self.predictions, self.offered, self.task_ids = [], [], [], []
 
     def teardown(self, estimator, context):
         self.events.append("teardown")
 
     def on_fit_task_begin(self, estimator, context, *, X=None):
         self.events.append(f"begin {context.task_name}")
+        self.task_ids.append(context.task_id)
         self.offered.append(X)
 
     def on_fit_task_end(self, estimator, context, *, X=None, metadata=None, fitted_estimator=None):
@@ -684,6 +685,7 @@ def test_older_versions_call_callbacks_in_the_same_way(estimator, monkeypatch):
     stand_in = Witness()
     Older(**estimator.get_params()).set_params(callbacks=[stand_in]).fit(X, y)
     assert stand_in.events == with_framework.events
+    assert stand_in.task_ids == with_framework.task_ids
     assert_array_equal(stand_in.predictions[-1], with_framework.predictions[-1])
 
 

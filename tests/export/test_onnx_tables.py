@@ -244,12 +244,16 @@ def test_exported_scaler_gives_the_same(exported, max_abs, dtype):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(N, 4)) * [1, 1e-3, 1e3, 0] + [0, 1, 5, 7]
     X[0, 0], X[1, 1], X[2, 3] = 1e30, np.nan, np.nan
-    X = X.astype(dtype)
+    # A column with a scale of 1, and one that is missing in the fit only.
+    X = np.column_stack([X, np.arange(N) % 2 + 4, np.full(N, np.nan)]).astype(dtype)
     scaler = RobustSmoothClipScaler(max_abs).fit(X)
-    found, expected = exported(scaler, X)(X)[0], scaler.transform(X)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    assert scaler.scale_[4] == 1
+    run = exported(scaler, X)
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    for rows in (X, np.nan_to_num(X)):
+        found, expected = run(rows)[0], scaler.transform(rows)
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_dates_as_other_numbers_are_refused():

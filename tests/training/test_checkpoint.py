@@ -8,6 +8,7 @@ import sys
 import textwrap
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -287,6 +288,19 @@ def test_saving_happens_as_often_as_requested(tmp_path, monkeypatch):
     saved.clear()
     MLPSoftmaxClassifier(**options, callbacks=[Checkpoint(tmp_path, every_n_seconds=0)]).fit(X, Y)
     assert saved == list(range(1, 9))
+
+
+def test_time_is_counted_from_the_last_save(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        "skperceptron.training.checkpoint_file.save",
+        lambda path, state: saved.append(state.numbers["n_iter"]),
+    )
+    # The clock is read when the fit begins, after each epoch and after each save.
+    monkeypatch.setattr("skperceptron.callbacks.checkpoint.monotonic", count(1e6, 10).__next__)
+    callback = Checkpoint(tmp_path, every_n_seconds=30)
+    MLPSoftmaxClassifier(**OPTIONS | {"max_iter": 8}, callbacks=[callback]).fit(X, Y)
+    assert saved == [3, 6, 8]
 
 
 # Files.
