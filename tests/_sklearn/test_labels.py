@@ -103,3 +103,13 @@ def test_a_message_shows_ten_labels_and_tells_of_more():
 def test_labels_of_one_type_without_an_order_are_of_an_unknown_type():
     with pytest.raises(ValueError, match="Unknown label type: y holds objects of type object"):
         MLPSoftmaxClassifier().fit(X[:2], np.array([object(), object()]))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sample_weight", [None, np.ones(24)], ids=["", "weighted"])
+def test_some_classes_may_have_no_weight_but_not_all(sample_weight):
+    network, y = MLPSoftmaxClassifier((3,), max_iter=1, tol=0), np.arange(24) % 3
+    network.set_params(class_weight={0: 0, 1: 1, 2: 1}).fit(X, y, sample_weight)
+    network.set_params(class_weight={0: 0, 1: 0, 2: 0})
+    with pytest.raises(ValueError, match="leaves no row to learn from"):
+        network.fit(X, y, sample_weight)
