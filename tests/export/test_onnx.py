@@ -320,6 +320,15 @@ def test_models_of_scikit_learn_return_unsigned_labels(check_exported):
         assert model.classes_.dtype == np.uint8
 
 
+def test_models_of_scikit_learn_return_words(check_exported):
+    network = MLPSoftmaxClassifier((8,), **SHORT)
+    for model in (
+        CalibratedClassifierCV(network, cv=2),
+        VotingClassifier([("a", network)], **SOFT),
+    ):
+        check_exported(model.fit(X, np.array(["a", "b", "c"])[Y]), X)
+
+
 def test_labels_that_skl2onnx_would_change_are_refused(exported):
     network = MLPBinaryClassifier((8,), **SHORT)
     for model, labels, message in [
@@ -599,7 +608,9 @@ def test_ensembles_that_skl2onnx_would_export_wrongly_are_refused():
 
 def test_ensemble_of_quantiles_is_exported(check_exported):
     network = MLPRegressor(Pinball([0.2, 0.8]), (8,), max_iter=5)
-    check_exported(StackedEnsembleRegressor(network, 2, random_state=0).fit(X, ONE), X)
+    for n_members in (1, 2):
+        ensemble = StackedEnsembleRegressor(network, n_members, random_state=0)
+        check_exported(ensemble.fit(X, ONE), X)
 
 
 @pytest.mark.parametrize("refit", [True, "ensemble"])
