@@ -1,5 +1,7 @@
 """Evidently valid data skip scikit-learn's checks, which would not change them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, RosenblattPerceptron
 from skperceptron._sklearn import checks
-from skperceptron._sklearn.checks import are_evidently_numbers, validated
+from skperceptron._sklearn.checks import are_evidently_numbers, is_missing, validated
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
@@ -161,6 +163,20 @@ def test_tensors_that_scikit_learn_would_hand_on_are_refused(name, call, monkeyp
 def test_frames_are_no_tensors(monkeypatch):
     monkeypatch.setattr(checks, "get_config", lambda: {"array_api_dispatch": True})
     assert_array_equal(validated(MLPRegressor(), pd.DataFrame(X)), X)
+
+
+@pytest.mark.parametrize(
+    "value", [None, pd.NA, np.nan, np.float32("nan"), Decimal("nan"), np.datetime64("NaT")], ids=str
+)
+def test_missing_values_of_all_kinds_are_found(value):
+    assert is_missing(value)
+
+
+@pytest.mark.parametrize(
+    "value", [0, 0.0, np.float32(1), Decimal(1), "nan", np.datetime64(0, "D")], ids=repr
+)
+def test_other_values_are_not_missing(value):
+    assert not is_missing(value)
 
 
 def test_further_checks_are_made():

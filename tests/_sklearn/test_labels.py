@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skperceptron import MLPSoftmaxClassifier, RosenblattPerceptron
+from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron._sklearn.labels import accuracy, are_evidently_classes, distinct, shown_labels
 
 X = np.random.RandomState(0).normal(size=(24, 3))
@@ -113,3 +113,9 @@ def test_some_classes_may_have_no_weight_but_not_all(sample_weight):
     network.set_params(class_weight={0: 0, 1: 0, 2: 0})
     with pytest.raises(ValueError, match="leaves no row to learn from"):
         network.fit(X, y, sample_weight)
+
+
+def test_the_error_for_rows_of_probabilities_names_the_class_that_takes_them():
+    with pytest.raises(ValueError, match="continuous-multioutput") as caught:
+        MLPBinaryClassifier().fit(X, np.abs(X))
+    assert any("MLPSoftmaxClassifier" in note for note in caught.value.__notes__)
