@@ -140,7 +140,7 @@ PIECEWISE = [
 
 
 @pytest.mark.parametrize("activation", PIECEWISE, ids=lambda a: type(a).__name__)
-@pytest.mark.parametrize("place", [-7.5, -0.9, 0.4, 3.5, 8.0])
+@pytest.mark.parametrize("place", [-7.5, -3.5, -1.5, -0.9, 0.4, 1.5, 3.5, 6.5, 8.0])
 def test_factor_and_shift_are_those_of_the_activation(activation, place):
     z = place + np.array([[-0.25], [0.25]])
     slopes = np.array([activation.alpha]) if isinstance(activation, PReLU) else None

@@ -175,11 +175,15 @@ def test_bad_input_is_refused(changes, error, fragment):
 def test_plot_shows_losses_over_rates_on_a_logarithmic_axis(pyplot):
     rates = np.geomspace(1e-4, 1, 5)
     losses = np.array([2.0, 1.9, 1.0, 0.9, 3.0])
-    found = LearningRateRangeTest(rates, losses, losses)
+    found = LearningRateRangeTest(rates, losses, losses + 1)
     assert found.suggestion in rates[1:3]
     ax = found.plot()
     assert ax.get_xscale() == "log"
-    np.testing.assert_array_equal(ax.lines[0].get_xdata(), rates)
+    batch, smoothed, suggestion = ax.lines
+    for line, values in ((batch, losses), (smoothed, losses + 1)):
+        np.testing.assert_array_equal(line.get_xdata(), rates)
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    assert set(suggestion.get_xdata()) == {found.suggestion}
     assert found.plot(ax) is ax
 
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from skperceptron import MLPClassifier, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron.inspection import (
@@ -116,6 +116,13 @@ def test_what_holds_no_network_is_refused():
         unwrapped(StackedGridSearchCV(NETWORK, {"alpha": [0]}))
     with pytest.raises(NotFittedError):
         unwrapped(StackedGridSearchCV(NETWORK, {"alpha": [0]}, refit=False).fit(X, Y))
+
+
+def test_names_of_new_features_are_shown():
+    model = make_pipeline(PolynomialFeatures(2), MLPClassifier((2,), max_iter=1)).fit(X, Y)
+    names = feature_names_of(model)
+    assert names == model[0].get_feature_names_out(X.columns).tolist()
+    assert len(names) == model[-1].n_features_in_ > X.shape[1]
 
 
 def test_generated_names_of_features_are_not_shown():
