@@ -201,6 +201,10 @@ TEXTBOOK = {
 }
 
 
+#: On Windows and on macOS with ARM, such numbers have 64 bits, and formulas lose some digits.
+LOST = 1 if np.finfo(np.longdouble).bits > 64 else 100
+
+
 def textbook(loss, raw, y):
     """Return the loss of each row."""
     raw, y = raw.astype(np.longdouble), y.astype(np.longdouble)
@@ -225,7 +229,7 @@ def test_loss_is_that_of_the_formula(loss, targets):
     rng = np.random.RandomState(0)
     raw, y = raw_predictions(loss, rng, scale=3), targets(loss, rng)
     per_row, _ = evaluate(loss, raw, y)
-    assert_allclose(per_row, textbook(loss, raw, y).astype(float), rtol=1e-12, atol=1e-13)
+    assert_allclose(per_row, textbook(loss, raw, y).astype(float), rtol=LOST * 1e-12, atol=1e-13)
 
 
 @EVERY_LOSS
@@ -239,7 +243,7 @@ def test_gradient_matches_central_differences_of_the_formula(loss, targets):
         move = step * np.eye(raw.shape[-1])[c]
         up, down = (textbook(loss, raw + sign * move, y) for sign in (1, -1))
         expected = ((up - down) / (2 * step)).astype(float)
-        assert_allclose(gradient[..., c], expected, rtol=1e-7, atol=1e-8)
+        assert_allclose(gradient[..., c], expected, rtol=LOST * 1e-7, atol=1e-8)
 
 
 @EVERY_LOSS

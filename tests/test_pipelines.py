@@ -5,6 +5,8 @@ The results of a tool are compared with those of the same steps done by hand.
 
 import pickle
 from itertools import product
+from pathlib import Path
+from tempfile import mkdtemp
 
 import joblib
 import numpy as np
@@ -227,8 +229,10 @@ def by_joblib(estimator, folder):
 
 
 def by_memory_map(estimator, folder):
-    joblib.dump(estimator, folder / "model")
-    return joblib.load(folder / "model", mmap_mode="r")
+    # Windows does not overwrite a file that is mapped.
+    path = Path(mkdtemp(dir=folder)) / "model"
+    joblib.dump(estimator, path)
+    return joblib.load(path, mmap_mode="r")
 
 
 @EVERY_ESTIMATOR
