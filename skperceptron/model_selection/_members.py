@@ -277,7 +277,7 @@ def _fit_together(
     """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
     if any(job.is_validated for job in jobs):
-        # Validation rows have passed through the transformers: another scale is no mistake.
+        # The user has not given these rows: advice about their scale counts as given already.
         first_in_call("validation_scale")
     transformed = sources.completed(_transforming_tasks(jobs, parts))
     fits = {
