@@ -63,6 +63,9 @@ MANY_ROWS = 200
 #: Up to this many strings count as categories, even if all of them are numbers.
 FEW_CATEGORIES = 20
 
+#: About how many columns there are warnings of their own.
+MOST_WARNINGS = 5
+
 #: This many different values are enough to tell what most of them are.
 SAMPLE = 1000
 
@@ -385,33 +388,42 @@ def _is_of_periods(kind: type) -> bool:
     return kind.__name__ == "Period"
 
 
-def warn_of_many_categories(content: Any, name: Any) -> None:
-    """Warn if there are many categories, and most are numbers or dates, perhaps in strings.
+def about_categories(content: Any, name: Any) -> str:
+    """Return a warning if there are many categories, and most are numbers or dates, else "".
 
-    Whole numbers in strings do not count: they may be codes. Warn also if there are more categories
-    than nine tenths of the rows.
+    They may be in strings, except whole numbers, which may be codes. There is also a warning about
+    more categories than nine tenths of the rows.
     """
     counts = Counter(as_keys(content))
     levels = [v for v in counts if not is_missing(v)]
     n_rows = sum(counts[v] for v in levels)
     if len(levels) <= FEW_CATEGORIES:
-        return
+        return ""
     found = [v for v in levels[:SAMPLE] if _is_quantity(v)]
     if 2 * len(found) > min(len(levels), SAMPLE):
         raw = next((v for v in levels if not _is_quantity(v)), found[0])
-        warn(
+        return (
             f"Column {name!r} holds strings, such as {shown(raw)}, but most of its values are"
             f" numbers or dates, such as {shown(found[0])}. Each of its {len(levels)} different"
             " values counts as a category. Convert the column, without signs such as $, for example"
             " by pd.to_numeric or pd.to_datetime with errors='coerce', or name it in"
             " categorical_features."
         )
-    elif len(levels) > 0.9 * n_rows:
-        warn(
+    if len(levels) > 0.9 * n_rows:
+        return (
             f"Column {name!r} has {len(levels)} different values in {n_rows} rows, such as"
             f" {shown(levels[0])}, which say nothing about new rows. Leave it out, or convert it to"
             " numbers."
         )
+    return ""
+
+
+def warn_of_columns(found: Sequence[tuple[Any, str]]) -> None:
+    """Give the warnings about the first few columns, and name the other columns in one warning."""
+    for _, text in found[:MOST_WARNINGS]:
+        warn(text)
+    if others := [name for name, _ in found[MOST_WARNINGS:]]:
+        warn(f"{len(others)} more columns are like these: {shown(others)}.")
 
 
 def _is_quantity(value: Any) -> bool:

@@ -30,6 +30,7 @@ from ..options import (
 )
 from ._columns import (
     CATEGORICAL_FEATURES,
+    about_categories,
     as_numbers,
     as_table,
     columns_of_numbers,
@@ -41,7 +42,7 @@ from ._columns import (
     marked_columns,
     names_of,
     numbers_of,
-    warn_of_many_categories,
+    warn_of_columns,
     zone_of,
 )
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
@@ -241,7 +242,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             self.scaler_ = scaler.fit(X)
             return self.scaler_.transform(X)
         marked = marked_columns(chosen, getattr(self, "feature_names_in_", ()), X.shape[1])
-        self.kinds_, self._parts = [], []
+        self.kinds_, self._parts, doubtful = [], [], []
         for j in range(X.shape[1]):
             name = self._name(j)
             if j in marked:
@@ -250,12 +251,13 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
                 content, is_category = content_of(X, j)
                 kind = "category" if is_category else kind_of(content, name)
                 if kind == "category" and not is_category:
-                    warn_of_many_categories(content, name)
+                    doubtful.append((name, about_categories(content, name)))
             self.kinds_.append(kind)
             part = self._part_for(kind, j).fit(content, name)
             if kind == "date":
                 part.zone = zone_of(X, j)
             self._parts.append(part)
+        warn_of_columns([(name, text) for name, text in doubtful if text])
         encoded = self._encoded(X)
         numbers = encoded[:, : self._n_numbers]
         self.scaler_ = scaler.fit(numbers) if numbers.shape[1] else scaler

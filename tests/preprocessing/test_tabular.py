@@ -656,6 +656,16 @@ def test_strings_of_which_nearly_every_row_has_another_one_warn(n_values, n_rows
     assert [text[: len(start)] for text in texts] == [start] * warns
 
 
+def test_many_columns_of_names_get_few_warnings():
+    X = objects(*[[f"{j} {i}" for i in range(30)] for j in range(9)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TabularPreprocessor().fit(X)
+    texts = [str(warning.message) for warning in caught]
+    assert [text[:9] for text in texts[:-1]] == [f"Column {j} " for j in range(5)]
+    assert texts[-1] == "4 more columns are like these: [5, 6, 7, 8]."
+
+
 def test_times_of_day_become_parts_of_a_day():
     zone = timezone(timedelta(hours=2))
     times = [time(6), time(12), None, time(18, 0, tzinfo=zone), time(23, 59, 59, 999_999)]
