@@ -11,6 +11,7 @@ from _thread import interrupt_main
 from contextlib import suppress
 from importlib import import_module
 from threading import Event, Semaphore
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -251,6 +252,7 @@ class StopsSlowly:
     """Stands in for joblib: the user interrupts twice, the second time while workers stop."""
 
     waiting = ()
+    n_completed_tasks = n_dispatched_tasks = 0
 
     def __init__(self, **options):
         pass
@@ -285,6 +287,31 @@ def test_a_second_interruption_while_workers_stop_keeps_what_they_have_returned(
     # Threads learn of the end before their next epoch.
     assert StopsSlowly.waiting
     assert all(task._has_ended.is_set() for task, *_ in StopsSlowly.waiting)
+
+
+def interrupting_once():
+    """Let the user interrupt after .1 s; return how to tell that the interruption has arrived."""
+    has_ended = Event()
+
+    def interrupt():
+        if not has_ended.wait(0.1):
+            interrupt_main()
+
+    threading.Thread(target=interrupt).start()
+    return has_ended
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_interruption_while_results_are_awaited_leaves_no_warning(backend):
+    spread()
+    with warnings.catch_warnings(record=True) as caught, parallel_config(backend):
+        warnings.simplefilter("always")
+        has_ended = interrupting_once()
+        with pytest.raises(KeyboardInterrupt):
+            list(Workers(2).spread([(sleep, 0.25), (sleep, 0.25)], 2))
+        has_ended.set()
+        gc.collect()
+    assert not caught
 
 
 @pytest.mark.usefixtures("none_running")
