@@ -68,6 +68,15 @@ class Call:
     split: int = 0
     task: NetworkTask | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = vars(self)
+        network, *data = self.arguments
+        if self.network is not network:
+            return _call, (state,)
+        # The parameters of an unfitted network: its own way to be pickled takes much longer.
+        sent = state | {"arguments": tuple(data), "network": vars(network)}
+        return _call, (sent, type(network))
+
     @property
     def name(self) -> str:
         """Candidate and split, in words."""
@@ -96,6 +105,15 @@ class Call:
             *safe_split(self.estimator, X, y, train),
             check_method_params(X, params=params, indices=train),
         )
+
+
+def _call(state: dict[str, Any], kind: type[BaseMultilayerPerceptron] | None = None) -> Call:
+    """Return the call that ``Call.__reduce__`` describes; a network has its class beside it."""
+    if kind is not None:
+        network = object.__new__(kind)
+        network.__dict__.update(state["network"])
+        state |= {"arguments": (network, *state["arguments"]), "network": network}
+    return Call(**state)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -26,12 +27,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skperceptron import MLPBinaryClassifier
+from skperceptron._sklearn.pipelines import last_step
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
 )
 from skperceptron.model_selection import _spreading as spreading
+from skperceptron.model_selection._parallel import Call
 from skperceptron.model_selection._spreading import Workers
 from skperceptron.training import Stack
 from skperceptron.training.quiet_epochs import FEW_EPOCHS
@@ -287,6 +290,22 @@ def test_a_second_interruption_while_workers_stop_keeps_what_they_have_returned(
     # Threads learn of the end before their next epoch.
     assert StopsSlowly.waiting
     assert all(task._has_ended.is_set() for task, *_ in StopsSlowly.waiting)
+
+
+@pytest.mark.parametrize("steps", [(), (FunctionTransformer(),)], ids=["network", "pipeline"])
+@pytest.mark.parametrize("can_be_stacked", [True, False])
+def test_calls_are_sent_whole(steps, can_be_stacked):
+    estimator = make_pipeline(*steps, NETWORK) if steps else NETWORK
+    network = NETWORK if can_be_stacked else None
+    call = Call(len, (estimator, X, Y), {"parameters": None}, network, "source", 4, 1)
+    copy = pickle.loads(pickle.dumps(call))
+    names = "function", "keywords", "source", "n_units", "split", "task"
+    assert [getattr(copy, name) for name in names] == [getattr(call, name) for name in names]
+    assert repr(copy.estimator) == repr(estimator)
+    assert last_step(copy.estimator).get_params() == NETWORK.get_params()
+    assert_array_equal(copy.arguments[1], X)
+    assert_array_equal(copy.arguments[2], Y)
+    assert copy.network is (last_step(copy.estimator) if can_be_stacked else None)
 
 
 def interrupting_once():
