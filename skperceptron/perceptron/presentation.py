@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
-from ..engine.compiled import Way, way
+from ..engine.compiled import Way, shuffle, way
 from .error_correction import ErrorCorrection, Solver
 from .inputs import Features, Inputs, RowsInPlace
 from .library_pass import LibrarySolver
@@ -107,12 +107,12 @@ class Presentation:
         if n_epochs <= 1:
             windows = self._windows(None if rng is None else self._order(rng))
             return [sum(sum(units.present(*self._content(window))) for window in windows)]
-        if rng is None:
-            order = np.tile(np.arange(len(self.rows)), n_epochs)
-        else:
+        orders = np.tile(self._places(), (n_epochs, 1))
+        if rng is not None:
             before = rng.get_state(legacy=False)
-            order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
-        mistakes = units.present(*self._content(order), n_epochs)
+            for order in orders:
+                shuffle(order, rng)
+        mistakes = units.present(*self._content(orders.ravel()), n_epochs)
         if rng is not None and len(mistakes) < n_epochs:
             # Take back the draws for epochs that did not take place.
             rng.set_state(before)
@@ -121,7 +121,12 @@ class Presentation:
         return mistakes
 
     def _order(self, rng: np.random.RandomState) -> Integers:
-        return rng.permutation(len(self.rows))
+        order = self._places()
+        shuffle(order, rng)
+        return order
+
+    def _places(self) -> Integers:
+        return np.arange(len(self.rows), dtype=np.intp)
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers correctly."""

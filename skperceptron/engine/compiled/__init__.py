@@ -8,6 +8,7 @@ calls. Without the extension module, everything runs as NumPy calls.
 from .extension import VARIABLE, Way, is_available, warns_as_usual, way
 from .layout import LARGE_PRODUCT
 from .program import Program, Section
+from .shuffling import shuffle
 from .team import MemberTeam, RowTeam, Team, has_teams
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Way",
     "has_teams",
     "is_available",
+    "shuffle",
     "warns_as_usual",
     "way",
 ]

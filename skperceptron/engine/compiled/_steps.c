@@ -5,8 +5,8 @@ NumPy or SciPy, which gives the same bits as in Python, or one of our own below.
 where its operands lie in memory and by how much their addresses change from step to step and from
 member to member. Only the size of the table is checked here: encoding.py has checked every address.
 
-This file also computes hashes of rows, and applies Rosenblatt's rule to many rows. The rule is not a
-table, because whether a row changes the weights depends on the rows before it. */
+This file also shuffles rows, computes hashes of them, and applies Rosenblatt's rule to many rows. The
+rule is not a table, because whether a row changes the weights depends on the rows before it. */
 
 #include <Python.h>
 #include <math.h>
@@ -22,7 +22,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Version of rows and loops, as in layout.py: increase both when the format or a loop changes. */
-#define VERSION 9
+#define VERSION 10
 
 /* Largest number of operands of a row, and of the sizes and strides that a loop reads. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -681,8 +681,10 @@ static void product_f(char **args, const Size *d, const Size *s, void *numpy) {
    the weight of a constant. Scores are summed from the first number on, so that they have the same
    bits as in any other code that does so. */
 
-/* Bytes of rows that stay in a fast cache without being prefetched. */
+/* Bytes of rows that need not be prefetched: dense ones of a level 2 cache, and sparse ones, which are
+   short, of a level 1 cache. */
 #define NEAR (1 << 19)
+#define NEAR_SPARSE (1 << 15)
 
 typedef struct {
     const void *numbers; /* those of dense rows, one after another, or the data of a CSR matrix */
@@ -1141,7 +1143,7 @@ static PyObject *visit(PyObject *module, PyObject *args) {
     v.columns = b[COLUMNS].buf;
     v.starts = b[STARTS].buf;
     v.number = b[NUMBERS].itemsize;
-    v.is_far = b[NUMBERS].len > NEAR;
+    v.is_far = b[NUMBERS].len > (v.starts ? NEAR_SPARSE : NEAR);
     v.column = v.starts ? b[STARTS].itemsize : 0;
     v.rows = b[ROWS].buf;
     v.amounts = b[AMOUNTS].buf;
@@ -1171,6 +1173,36 @@ static PyObject *visit(PyObject *module, PyObject *args) {
     for (int i = 0; i < BUFFERS; i++)
         PyBuffer_Release(&b[i]);
     if (!fits) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* Exchanges each row, from the last one on, with a random one before it or itself. As in NumPy, a
+   number is drawn again until its lowest bits are in range. */
+static void shuffle_rows(Size *rows, Size n, bitgen_t *source) {
+    uint32_t mask = UINT32_MAX;
+    for (Size i = n - 1; i > 0; i--) {
+        while ((Size)(mask >> 1) >= i) mask >>= 1;
+        Size j;
+        do j = (Size)(source->next_uint32(source->state) & mask);
+        while (j > i);
+        const Size row = rows[i];
+        rows[i] = rows[j];
+        rows[j] = row;
+    }
+}
+
+static PyObject *shuffle(PyObject *module, PyObject *args) {
+    Py_buffer rows;
+    PyObject *capsule;
+    if (!PyArg_ParseTuple(args, "w*O", &rows, &capsule)) return NULL;
+    bitgen_t *source = PyCapsule_GetPointer(capsule, "BitGenerator");
+    const int fits = rows.itemsize == (Size)sizeof(Size) && rows.len / rows.itemsize <= UINT32_MAX;
+    if (source && fits)
+        shuffle_rows(rows.buf, rows.len / rows.itemsize, source);
+    else if (source)
+        PyErr_SetString(PyExc_ValueError, "shuffle() got rows of another type, or too many.");
+    PyBuffer_Release(&rows);
+    if (!source || !fits) return NULL;
     Py_RETURN_NONE;
 }
 
@@ -1240,6 +1272,9 @@ static PyMethodDef METHODS[] = {
      "``wrong`` is None, at all rows.\n\n"
      "``rows`` holds the rows of as many epochs as ``mistakes`` has elements. Training ends after\n"
      "an epoch without a mistake."},
+    {"shuffle", shuffle, METH_VARARGS,
+     "shuffle(rows, source, /)\n--\n\n"
+     "Shuffle row numbers like RandomState.shuffle; ``source`` is the capsule of a bit generator."},
     {"hash_rows", hash_rows, METH_VARARGS,
      "hash_rows(numbers, multipliers, starts, hashes, /)\n--\n\n"
      "Write a hash of each row; without ``starts``, of dense rows."},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Version of this layout; ``_steps.c`` has the same.
-VERSION = 9
+VERSION = 10
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
