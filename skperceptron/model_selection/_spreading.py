@@ -88,10 +88,13 @@ class Workers:
 
     def have_to_start(self) -> bool:
         """Tell whether the workers are processes and none of them is running yet."""
-        backend, _ = get_active_backend(**self._preference)
-        if not _is_of_kind(backend, "loky") or self.count == 1:
+        if not self._uses_loky() or self.count == 1:
             return False
         return not any(_is_worker(process) for process in active_children())
+
+    def _uses_loky(self) -> bool:
+        backend, _ = get_active_backend(**self._preference)
+        return _is_of_kind(backend, "loky")
 
     def begins_here(self) -> bool:
         """Tell whether the first tasks of `spread`, or all, are run in this process, in turn."""
@@ -135,7 +138,7 @@ class Workers:
         with warnings.catch_warnings(), self._shared_blas():
             try:
                 results = self._parallel(waiting)
-                if isinstance(results, Generator):
+                if isinstance(results, Generator) and self._uses_loky():
                     yield from self._at_once(results, n_tasks - self.n_here)
                 yield from results
             finally:
