@@ -90,6 +90,8 @@ Rules = Sequence[Rule | None]
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is an integer below 2**63 in size or another real number, even inf."""
+    if type(value) is float:
+        return True
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, Integral):
@@ -410,9 +412,15 @@ class RememberedNames(BaseEstimator):
         object
             This object.
         """
+        names = self._remembered_names()
+        if all(name in names for name in params):
+            # scikit-learn would read all parameters.
+            for name, value in params.items():
+                setattr(self, name, value)
+            return self
         for name in params:
             owner, _, inner = name.partition("__")
-            if not inner or owner not in self._remembered_names():
+            if not inner or owner not in names:
                 continue
             value = params.get(owner, getattr(self, owner))
             if isinstance(value, type) or not hasattr(value, "set_params"):
