@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -127,12 +128,12 @@ class Network:
         """Width of the output (C)."""
         return self.nodes[-1].block.units
 
-    @property
+    @cached_property
     def mixes_rows(self) -> bool:
         """Whether training makes a row's value depend on the other rows of its batch."""
         return any(node.block.mixes_rows for node in self.nodes)
 
-    @property
+    @cached_property
     def looks_at_rows(self) -> bool:
         """Whether what a block learns starts from data."""
         return any(node.block.n_start_rows for node in self.nodes)
@@ -267,7 +268,7 @@ class Network:
             if position not in reached and array.is_weight
         ]
 
-    @property
+    @cached_property
     def shape(self) -> tuple[object, ...]:
         """What must be equal in networks of one stack; their activations may differ."""
         return self.inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)

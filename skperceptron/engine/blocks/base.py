@@ -28,7 +28,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from math import prod
 from typing import Any, ClassVar, Protocol, Self
 
@@ -96,12 +96,12 @@ class LearnedArray:
     is_weight: bool = False
     n_statistics: int = 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of elements."""
         return prod(self.shape)
 
-    @property
+    @cached_property
     def shape_in_stack(self) -> tuple[int, ...]:
         """Shape without the member axis."""
         return self.shape if self.is_weight else (1, self.size)
