@@ -9,7 +9,6 @@ import inspect
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
-from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -232,14 +231,16 @@ class BaseMultilayerPerceptron(
         upgrade(self)
 
     def __sklearn_clone__(self) -> Any:
-        # A search clones its network hundreds of times. Plain values need no deep copies.
-        values, names = vars(self), self._get_param_names()
-        if values.keys() == set(names) and all(map(is_immutable, values.values())):
-            cloned = type(self)(**values)
-            stored = vars(cloned)
-            if [*stored] == [*values] and all(map(is_, stored.values(), values.values())):
-                return cloned
-        return super().__sklearn_clone__()
+        # A search clones its network hundreds of times. Plain values need no deep copies, and our
+        # constructors only store them.
+        values, kind = vars(self), type(self)
+        is_ours = kind.__module__.partition(".")[0] == "skperceptron"
+        is_plain = is_ours and values.keys() == {*self._get_param_names()}
+        if not (is_plain and all(map(is_immutable, values.values()))):
+            return super().__sklearn_clone__()
+        cloned = object.__new__(kind)
+        cloned.__dict__.update(values)
+        return cloned
 
     # Predicting.
 
