@@ -26,7 +26,7 @@ from ._docs import VALIDATED
 from ._members import Job, Part, fit_members
 from ._options import check_search
 from ._parallel import StackedParallel
-from ._transforming import called_instead
+from ._transforming import replaced
 
 
 class StackedPredictions:
@@ -50,7 +50,7 @@ class StackedPredictions:
         members = fit_members(jobs, parts, self._n_jobs)
         found = []
         for (function, (_, *others)), member in zip(calls, members, strict=True):
-            with called_instead(member.estimator, "fit", lambda *args, **params: None):
+            with replaced(member.estimator, fit=lambda *args, **params: None):
                 found.append(function(member.estimator, *others))
         return found
 

@@ -28,7 +28,7 @@ from ..estimators.fitting import Cache, uncached
 from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
 from ..options import Checked, is_immutable
 from ..schedules import Schedule
-from ._transforming import Transformed, called_instead
+from ._transforming import Transformed, replaced
 
 Item = TypeVar("Item")
 
@@ -61,14 +61,13 @@ class Settings(NamedTuple):
 
     Attributes
     ----------
-    of_all : int
-        Of all parameters.
-    of_start : int
-        Of all except ``STEPS_ONLY``.
+    of_all, of_start, of_data : int
+        Of all parameters, and of all except ``STEPS_ONLY`` or ``TRAINING_ONLY``.
     """
 
     of_all: int
     of_start: int
+    of_data: int
 
 
 @dataclass
@@ -165,9 +164,9 @@ class Common:
     def __init__(self) -> None:
         self.objects: dict[Hashable, Any] = {}
         self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
-        self._accepted: set[Hashable] = set()
+        self._accepted: dict[type, set[Hashable]] = {}
         self._settings: dict[Hashable, Settings | None] = {}
-        self._starts: dict[Hashable, int] = {}
+        self._numbers: dict[Hashable, int] = {}
         self._found: dict[Hashable, Any] = {}
         # Objects whose ids are in keys must live on, so that no other object gets their id.
         self._kept: list[Any] = []
@@ -188,7 +187,7 @@ class Common:
         return self.unify(value) if isinstance(value, Checked) and not may_count else value
 
     def check_parameters(self, network: BaseMultilayerPerceptron) -> Settings | None:
-        """Check the parameters of a network, unless all values have passed the check before.
+        """Check those parameters of a network whose values have not passed the check before.
 
         Candidates of a search share most of their values, and each parameter is checked
         independently of the others. Each candidate is fitted once for each split.
@@ -198,21 +197,25 @@ class Common:
         Settings or None
             None if the parameters cannot be compared by value.
         """
-        names = names_of_parameters(network)
+        kind, names = type(network), names_of_parameters(network)
         values = [getattr(network, name) for name in names]
-        tokens = type(network), *map(token, values)
-        if tokens not in self._settings:
-            named = {(tokens[0], *pair) for pair in zip(names, tokens[1:], strict=True)}
-            if not named <= self._accepted:
-                check_parameters(network)
-                self._accepted |= named
-                self._kept.append(values)
-            start = frozenset(one for one in named if one[1] not in STEPS_ONLY)
-            of_start = self._starts.setdefault(start, len(self._starts))
+        key = kind, *map(id, values)
+        if key not in self._settings:
+            tokens = dict(zip(names, map(token, values), strict=True))
+            accepted = self._accepted.setdefault(kind, set())
+            if new := dict({*tokens.items()} - accepted):
+                rules = {n: r for n, r in network._parameter_constraints.items() if n in new}
+                with replaced(network, _parameter_constraints=rules):
+                    check_parameters(network)
+                accepted.update(new.items())
             # Tokens describe such values fully; lists do not change during training.
             is_plain = all(is_immutable(tuple(v) if type(v) is list else v) for v in values)
-            self._settings[tokens] = Settings(len(self._settings), of_start) if is_plain else None
-        return self._settings[tokens]
+            rests = (), STEPS_ONLY, TRAINING_ONLY
+            parts = [(kind, *(tokens[n] for n in names if n not in rest)) for rest in rests]
+            numbers = [self._numbers.setdefault(part, len(self._numbers)) for part in parts]
+            self._settings[key] = Settings(*numbers) if is_plain else None
+            self._kept.append(values)
+        return self._settings[key]
 
     def cached(self, fit: Fit) -> Cache:
         """Return a cache of results that are the same for all fits with equal parameters."""
@@ -231,11 +234,13 @@ class Common:
 
     def check_data(self, fit: Fit) -> CheckedData:
         """Check the data of a fit, once for all estimators that check it in the same way."""
-        estimator = fit.estimator
-        relevant = {n: v for n, v in vars(estimator).items() if n not in TRAINING_ONLY}
+        estimator, settings = fit.estimator, fit.settings
         given = fit.X, fit.y, fit.sample_weight, fit.fold
+        numbered = TRAINING_ONLY if settings is None else names_of_parameters(estimator)
+        relevant = {n: vars(estimator)[n] for n in vars(estimator).keys() - numbered}
         key = (
             type(estimator),
+            settings and settings.of_data,
             *map(id, given),
             *((name, token(self.shared(value))) for name, value in sorted(relevant.items())),
         )
@@ -289,11 +294,7 @@ def requested_fit(
     def check() -> None:
         fit.settings = common.check_parameters(network)
 
-    with (
-        fit.attempt(),
-        called_instead(network, "_validate_params", check),
-        called_instead(network, "_fit", record),
-    ):
+    with fit.attempt(), replaced(network, _validate_params=check, _fit=record):
         network.fit(*transformed.arguments, **transformed.keywords)
     return fit
 

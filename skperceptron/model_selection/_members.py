@@ -32,9 +32,9 @@ from ._stacking import RunOptions, trained
 from ._transforming import (
     Sources,
     Transformed,
-    called_instead,
     own_rows,
     put_together,
+    replaced,
     through,
     transform,
 )
@@ -360,6 +360,6 @@ def _cross_fitted(network: Any, arguments: Transformed, method: str) -> list[tup
         train_alone(run, listener)
         found.extend(run.cross_fitted(method))
 
-    with called_instead(network, "_train", cross_fit):
+    with replaced(network, _train=cross_fit):
         network.fit(*arguments.arguments, **arguments.keywords)
     return found

@@ -25,6 +25,7 @@ from ..engine.arrays import Floats
 from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import share_predictors
+from ..options import is_immutable
 from ..usercall import first_in_call, forget_in_call, has_happened, tell
 from ._fits import (
     Common,
@@ -303,7 +304,7 @@ def _planned(
     call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
     # An error ends the search, whatever its ``error_score``: better before any fit.
-    call.estimator.set_params(**clone(parameters, safe=False))
+    call.estimator.set_params(**_cloned(parameters))
     try:
         network = network_of(call.estimator)
         call.n_units = n_hidden_units(network)
@@ -315,6 +316,12 @@ def _planned(
     call.network = network
     call.source = token(call.rows[0]), transformers_token(call.estimator, parameters)
     return call
+
+
+def _cloned(parameters: dict[str, Any]) -> Any:
+    """Return a clone of parameters, or the same dict if no value can change."""
+    is_fixed = all(map(is_immutable, parameters.values()))
+    return parameters if is_fixed else clone(parameters, safe=False)
 
 
 class _Rows:

@@ -315,16 +315,17 @@ def _prepared_again(prepared: _Prepared) -> _Prepared:
 def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared]:
     """Sort by descending numbers of rows; neighbors share activation, loss and data."""
 
-    def functions(prepared: _Prepared) -> Hashable:
-        applied = [node.block.activation_of(0) for node in prepared.network.nodes]
-        shared = [common.unify(f) for f in applied if f is not None]
-        return tuple(id(item) for item in (*shared, prepared.member.recipe.loss))
+    # Cached, since fits that differ only in their steps have one network.
+    @cache
+    def activations(network: Network) -> tuple[int, ...]:
+        applied = [node.block.activation_of(0) for node in network.nodes]
+        return tuple(id(common.unify(f)) for f in applied if f is not None)
 
     def places(keys: list[Any]) -> dict[Any, int]:
         return {key: place for place, key in enumerate(dict.fromkeys(keys))}
 
     counts = [len(prepared.member.rows) for prepared in alike]
-    applied = [functions(prepared) for prepared in alike]
+    applied = [(activations(p.network), id(p.member.recipe.loss)) for p in alike]
     data = [id(prepared.run.data) for prepared in alike]
     of_count, of_functions = places(sorted(counts, reverse=True)), places(applied)
     of_data = places(data)

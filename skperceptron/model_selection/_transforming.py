@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,7 +117,7 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.arguments, found.keywords = arguments, keywords
 
     try:
-        with called_instead(last_step(estimator), "fit", record):
+        with replaced(last_step(estimator), fit=record):
             estimator.fit(X, y, **params)
         found.steps = [level.steps[:-1] for level in levels_of(estimator)]
     except Exception as error:
@@ -127,13 +127,14 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
 
 
 @contextmanager
-def called_instead(item: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
-    """Replace a method of one object within a ``with`` block."""
-    vars(item)[method] = replacement
+def replaced(item: Any, **others: Any) -> Iterator[None]:
+    """Replace methods and other attributes of the class for one object in a ``with`` block."""
+    vars(item).update(others)
     try:
         yield
     finally:
-        vars(item).pop(method, None)
+        for name in others:
+            vars(item).pop(name, None)
 
 
 def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
