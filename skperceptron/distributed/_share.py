@@ -233,7 +233,7 @@ class _Portion:
         groups = Groups(recipes, network.n_parameters, network.n_weights)
         plan = Plan([size], size, size)
         weights, self._scalars = RowWeights(recipes, plan), Scalars([member], plan, groups, dtype)
-        self._window = Window(recipes, [data], size, network.n_outputs, dtype, weights)
+        self._window = Window(recipes, [data], size, network.n_outputs, dtype, weights, [0])
         record = Record.of_epoch(1, 1)
         shared = Shared(network, [member], [data], vectors, groups, self._scalars, weights, record)
         self._bound = BoundStep(shared, slice(0, 1), size)

@@ -74,6 +74,7 @@ class AveragedStack(_StackOnCluster):
         # There are no steps here.
         self._bound_members = self.members
         self.order = np.asarray(self.members[0].rows[np.newaxis], dtype=np.intp)
+        self._order_of = [0]
         self._validation = None
 
     def run_epoch(self) -> Floats:

@@ -111,15 +111,15 @@ class Stack:
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
         length = min(counts[0], batches * self.batch_size)
         self._plan = Plan(counts, self.batch_size, length, members[0].recipe.drop_last)
-        self.order = np.zeros((len(members), counts[0]), dtype=np.intp)
-        for order, member in zip(self.order, members, strict=True):
-            order[: len(member.rows)] = member.rows
+        self._make_orders(counts[0])
         self._weights = RowWeights(recipes, self._plan)
         groups = Groups(recipes, self.network.n_parameters, self.network.n_weights)
         self.scalars = Scalars(members, self._plan, groups, self.dtype)
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
-        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, self._weights)
+        self.window = Window(
+            recipes, self.data, length, n_outputs, self.dtype, self._weights, self._order_of
+        )
         # If several networks predict each row, the losses are computed from the networks' mean, of
         # which there are no notes.
         if self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1:
@@ -130,13 +130,28 @@ class Stack:
         #: Whether these members have begun to take steps.
         self._has_begun = False
         self._reported = _ReportedLosses(recipes, self._plan, n_outputs)
+
+    def _make_orders(self, n_rows: int) -> None:
+        """Make the orders in which epochs visit rows; members with the same one share it."""
+        members = self.members
         # Members with equal settings and the same generator have the same shuffles.
         settings = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
-        unshuffled = np.arange(max(recipe.n_samples for recipe in recipes))
+        starts = self._first_rows
+        contents = ((m.rows + first).tobytes() for m, first in zip(members, starts, strict=True))
+        alike = grouped(list(zip(settings, map(id, self.data), contents, strict=True)))
+        first_of = [k for k, *_ in alike]
+        self.order = np.zeros((len(alike), n_rows), dtype=np.intp)
+        self._order_of = [0] * len(members)
+        for i, of_order in enumerate(alike):
+            for k in of_order:
+                self._order_of[k] = i
+            self.order[i, : len(members[k].rows)] = members[k].rows + starts[k]
+        unshuffled = np.arange(max(m.recipe.n_samples for m in members))
         self._shuffled = [
-            (alike[0], as_slice(alike), unshuffled[: members[alike[0]].recipe.n_samples])
-            for alike in grouped(settings)
-            if members[alike[0]].recipe.shuffle
+            (k, as_slice(orders), unshuffled[: members[k].recipe.n_samples])
+            for orders in grouped([settings[k] for k in first_of])
+            for k in [first_of[orders[0]]]
+            if members[k].recipe.shuffle
         ]
 
     def _bind_steps(self, groups: Groups) -> list[list[Step]]:
@@ -184,7 +199,7 @@ class Stack:
         """
         is_reordered = self._shuffle()
         if self._weights.are_given and (is_reordered or not self._has_begun):
-            self._weights.renew(self.order)
+            self._weights.renew(self.order[self._order_of] - self._first_rows)
             self.scalars.weigh_penalties(self._weights.sums)
         self.scalars.prepare()
         self._record.taken[:] = 0
@@ -206,7 +221,7 @@ class Stack:
         keeps_rows = self._plan.n_steps == 1 and order.shape == self.order.shape
         i = 0
         for window, steps in zip(self._plan.windows, self.steps, strict=True):
-            self.window.open(window.start, order, self._first_rows)
+            self.window.open(window.start, order)
             self._runner.take(steps, i, gathers=not (keeps_rows and self._has_begun))
             self._has_begun = True
             i += len(steps)
@@ -255,11 +270,12 @@ class Stack:
     def publish(self, k: int) -> None:
         """Copy a member's results so far from the stack's arrays into the member."""
         self._publish_learned(k)
-        self.members[k].rows = self._visited(k).copy()
+        self.members[k].rows = self._visited(k)
 
     def _visited(self, k: int) -> Integers:
         """Return a member's rows in the order of its last epoch."""
-        return self.order[k, : len(self.members[k].rows)]
+        order = self.order[self._order_of[k], : len(self.members[k].rows)]
+        return np.subtract(order, self._first_rows[k])
 
     def _publish_learned(self, k: int) -> None:
         member = self.members[k]
@@ -275,8 +291,7 @@ class Stack:
             self._publish_learned(k)
         staying = [k for k in range(len(self.members)) if k not in set(leaving)]
         for k, member in enumerate(self.members):
-            # The order in which rows were last visited is where the next shuffle starts. Nothing is
-            # copied: this array does not change any more.
+            # The order in which rows were last visited is where the next shuffle starts.
             member.rows = self._visited(k)
         self.members = [self.members[k] for k in staying]
         if staying:
@@ -297,8 +312,9 @@ class _ReportedLosses:
         self._l1_shares = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
         self._has_l1 = bool(self._l1_shares.any())
         self._l2_shares = 0.5 * (1 - self._l1_shares)
-        self._counts = np.array(plan.counts)
-        self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
+        self._counts = np.array(plan.counts, dtype=np.float64)
+        divisors = [n_outputs if r.loss.averages_outputs else 1 for r in recipes]
+        self._divisors = np.array(divisors, dtype=np.float64)
 
     def of_epoch(self, totals: Floats, record: Record, of_batches: Floats) -> Floats:
         """Return the mean over an epoch's batches, weighted by their lengths, (K,).

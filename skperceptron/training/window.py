@@ -50,12 +50,13 @@ class RowWeights:
         # The number of rows in the batch of each row, if there are weights; zero after a member's
         # last row.
         self._lengths_at_rows = np.zeros(shape if self.are_given else (n_members, 0))
-        for k, epoch in enumerate(plan.epochs):
-            self.sums[epoch.steps, k] = epoch.lengths
+        # Members with equally many rows, which are neighbors, share an epoch.
+        for epoch, k in runs(plan.epochs):
+            self.sums[epoch.steps, k] = epoch.lengths[:, np.newaxis]
             self._lengths[k, epoch.steps] = epoch.lengths
             if self.are_given:
                 lengths_at_rows = np.repeat(epoch.lengths, epoch.lengths)
-                self._lengths_at_rows[k, : plan.counts[k]] = lengths_at_rows
+                self._lengths_at_rows[k, : len(lengths_at_rows)] = lengths_at_rows
         self.of_batches = self._divided()
         self._all_count = min(plan.counts) == plan.counts[0]
         # Without weights, shares are those of the last window.
@@ -116,6 +117,8 @@ class Window:
     dtype : dtype
     weights : RowWeights
         Those of the rows, in the order in which an epoch visits them.
+    order_of : sequence of int
+        The number of each member's order of rows: the next one where an order is new.
 
     Attributes
     ----------
@@ -138,6 +141,7 @@ class Window:
         n_outputs: int,
         dtype: np.dtype,
         weights: RowWeights,
+        order_of: Sequence[int],
     ) -> None:
         shape = (len(recipes), length)
         self.length = length
@@ -148,7 +152,12 @@ class Window:
         self._weights = weights
         self._losses = list(runs([recipe.loss for recipe in recipes]))
         self.notes: Floats | None = None
-        self._targets = [(one.targets, k) for one, k in runs(data)]
+        # Targets are gathered once for each order, and then copied for all members that have it.
+        self._order_of, first_of = np.array(order_of), np.unique(order_of, return_index=True)[1]
+        self._y = self.y
+        if len(first_of) < len(recipes):
+            self._y = _outputs_first(self.y.shape[2], len(first_of), length, dtype)
+        self._targets = [(one.targets, i) for one, i in runs([data[k] for k in first_of])]
         self._rows = slice(0, 0)
 
     def take_notes(self) -> None:
@@ -160,18 +169,20 @@ class Window:
             # warnings.
             self.notes.fill(1)
 
-    def open(self, start: int, order: Integers, first_rows: Integers) -> None:
+    def open(self, start: int, order: Integers) -> None:
         """Prepare the window for the rows from position ``start`` of the epoch's order on.
 
-        ``order``, (K, N), holds the rows of each member as the epoch visits them; ``first_rows``,
-        (K, 1), says where they begin in its data set.
+        ``order``, (n_orders, N), holds rows as the epoch visits them.
         """
         self._rows = slice(start, min(start + self.length, order.shape[1]))
         n_rows = self._rows.stop - start
-        np.add(order[:, self._rows], first_rows, out=self.order[:, :n_rows])
-        # The rows after these are left over from an earlier window: they are valid, but not used.
-        for targets, k in self._targets:
-            targets.take(self.order[k], self.y[k])
+        rows = order[:, self._rows]
+        rows.take(self._order_of, 0, self.order[:, :n_rows], "clip")
+        for targets, i in self._targets:
+            targets.take(rows[i], self._y[i, :n_rows])
+        if len(rows) < len(self.order):
+            y = self.y.transpose(2, 0, 1)
+            self._y.transpose(2, 0, 1).take(self._order_of, 1, y, "clip")
         if self.factor is not None and self._weights.in_batch is not None:
             self.factor[:, :n_rows, 0] = self._weights.in_batch[:, self._rows]
 
