@@ -56,16 +56,13 @@ class NumPySteps:
 class EqualSteps:
     """Neighboring steps of a window that have the same members and equally many rows.
 
-    ``first`` is the place of the first of them in the window.
+    ``first`` is the place of the first of them in the window; ``bound`` is what they have in
+    common.
     """
 
     steps: Sequence[Step]
     first: int
-
-    @property
-    def bound(self) -> BoundStep:
-        """What the steps have in common."""
-        return self.steps[0].bound
+    bound: BoundStep
 
 
 class CompiledSteps:
@@ -108,16 +105,17 @@ class CompiledSteps:
         """Return the context in which the steps of an epoch run."""
         # BLAS is held to one thread during the whole epoch, not only during the steps of a team:
         # after their last work, threads of BLAS wait actively and would take processors from it.
+        if self._team is None:
+            return nullcontext()
         has_tables = any(delay <= 0 for delay in self._delays.values())
-        if self._team and has_tables and all(p.team for p in self._programs.values()):
+        if has_tables and all(p.team for p in self._programs.values()):
             return self._team.one_thread
         return nullcontext()
 
     def _take_compiled(self, equal: EqualSteps, i: int, gathers: bool) -> None:
-        counters = equal.bound.counters()
-        first = 0
-        for averages, last in equal.bound.averaging_runs(i, len(equal.steps)):
-            self._program(equal, averages, gathers).run(counters, first, last, i)
+        bound, first = equal.bound, 0
+        for averages, last in bound.averaging_runs(i, len(equal.steps)):
+            self._program(equal, averages, gathers).run(bound.counters, first, last, i)
             first = last
 
     def _program(self, equal: EqualSteps, averages: bool, gathers: bool) -> Program:
@@ -138,12 +136,12 @@ class CompiledSteps:
             ),
             Section(lambda i: bound.update_calls(i, averages), self._n_steps, of_epoch=True),
         ]
-        return Program(sections, len(steps), len(bound.counters()), self._team)
+        return Program(sections, len(steps), len(bound.counters), self._team)
 
 
 def _equal_steps(steps: Sequence[Step]) -> list[EqualSteps]:
     places = split(steps, lambda before, step: step.follows(before))
-    return [EqualSteps(steps[place], place.start) for place in places]
+    return [EqualSteps(steps[at], at.start, steps[at.start].bound) for at in places]
 
 
 def runner(

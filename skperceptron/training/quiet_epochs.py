@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..engine.arrays import Booleans, Floats
+from ..engine.arrays import Booleans, Floats, all_finite
 from ..schedules import Schedule
 from .member import Member, Verdict
 from .stack import Stack
@@ -36,7 +36,7 @@ class QuietEpochs:
         watch = self._present()
         for _ in range(min(watch.n_sure(), FEW_EPOCHS)):
             losses = self._stack.run_epoch()
-            if not np.isfinite(losses).all():
+            if not all_finite(losses):
                 return losses
             watch.note(losses)
         return self._stack.run_epoch()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.arrays import Floats, Integers, as_slice, grouped, in_range
+from ..engine.arrays import Floats, Integers, as_slice, grouped, in_range, runs
 from ..options import shown
 from ..schedules import Schedule, TimeSchedule
 from .groups import Groups
@@ -88,9 +88,9 @@ class Scalars:
             (
                 *_settings_of_rates(m),
                 len(epoch.steps),
-                tuple(factors[k] for factors in self._rate_factors),
+                *factors,
             )
-            for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
+            for m, epoch, *factors in zip(members, plan.epochs, *self._rate_factors, strict=True)
         ]
         self._same_settings = [(alike, self._place_in_epoch(alike)) for alike in grouped(rated)]
         self._forecasts: dict[int, _Forecast] = {}
@@ -110,9 +110,9 @@ class Scalars:
     def _place_in_epoch(self, alike: list[int]) -> Integers | slice:
         """Return, for each step of the epoch, its number among the steps of these members."""
         place_of = np.zeros(self._plan.n_steps, dtype=np.intp)
-        for k in alike:
-            taken = self._plan.epochs[k].steps
-            place_of[taken] = np.arange(len(taken))
+        epochs = [self._plan.epochs[k] for k in alike]
+        for epoch, _ in runs(epochs):
+            place_of[epoch.steps] = np.arange(len(epoch.steps))
         # Most members take all steps.
         return place_of if (place_of != np.arange(len(place_of))).any() else slice(None)
 

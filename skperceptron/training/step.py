@@ -175,6 +175,8 @@ class BoundStep:
         self.announced = _announced(self._work, shared, place)
         self._place, self._vectors = place, own
         self._record, self._scalars = shared.record, shared.scalars
+        #: Counts the steps of this epoch for each member, (K,).
+        self.counters = shared.record.taken[place]
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         if self._work.multiplicity > 1:
@@ -277,7 +279,7 @@ class BoundStep:
         averages = self._vectors.average is not None and bool(shares.any())
         for call in self._update_calls(i, averages, self.optimization.calls):
             call()
-        self._record.taken[k] += 1
+        self.counters += 1
 
     def _average_calls(self, average: Floats, shares: Floats) -> list[Call]:
         """List the calls that move averages towards the parameters, and overwrite the gradient."""
@@ -307,10 +309,6 @@ class BoundStep:
             shares = self._scalars.average_shares[i, k]
             calls += self._average_calls(self._vectors.average, shares)
         return calls
-
-    def counters(self) -> Integers:
-        """Return the array, (K,), in which steps of this epoch are counted for each member."""
-        return self._record.taken[self._place]
 
     def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
         """Split the steps from ``i`` of the epoch on into runs that do or do not update averages.
