@@ -61,8 +61,9 @@ class ActivationFunction(Protocol):
 
 def split(items: Sequence[Item], goes_on: Callable[[Item, Item], bool]) -> Iterator[slice]:
     """Yield the place of each run of items; ``goes_on(before, item)`` tells if a run continues."""
-    starts = [k for k in range(len(items)) if k == 0 or not goes_on(items[k - 1], items[k])]
-    yield from map(slice, starts, [*starts[1:], len(items)])
+    ends = [k for k, pair in enumerate(pairwise(items), 1) if not goes_on(*pair)]
+    if len(items):
+        yield from map(slice, [0, *ends], [*ends, len(items)])
 
 
 def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..components import is_built_in
 from ..engine import Network
-from ..engine.arrays import Booleans, Call, Floats, in_range
+from ..engine.arrays import Booleans, Call, Floats, grouped, in_range
 from ..engine.calls import number, squared_lengths_calls
 from ..optimizers import Optimizer
 from ..usercall import warn
@@ -251,7 +251,9 @@ def trained_weights(network: Network, members: Sequence[int]) -> Booleans | None
     The others are not penalized: the penalty alone would drive them to zero.
     """
     trained = np.ones((len(members), network.n_weights), dtype=bool)
-    for row, member in zip(trained, members, strict=True):
-        for place in network.unreached_weights(member):
-            row[place] = False
+    # Which blocks pass gradients on is the same for many members.
+    passes = [tuple([node.block.passes_gradient(k) for node in network.nodes]) for k in members]
+    for alike in grouped(passes):
+        for place in network.unreached_weights(members[alike[0]]):
+            trained[alike, place] = False
     return None if trained.all() else trained

@@ -120,13 +120,8 @@ class Row:
     def words(self) -> list[int]:
         """Return the row as the C code reads it."""
         repeated = [n for n, _ in self.outer]
-        of_operands = (
-            self.addresses,
-            self.by_step,
-            self.by_member,
-            self.by_part,
-            *(moves for _, moves in self.outer),
-        )
+        of_operands = [self.addresses, self.by_step, self.by_member, self.by_part]
+        of_operands += [moves for _, moves in self.outer]
         words = [0] * WIDTH
         words[: len(HEAD)] = (
             *self.loop,

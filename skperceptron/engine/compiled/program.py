@@ -40,7 +40,7 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
         blockwise = _in_blocks(rows, of_epoch)
-        words = [word for row in blockwise for word in row.words()]
+        words = [row.words() for row in blockwise]
         self._words = np.array(words, dtype=np.intp).reshape(-1, WIDTH)
         self._words[_done_alone(blockwise), WAITS] = False
         # They keep the arrays alive that they use.
@@ -225,7 +225,7 @@ class _Encoder:
     def _moving(self, calls: Sequence[Call], n_steps: int) -> Rows:
         """Return rows for a call, given its forms in the first, the second and the last step."""
         rows = self._rows_of(calls[0])
-        if rows is None or all(call is calls[0] for call in calls):
+        if rows is None or calls[0] is calls[len(calls) // 2] is calls[-1]:
             return rows
         moves = _moves([_operands_of(call) for call in calls], n_steps)
         if moves is None:
@@ -292,6 +292,8 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     """Group consecutive rows over the same elements, to be run block by block."""
     found: list[Row] = []
     vectors = [_memory_of(row) if _is_long(row) else [] for row in rows]
+    if not any(vectors):
+        return rows
     i = 0
     while i < len(rows):
         j = i + 1
