@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Floats, Integers, all_finite, as_slice, grouped
-from ..engine.compiled import Team
+from ..engine.compiled import Team, shuffle
 from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
@@ -146,7 +146,7 @@ class Stack:
             for k in of_order:
                 self._order_of[k] = i
             self.order[i, : len(members[k].rows)] = members[k].rows + starts[k]
-        unshuffled = np.arange(max(m.recipe.n_samples for m in members))
+        unshuffled = np.arange(max(m.recipe.n_samples for m in members), dtype=np.intp)
         self._shuffled = [
             (k, as_slice(orders), unshuffled[: members[k].recipe.n_samples])
             for orders in grouped([settings[k] for k in first_of])
@@ -234,7 +234,7 @@ class Stack:
         for first, alike, unshuffled in self._shuffled:
             member = self.members[first]
             drawn = unshuffled.copy()
-            member.rng.shuffle(drawn)
+            shuffle(drawn, member.rng)
             # If one batch holds every row, their order changes nothing but rounding.
             if len(member.rows) > self.batch_size:
                 self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
