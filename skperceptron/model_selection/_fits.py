@@ -210,8 +210,8 @@ class Common:
                 accepted.update(new.items())
             # Tokens describe such values fully; lists do not change during training.
             is_plain = all(is_immutable(tuple(v) if type(v) is list else v) for v in values)
-            rests = (), STEPS_ONLY, TRAINING_ONLY
-            parts = [(kind, *(tokens[n] for n in names if n not in rest)) for rest in rests]
+            omitted = (), STEPS_ONLY, TRAINING_ONLY
+            parts = [(kind, *(tokens[n] for n in names if n not in some)) for some in omitted]
             numbers = [self._numbers.setdefault(part, len(self._numbers)) for part in parts]
             self._settings[key] = Settings(*numbers) if is_plain else None
             self._kept.append(values)
@@ -236,6 +236,7 @@ class Common:
         """Check the data of a fit, once for all estimators that check it in the same way."""
         estimator, settings = fit.estimator, fit.settings
         given = fit.X, fit.y, fit.sample_weight, fit.fold
+        # The number of the settings stands for all parameters that matter here.
         numbered = TRAINING_ONLY if settings is None else names_of_parameters(estimator)
         relevant = {n: vars(estimator)[n] for n in vars(estimator).keys() - numbered}
         key = (

@@ -423,7 +423,7 @@ def warn_of_columns(found: Sequence[tuple[Any, str]]) -> None:
     for _, text in found[:MOST_WARNINGS]:
         warn(text)
     if others := [name for name, _ in found[MOST_WARNINGS:]]:
-        warn(f"{len(others)} more columns are like these: {shown(others)}.")
+        warn(f"Further columns like these ({len(others)}): {shown(others)}.")
 
 
 def _is_quantity(value: Any) -> bool:

@@ -663,7 +663,7 @@ def test_many_columns_of_names_get_few_warnings():
         TabularPreprocessor().fit(X)
     texts = [str(warning.message) for warning in caught]
     assert [text[:9] for text in texts[:-1]] == [f"Column {j} " for j in range(5)]
-    assert texts[-1] == "4 more columns are like these: [5, 6, 7, 8]."
+    assert texts[-1] == "Further columns like these (4): [5, 6, 7, 8]."
 
 
 def test_times_of_day_become_parts_of_a_day():

@@ -278,11 +278,10 @@ static void follow_leader(Size *team, double part, double patience) {
 /* Rows are gathered in random order, so they are prefetched some rows ahead. */
 #if defined(__GNUC__)
 #define FETCH(ADDRESS) __builtin_prefetch(ADDRESS)
-/* Into the level 2 cache only. */
-#define FETCH_NEARER(ADDRESS) __builtin_prefetch(ADDRESS, 0, 1)
+#define FETCH_TO_L2(ADDRESS) __builtin_prefetch(ADDRESS, 0, 1)
 #else
 #define FETCH(ADDRESS) ((void)(ADDRESS))
-#define FETCH_NEARER(ADDRESS) ((void)(ADDRESS))
+#define FETCH_TO_L2(ADDRESS) ((void)(ADDRESS))
 #endif
 enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
 
@@ -295,7 +294,7 @@ static void NAME(const char *from, Size n_bytes) { \
     for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b); \
 }
 ANNOUNCE(announce, FETCH)
-ANNOUNCE(announce_early, FETCH_NEARER)
+ANNOUNCE(announce_to_l2, FETCH_TO_L2)
 
 /* Prefetches the row that is to be copied ROWS_AHEAD rows after the r-th. */
 static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
@@ -742,7 +741,7 @@ static void visit_dense_##F(const Visit *v) { \
         for (Size j = 0; j < AT_ONCE; j++) \
             x[j] = numbers + v->rows[LEAST(i + j, last)] * n; \
         for (Size j = AT_ONCE; v->is_far && j < 2 * AT_ONCE; j++) \
-            announce_early((const char *)(numbers + v->rows[LEAST(i + j, last)] * n), \
+            announce_to_l2((const char *)(numbers + v->rows[LEAST(i + j, last)] * n), \
                            n * (Size)sizeof(T)); \
         const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3]; \
         double a = 0, b = 0, c = 0, d = 0; \

@@ -225,7 +225,7 @@ class _Encoder:
     def _moving(self, calls: Sequence[Call], n_steps: int) -> Rows:
         """Return rows for a call, given its forms in the first, the second and the last step."""
         rows = self._rows_of(calls[0])
-        if rows is None or calls[0] is calls[len(calls) // 2] is calls[-1]:
+        if rows is None or all(call is calls[0] for call in calls):
             return rows
         moves = _moves([_operands_of(call) for call in calls], n_steps)
         if moves is None:
