@@ -136,9 +136,9 @@ class Stack:
         members = self.members
         # Members with equal settings and the same generator have the same shuffles.
         settings = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
-        starts = self._first_rows
-        contents = ((m.rows + first).tobytes() for m, first in zip(members, starts, strict=True))
-        alike = grouped(list(zip(settings, map(id, self.data), contents, strict=True)))
+        starts = self._first_rows[:, 0].tolist()
+        contents = (m.rows.tobytes() for m in members)
+        alike = grouped(list(zip(settings, map(id, self.data), starts, contents, strict=True)))
         first_of = [k for k, *_ in alike]
         self.order = np.zeros((len(alike), n_rows), dtype=np.intp)
         self._order_of = [0] * len(members)
