@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Self
 
@@ -67,6 +67,13 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
             f" {estimator.solver} is not stochastic."
         )
     return True
+
+
+def unfitted(kind: type[Any], parameters: Mapping[str, Any]) -> Any:
+    """Return a network of one of our classes, whose constructors only store their parameters."""
+    network = object.__new__(kind)
+    network.__dict__.update(parameters)
+    return network
 
 
 class BaseMultilayerPerceptron(
@@ -231,16 +238,13 @@ class BaseMultilayerPerceptron(
         upgrade(self)
 
     def __sklearn_clone__(self) -> Any:
-        # A search clones its network hundreds of times. Plain values need no deep copies, and our
-        # constructors only store them.
+        # A search clones its network hundreds of times. Plain values need no deep copies.
         values, kind = vars(self), type(self)
         is_ours = kind.__module__.partition(".")[0] == "skperceptron"
         is_plain = is_ours and values.keys() == {*self._get_param_names()}
         if not (is_plain and all(map(is_immutable, values.values()))):
             return super().__sklearn_clone__()
-        cloned = object.__new__(kind)
-        cloned.__dict__.update(values)
-        return cloned
+        return unfitted(kind, values)
 
     # Predicting.
 

@@ -23,7 +23,7 @@ from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..engine.arrays import Floats
 from ..engine.prediction import Predictors
-from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.base import BaseMultilayerPerceptron, unfitted
 from ..estimators.fitted import share_predictors
 from ..options import is_immutable
 from ..usercall import first_in_call, forget_in_call, has_happened, tell
@@ -111,8 +111,7 @@ class Call:
 def _call(state: dict[str, Any], kind: type[BaseMultilayerPerceptron] | None = None) -> Call:
     """Return the call that ``Call.__reduce__`` describes; a network has its class beside it."""
     if kind is not None:
-        network = object.__new__(kind)
-        network.__dict__.update(state["network"])
+        network = unfitted(kind, state["network"])
         state |= {"arguments": (network, *state["arguments"]), "network": network}
     return Call(**state)
 

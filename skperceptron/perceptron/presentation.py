@@ -107,12 +107,12 @@ class Presentation:
         if n_epochs <= 1:
             windows = self._windows(None if rng is None else self._order(rng))
             return [sum(sum(units.present(*self._content(window))) for window in windows)]
-        orders = np.tile(self._places(), (n_epochs, 1))
-        if rng is not None:
+        if rng is None:
+            order = np.tile(np.arange(len(self.rows)), n_epochs)
+        else:
             before = rng.get_state(legacy=False)
-            for order in orders:
-                shuffle(order, rng)
-        mistakes = units.present(*self._content(orders.ravel()), n_epochs)
+            order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
+        mistakes = units.present(*self._content(order), n_epochs)
         if rng is not None and len(mistakes) < n_epochs:
             # Take back the draws for epochs that did not take place.
             rng.set_state(before)
@@ -121,12 +121,9 @@ class Presentation:
         return mistakes
 
     def _order(self, rng: np.random.RandomState) -> Integers:
-        order = self._places()
+        order = np.arange(len(self.rows), dtype=np.intp)
         shuffle(order, rng)
         return order
-
-    def _places(self) -> Integers:
-        return np.arange(len(self.rows), dtype=np.intp)
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers correctly."""

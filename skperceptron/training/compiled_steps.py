@@ -56,13 +56,16 @@ class NumPySteps:
 class EqualSteps:
     """Neighboring steps of a window that have the same members and equally many rows.
 
-    ``first`` is the place of the first of them in the window; ``bound`` is what they have in
-    common.
+    ``first`` is the place of the first of them in the window.
     """
 
     steps: Sequence[Step]
     first: int
-    bound: BoundStep
+
+    @property
+    def bound(self) -> BoundStep:
+        """What the steps have in common."""
+        return self.steps[0].bound
 
 
 class CompiledSteps:
@@ -141,7 +144,7 @@ class CompiledSteps:
 
 def _equal_steps(steps: Sequence[Step]) -> list[EqualSteps]:
     places = split(steps, lambda before, step: step.follows(before))
-    return [EqualSteps(steps[at], at.start, steps[at.start].bound) for at in places]
+    return [EqualSteps(steps[place], place.start) for place in places]
 
 
 def runner(

@@ -147,12 +147,12 @@ class Stack:
                 self._order_of[k] = i
             self.order[i, : len(members[k].rows)] = members[k].rows + starts[k]
         unshuffled = np.arange(max(m.recipe.n_samples for m in members), dtype=np.intp)
-        self._shuffled = [
-            (k, as_slice(orders), unshuffled[: members[k].recipe.n_samples])
-            for orders in grouped([settings[k] for k in first_of])
-            for k in [first_of[orders[0]]]
-            if members[k].recipe.shuffle
-        ]
+        self._shuffled = []
+        for orders in grouped([settings[k] for k in first_of]):
+            k = first_of[orders[0]]
+            if members[k].recipe.shuffle:
+                drawn_from = unshuffled[: members[k].recipe.n_samples]
+                self._shuffled.append((k, as_slice(orders), drawn_from))
 
     def _bind_steps(self, groups: Groups) -> list[list[Step]]:
         """Return the steps of each window; equal steps are one object."""
@@ -231,13 +231,13 @@ class Stack:
     def _shuffle(self) -> bool:
         """Draw the orders of the next epoch; tell whether any differs from that of the last one."""
         is_reordered = False
-        for first, alike, unshuffled in self._shuffled:
+        for first, orders, unshuffled in self._shuffled:
             member = self.members[first]
             drawn = unshuffled.copy()
             shuffle(drawn, member.rng)
             # If one batch holds every row, their order changes nothing but rounding.
             if len(member.rows) > self.batch_size:
-                self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
+                self.order[orders, : len(drawn)] = self.order[orders].take(drawn, axis=1)
                 is_reordered = True
         return is_reordered
 

@@ -118,7 +118,7 @@ class Window:
     weights : RowWeights
         Those of the rows, in the order in which an epoch visits them.
     order_of : sequence of int
-        The number of each member's order of rows: the next one where an order is new.
+        Which order of rows each member has; orders are numbered by their first members.
 
     Attributes
     ----------
