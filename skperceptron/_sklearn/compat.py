@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import get_tags
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import validate_params
-from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -61,6 +62,18 @@ __all__ = [
     "type_of_target",
     "validated_like",
 ]
+
+
+def safe_split(estimator: Any, X: Any, y: Any, rows: Any, train: Any = None) -> tuple[Any, Any]:
+    """Return X and y of some rows, as scikit-learn does.
+
+    For arrays, it takes a tenth of the time: scikit-learn first asks other libraries whether X is a
+    table of theirs. A pairwise X has a column for each row of ``train``.
+    """
+    are_arrays = type(X) is type(y) is type(rows) is np.ndarray and rows.dtype.kind in "biu"
+    if are_arrays and not get_tags(estimator).input_tags.pairwise:
+        return X[rows, ...], y[rows, ...]
+    return _safe_split(estimator, X, y, rows, train)
 
 
 def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:

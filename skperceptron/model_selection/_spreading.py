@@ -256,22 +256,20 @@ class _Numbered:
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
-    """Return a context in which joblib prepares nothing for workers, unless some are running.
+    """Return a context in which joblib prepares nothing for worker processes.
 
     Otherwise, ``with Parallel(n_jobs)`` starts a process that will clean up after the workers, and
-    which takes longer to start than a small search takes as a whole. With "multiprocessing", it
-    starts a pool that nothing closes: parallel calls share a backend, and ours puts its own pool in
-    the place of that one. Nothing may be run in this context: it would have one worker.
+    which takes longer to start than a small search takes as a whole; with running workers, it still
+    takes about half a millisecond. With "multiprocessing", it starts a pool that nothing closes:
+    parallel calls share a backend, and ours puts its own pool in the place of that one. Nothing may
+    be run in this context: it would have one worker.
     """
     # joblib before 1.3 has no such function. Numbers that are not whole, and 0, are refused later.
     config = getattr(joblib, "parallel_config", None)
     is_valid = n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0)
-    if config is None or not is_valid:
-        return nullcontext()
-    makes_pool = _is_of_kind(get_active_backend()[0], "multiprocessing")
-    if not makes_pool and not Workers(n_jobs).have_to_start():
-        return nullcontext()
-    return config(backend="sequential")
+    backend, _ = get_active_backend()
+    uses_processes = any(_is_of_kind(backend, name) for name in ("loky", "multiprocessing"))
+    return config(backend="sequential") if config and is_valid and uses_processes else nullcontext()
 
 
 def _is_of_kind(backend: Any, name: str) -> bool:

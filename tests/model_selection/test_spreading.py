@@ -399,6 +399,22 @@ def test_what_a_search_fits_finds_the_usual_workers():
     assert "_preparing" not in vars(search)
 
 
+@pytest.mark.parametrize(
+    ("backend", "n_jobs", "inside"),
+    [
+        ("loky", 2, "SequentialBackend"),
+        ("multiprocessing", None, "SequentialBackend"),
+        ("threading", 2, "ThreadingBackend"),
+        ("loky", 0, "LokyBackend"),
+    ],
+)
+def test_processes_are_not_prepared_twice(backend, n_jobs, inside):
+    with parallel_config(backend):
+        with spreading.without_preparing(n_jobs):
+            assert type(get_active_backend()[0]).__name__ == inside
+        assert type(get_active_backend()[0]).__name__ != "SequentialBackend"
+
+
 def test_search_runs_where_joblib_has_threads_only(monkeypatch):
     for name in ("loky", "multiprocessing"):
         monkeypatch.delitem(spreading.BACKENDS, name)
