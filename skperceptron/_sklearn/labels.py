@@ -104,8 +104,11 @@ def shown_labels(labels: Any) -> str:
 def distinct(labels: Any) -> Any:
     """Return the distinct labels, sorted: what ``np.unique`` does.
 
-    Whole numbers that lie close together are counted, which takes a fifth of the time.
+    Whole numbers that lie close together are counted, and texts are put into a set, which takes a
+    fifth of the time or less.
     """
+    if are_texts(labels):
+        return np.array(sorted({*labels.ravel().tolist()}), dtype=object)
     if labels.dtype.kind == "i" and labels.size:
         low, high = int(labels.min()), int(labels.max())
         if high - low < labels.size:
@@ -114,17 +117,25 @@ def distinct(labels: Any) -> Any:
     return np.unique(labels)
 
 
-def are_evidently_classes(y: Any) -> bool:
-    """Tell whether scikit-learn's checks would surely treat y as one class per row.
+def are_texts(labels: Any) -> bool:
+    """Tell whether labels are an array of objects that are all of the type ``str``."""
+    return labels.dtype.kind == "O" and {*map(type, labels.ravel().tolist())} == {str}
 
-    If there are many classes for few rows, they warn: then False.
+
+def _are_of_one_kind(labels: Any, kinds: str) -> bool:
+    """Tell whether an array holds one label per row: of one of these kinds of dtypes, or texts."""
+    return labels.ndim == 1 and (labels.dtype.kind in kinds or are_texts(labels))
+
+
+def n_evident_classes(y: Any) -> int:
+    """Return the number of classes if scikit-learn's checks would surely find one class per row.
+
+    Otherwise, 0. So it is with many classes for few rows: the checks warn of them.
     """
-    return (
-        type(y) is np.ndarray
-        and y.ndim == 1
-        and y.dtype.kind in "biuU"
-        and 4 * len(distinct(y)) <= len(y)
-    )
+    if type(y) is not np.ndarray or not _are_of_one_kind(y, "biuU"):
+        return 0
+    n_classes = len(distinct(y))
+    return n_classes if 4 * n_classes <= len(y) else 0
 
 
 @cache
@@ -150,8 +161,13 @@ def accuracy(y: Any, labels: Any) -> float:
     The checks of that function take half a millisecond: longer than an epoch of a small network,
     and longer than the prediction. Labels that are surely of one kind are not checked.
     """
-    plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS"
-    if plain and y.dtype == labels.dtype and y.shape == labels.shape:
+    if (
+        isinstance(y, np.ndarray)
+        and y.dtype == labels.dtype
+        and y.shape == labels.shape
+        and _are_of_one_kind(y, "biuUS")
+        and _are_of_one_kind(labels, "biuUS")
+    ):
         return float(np.count_nonzero(y == labels) / len(y))
     return float(accuracy_score(y, labels))
 

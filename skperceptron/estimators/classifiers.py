@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from .._sklearn.checks import restored_on_failure
 from .._sklearn.compat import check_partial_fit_first_call, fit_context, type_of_target
 from .._sklearn.fit_calls import FitMode
-from .._sklearn.labels import LabelMixin, never_certain
+from .._sklearn.labels import LabelMixin, n_evident_classes, never_certain
 from ..engine.arrays import Floats
 from ..losses import Loss, list_losses
 from ..options import CLASS_WEIGHT, Instance, Name, Rules, speaks_for_itself
@@ -397,12 +397,15 @@ class MLPClassifier(BaseMLPClassifier):
         return kind
 
     def _kind_of(self, y: Any, mode: FitMode) -> type[LabelTarget]:
-        if is_multilabel(y):
+        n_classes = n_evident_classes(y)
+        if not n_classes and is_multilabel(y):
             return Indicators
         if mode.incremental:
             # partial_fit knows all classes; the first rows may hold only some of them.
-            return ManyClasses if len(np.unique(self.classes_)) > 2 else TwoClasses
-        return ManyClasses if type_of_target(y, input_name="y") == "multiclass" else TwoClasses
+            n_classes = len(np.unique(self.classes_))
+        elif not n_classes:
+            n_classes = 3 if type_of_target(y, input_name="y") == "multiclass" else 2
+        return ManyClasses if n_classes > 2 else TwoClasses
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -33,9 +33,9 @@ from .._sklearn.fit_calls import FitMode
 from .._sklearn.generators import generator_of
 from .._sklearn.labels import (
     LabelMixin,
-    are_evidently_classes,
     are_known_labels,
     check_labels,
+    n_evident_classes,
     never_certain,
     validated_labels,
 )
@@ -478,7 +478,7 @@ class RosenblattPerceptron(
             self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
         )
         known = getattr(self, "classes_", None)
-        if not (are_known_labels(y, known, mode) or are_evidently_classes(y)):
+        if not (are_known_labels(y, known, mode) or n_evident_classes(y)):
             check_labels(y)
         return X, y, check_sample_weight(sample_weight, X)
 

@@ -8,7 +8,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, RosenblattPerceptron
-from skperceptron._sklearn.labels import accuracy, are_evidently_classes, distinct, shown_labels
+from skperceptron._sklearn.labels import accuracy, distinct, n_evident_classes, shown_labels
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 LABELS = {
@@ -16,13 +16,14 @@ LABELS = {
     "text": np.array(["a", "b"] * 12),
     "truth": np.arange(24) % 2 > 0,
     "one class": np.ones(24, int),
+    "texts as objects": np.array(["b", "a", "\u00e9"] * 8, object),
 }
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
 def test_checks_say_nothing_about_evident_classes(y):
-    assert are_evidently_classes(y)
+    assert n_evident_classes(y) == len(set(y.tolist()))
     check_classification_targets(y)
     assert type_of_target(y) in ("binary", "multiclass")
 
@@ -40,14 +41,18 @@ def test_accuracy_is_a_plain_float_like_scikit_learns(y):
         np.arange(24),
         np.arange(24) / 2,
         np.array(["a", 1] * 12, object),
+        np.array(["a", None] * 12, object),
+        np.array([1, 2] * 12, object),
+        np.array([["a", "b"]] * 12, object),
+        np.array(list("abcdefghijkl") * 2, object),
         np.array([b"a", b"b"] * 12),
         np.ones((24, 2), int),
         [0, 1] * 12,
     ],
-    ids=["many", "floats", "objects", "bytes", "two columns", "list"],
+    ids="many floats mixed missing objects columns texts bytes two list".split(),
 )
 def test_checks_decide_about_all_other_labels(y):
-    assert not are_evidently_classes(y)
+    assert not n_evident_classes(y)
 
 
 def test_scores_of_numbers_that_are_no_labels_are_refused():
@@ -75,6 +80,10 @@ def test_many_classes_for_few_rows_are_still_warned_of():
         np.array([True, False, True]),
         np.array([1.5, 0.5, 1.5]),
         np.array(["b", "a", "b"]),
+        np.array(["b", "a", "", "\U0001f600", "a\0", "B"], object),
+        np.array([["b", "a"], ["a", "c"]], object),
+        np.array([2, 1, 2], object),
+        np.array([], object),
     ],
     ids=str,
 )

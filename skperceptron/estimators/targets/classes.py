@@ -12,10 +12,10 @@ from scipy.special import expit, xlogy
 from ..._sklearn.compat import type_of_target
 from ..._sklearn.fit_calls import FitMode
 from ..._sklearn.labels import (
-    are_evidently_classes,
     are_known_labels,
     check_labels,
     encoded_labels,
+    n_evident_classes,
     refuse_too_few_classes,
     shown_labels,
 )
@@ -190,7 +190,7 @@ class ManyClasses(_Classes):
         return one_hot(codes, len(self.classes))
 
     def _check_kind(self, y: Any, mode: FitMode) -> None:
-        if are_evidently_classes(y):
+        if n_evident_classes(y):
             return
         check_labels(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):

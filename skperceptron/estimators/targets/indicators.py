@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from ..._sklearn.compat import type_of_target
 from ..._sklearn.fit_calls import FitMode
-from ..._sklearn.labels import are_evidently_classes, check_labels, shown_labels
+from ..._sklearn.labels import check_labels, n_evident_classes, shown_labels
 from ...engine.arrays import Booleans, Floats, stored_once
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
@@ -21,7 +21,7 @@ from .metrics import Metric
 
 def is_multilabel(y: Any) -> bool:
     """Tell whether y holds several labels per row; refuse what no classifier can learn."""
-    if are_evidently_classes(y):
+    if n_evident_classes(y):
         return False
     if sparse.issparse(y) and y.shape[1] > 1:
         _check_indicator(y)
