@@ -161,14 +161,16 @@ def accuracy(y: Any, labels: Any) -> float:
     The checks of that function take half a millisecond: longer than an epoch of a small network,
     and longer than the prediction. Labels that are surely of one kind are not checked.
     """
+    # A series of pandas or polars.
+    found = y.to_numpy() if hasattr(y, "to_numpy") else y
     if (
-        isinstance(y, np.ndarray)
-        and y.dtype == labels.dtype
-        and y.shape == labels.shape
-        and _are_of_one_kind(y, "biuUS")
+        isinstance(found, np.ndarray)
+        and found.dtype == labels.dtype
+        and found.shape == labels.shape
+        and _are_of_one_kind(found, "biuUS")
         and _are_of_one_kind(labels, "biuUS")
     ):
-        return float(np.count_nonzero(y == labels) / len(y))
+        return float(np.count_nonzero(found == labels) / len(labels))
     return float(accuracy_score(y, labels))
 
 

@@ -35,6 +35,23 @@ def test_accuracy_is_a_plain_float_like_scikit_learns(y):
     assert type(accuracy(y, labels)) is float
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_accuracy_takes_a_series(library, y):
+    series = pytest.importorskip(library).Series
+    labels = y[::-1].copy()
+    assert accuracy(series(y.tolist()), labels) == accuracy_score(y, labels)
+
+
+def test_accuracy_refuses_texts_beside_numbers():
+    y, numbers = np.array(["a", "b"] * 12, object), np.array([1, 2] * 12, object)
+    for labels in (numbers, numbers.astype(int)):
+        with pytest.raises((TypeError, ValueError)) as expected:
+            accuracy_score(y, labels)
+        with pytest.raises(expected.type):
+            accuracy(y, labels)
+
+
 @pytest.mark.parametrize(
     "y",
     [
