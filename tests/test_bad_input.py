@@ -6,7 +6,7 @@ a new estimator and after an earlier fit, of which all attributes and prediction
 
 import pickle
 import warnings
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 import numpy as np
@@ -443,6 +443,8 @@ def test_strings_of_any_length_are_refused_with_a_conversion(model):
         model.fit(X, y)
     if is_classifier(model):
         model.fit(X, y.astype(object))
+        with pytest.raises(TypeError, match=r"StringDType.*pass y\.astype\(object\)"):
+            model.score(X, y)
 
 
 def test_strings_as_numbers_to_predict_are_refused():
@@ -510,14 +512,48 @@ def test_dictionaries_of_arrow_with_missing_values_are_refused_as_numbers_and_ta
         make(cls).fit(pa.table({"a": np.arange(float(N)), "b": codes}), Y)
 
 
-@pytest.mark.parametrize("y", [DAYS, DAYS - DAYS[0], np.c_[DAYS, DAYS]])
+@pytest.mark.parametrize("name", [None, "y_val"])
+@pytest.mark.parametrize("cls", [*ESTIMATORS, RosenblattPerceptron])
+def test_targets_that_would_become_others_are_refused_in_fit_validation_and_score(cls, name):
+    """A mask would be ignored, and a missing value of an Arrow dictionary would be the last one."""
+    pa = pytest.importorskip("pyarrow")
+    codes = pa.array([None, *Y[1:].tolist()]).dictionary_encode()
+    for y, found in [
+        (np.ma.array(Y, mask=Y > 0), "{0} is a masked array.*by {0}.filled"),
+        (pa.table({"y": codes}), "Input {0} contains null"),
+        (pa.chunked_array([codes]), "Input {0} contains"),
+        (pytest.importorskip("polars").DataFrame({"y": Y}).lazy(), "pass {0}.collect"),
+    ]:
+        if name is None:
+            with pytest.raises((TypeError, ValueError), match=found.format("y")):
+                make(cls).fit(X, y)
+            with pytest.raises((TypeError, ValueError), match=found.format("y")):
+                make(cls).fit(X, Y).score(X, y)
+        elif cls is not RosenblattPerceptron:
+            with pytest.raises((TypeError, ValueError), match=found.format("y_val")):
+                make(cls).fit(X, Y, X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        DAYS,
+        DAYS - DAYS[0],
+        np.c_[DAYS, DAYS],
+        DAYS.tolist(),
+        DAYS.astype("M8[us]").tolist(),
+        (DAYS - DAYS[0]).astype(object),
+        [time(12, minute) for minute in range(N)],
+        [[number, day] for number, day in enumerate(DAYS.tolist())],
+    ],
+)
 def test_dates_as_numbers_to_predict_are_refused(y):
     with pytest.raises(TypeError, match="y holds dates or durations"):
         make(MLPRegressor).fit(X, y)
     with pytest.raises(TypeError, match="y_val holds dates or durations"):
-        make(MLPRegressor).fit(X, np.zeros(y.shape), X_val=X, y_val=y)
+        make(MLPRegressor).fit(X, np.zeros(np.shape(y)), X_val=X, y_val=y)
     with pytest.raises(TypeError, match="y holds dates or durations"):
-        make(MLPRegressor).fit(X, np.zeros(y.shape)).score(X, y)
+        make(MLPRegressor).fit(X, np.zeros(np.shape(y))).score(X, y)
 
 
 @pytest.mark.parametrize("values", [(-1, 1), (1, 2), (0, 5), (-1, 0), (0.0, 2.0)])

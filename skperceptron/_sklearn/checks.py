@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -19,7 +19,7 @@ from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import Floats, all_finite
 from ..engine.memory_mapped import RESIDENT, pages_of
-from .compat import convert_sample_weight
+from .compat import check_y, convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -30,7 +30,7 @@ ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 MATRICES = (np.ndarray, sparse.csr_matrix, sparse.csr_array)
 
 #: Types of objects in a table that are dates or durations.
-DATES = (date, timedelta, np.datetime64, np.timedelta64)
+DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
@@ -173,6 +173,14 @@ def refuse_other_libraries(array: Any, name: str = "X") -> None:
         )
 
 
+def refuse_odd_targets(y: Any, *, are_numbers: bool) -> None:
+    """Raise an error for targets that scikit-learn would convert to wrong numbers or labels."""
+    refuse_other_columns(y, "y")
+    refuse_texts_of_any_length(y)
+    if are_numbers:
+        refuse_dates(y, "y")
+
+
 def refuse_other_columns(table: Any, name: str = "X") -> None:
     """Do what ``refuse_other_libraries`` does, also for each column of an Arrow table."""
     refuse_other_libraries(table, name)
@@ -232,10 +240,16 @@ def check_numbers(y: Any, owner: Any = None) -> Floats:
 
     Unlike labels, they may not be sparse.
     """
-    refuse_other_columns(y, "y")
-    refuse_dates(y, "y")
+    refuse_odd_targets(y, are_numbers=True)
     with checking():
         return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=owner)
+
+
+def checked_targets(estimator: Any, y: Any) -> Any:
+    """Return targets of a network, checked as ``validated`` does it, without X."""
+    are_numbers = estimator._y_is_numeric
+    refuse_odd_targets(y, are_numbers=are_numbers)
+    return check_y(y, True, are_numbers, estimator=estimator)
 
 
 def are_evidently_targets(y: Any, n_rows: int, multi_output: bool) -> bool:
@@ -262,8 +276,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
     refuse_other_columns(X)
-    refuse_other_columns(y, "y")
-    refuse_texts_of_any_length(y)
+    refuse_odd_targets(y, are_numbers=checks.get("y_numeric", False))
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}

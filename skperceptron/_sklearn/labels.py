@@ -18,6 +18,7 @@ from .checks import (
     NORMAL_NUMBERS,
     check_sum_of_weights,
     is_missing,
+    refuse_odd_targets,
     refuse_texts_of_any_length,
     validated,
 )
@@ -295,6 +296,7 @@ class LabelMixin(LogProbabilityMixin, ClassifierMixin):
         float
             Share of the rows that are predicted exactly; with several labels per row, all of them.
         """
+        refuse_odd_targets(y, are_numbers=False)
         if sample_weight is None:
             return accuracy(y, self.predict(X))
         return float(super().score(X, y, _summable(sample_weight)))

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
-from .._sklearn.checks import check_sample_weight, renaming
-from .._sklearn.compat import check_y, num_samples
+from .._sklearn.checks import check_sample_weight, checked_targets, renaming
+from .._sklearn.compat import num_samples
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from ..engine.arrays import Floats, Integers, stored_once
 from ..training import TargetRows, TrainingSet
@@ -175,7 +175,7 @@ def check_remote_data(
     else:
         FoundCategories(None, {}).remember(estimator)
     given = sample, y
-    y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
+    y = checked_targets(estimator, y)
     sample_weight = check_sample_weight(sample_weight, y)
     if not mode.continuing:
         forget(estimator)
@@ -216,7 +216,7 @@ def check_validation_data(estimator: Any, target: Target, extras: Extras) -> Hel
         X = checked_rows(estimator, extras.X_val)
         refuse_sparse_embedding(estimator, X)
     with renaming("y", "y_val"):
-        y = check_y(extras.y_val, True, estimator._y_is_numeric, estimator=estimator)
+        y = checked_targets(estimator, extras.y_val)
     with renaming("", "X_val and y_val"):
         check_consistent_length(X, y)
     with renaming("sample_weight", "sample_weight_val"):

@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
-from .._sklearn.checks import check_numbers, refuse_other_libraries
+from .._sklearn.checks import check_numbers, refuse_odd_targets
 from .._sklearn.compat import column_or_1d, type_of_target
 from .._sklearn.labels import check_labels, refuse_missing_labels, refuse_too_few_classes
 from .._sklearn.pipelines import last_step
@@ -260,7 +260,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return the output for labels, y as members get it, and the true codes (n, L)."""
-    refuse_other_libraries(y, "y")
+    refuse_odd_targets(y, are_numbers=False)
     refuse_missing_labels(y)
     check_labels(y)
     kind = type_of_target(y, input_name="y")

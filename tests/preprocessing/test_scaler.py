@@ -164,6 +164,14 @@ def test_masks_are_refused_as_they_would_be_lost(method):
         getattr(RobustSmoothClipScaler().fit(X), method)(masked)
 
 
+@pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
+def test_missing_values_in_a_dictionary_of_arrow_are_refused_as_they_would_be_lost(method):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": pa.array([1.0, None, 3.0]).dictionary_encode(), "b": [1.0, 2.0, 3.0]})
+    with pytest.raises(ValueError, match="Input X contains null"):
+        getattr(RobustSmoothClipScaler().fit(np.ones((3, 2))), method)(table)
+
+
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])
 def test_nothing_is_scaled_before_fit(method):
     with pytest.raises(NotFittedError, match="This RobustSmoothClipScaler instance is not fitted"):

@@ -528,6 +528,17 @@ def test_missing_labels_are_refused_without_a_warning(y, name):
             small().fit(frame(20)[0], y)
 
 
+@pytest.mark.parametrize("method", ["fit", "score"])
+def test_missing_labels_in_a_dictionary_of_arrow_are_refused(method):
+    """As scikit-learn converts it, each of them would be the last label."""
+    pa = pytest.importorskip("pyarrow")
+    y = pa.table({"y": pa.array([None, *"ab" * 9, "b"]).dictionary_encode()})
+    X, labels = frame(20)
+    model = small() if method == "fit" else small().fit(X, labels)
+    with pytest.raises(ValueError, match="Input y contains null"):
+        getattr(model, method)(X, y)
+
+
 def test_the_only_class_is_named_as_it_was_given():
     with pytest.raises(ValueError, match=r"contains only one class: 'a'$"):
         small().fit(frame(20)[0], ["a"] * 20)
