@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -16,14 +17,34 @@ _CALLED = frozenset({"skperceptron", "sklearn"})
 
 _MARK = "__{}_by_skperceptron__"
 
+_CORRECTED = _MARK.format("corrected")
+
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line outside this package and the packages between it and the user."""
+    correct = _correction()
+    message = correct(message) if correct else message
     line = users_line()
     # A worker process may lack the module.
     module = sys.modules.get(line.module, sys.modules[__name__])
     registry = vars(module).setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, category, *line, registry=registry)
+
+
+@contextmanager
+def correcting(correct: Callable[[str], str]) -> Iterator[None]:
+    """Correct the messages of warnings of the body."""
+    # Not by filters of warnings, which belong to all threads.
+    _users_call().f_locals[_CORRECTED] = correct
+    try:
+        yield
+    finally:
+        _users_call().f_locals[_CORRECTED] = None
+
+
+def _correction() -> Callable[[str], str] | None:
+    found: Callable[[str], str] | None = _users_call().f_locals.get(_CORRECTED)
+    return found
 
 
 def tell(message: str) -> None:
@@ -76,6 +97,19 @@ class AtUsersLine:
     ) -> None:
         """Warn at the user's line, whatever `stacklevel` says."""
         warn(message, category)
+
+
+class Corrected(AtUsersLine):
+    """The same, but only for warnings that are corrected."""
+
+    def warn(
+        self, message: str, category: type[Warning] = UserWarning, stacklevel: int = 1
+    ) -> None:
+        """Warn at the user's line if the message is to be corrected."""
+        if _correction():
+            warn(message, category)
+        else:
+            warnings.warn(message, category, stacklevel + 1)
 
 
 def interrupted() -> None:

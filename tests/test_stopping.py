@@ -396,7 +396,7 @@ BAD_OWN = {
     "no rows": ({"X_val": X_VAL[:0]}, "X_val: Found array with 0 sample"),
     "text": ({"X_val": [["a"] * 8] * 100}, "X_val: could not convert string"),
     "length": ({"y_val": Y_VAL[1:]}, "X_val and y_val: Found input variables with inconsistent"),
-    "label": ({"y_val": Y_VAL + 1}, "`y_val` has classes not in"),
+    "label": ({"y_val": Y_VAL + 1}, r"`y_val` has classes not in .*\. `y_val` has \["),
     "text labels": ({"y_val": np.where(Y_VAL, "y", "X")}, "`y_val` has classes not in"),
     "continuous": ({"y_val": Y_VAL + 0.5}, "y_val: Unknown label type: continuous"),
     "labels": ({"y_val": np.c_[Y_VAL, Y_VAL]}, "`y_val` holds labels"),

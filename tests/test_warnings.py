@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import validation
 from sklearn.utils.fixes import parse_version
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
@@ -155,6 +156,39 @@ def test_warnings_of_scikit_learns_checks_point_at_the_users_line_too():
     with pytest.warns(DataConversionWarning) as caught:
         network.fit(X, Y[:, np.newaxis])
     assert {(w.filename, w.lineno) for w in caught} == {(__file__, line + 1)}
+
+
+ROW_NAMES = {
+    "names in X": (pd.DataFrame(X, columns=list("abcde")), X, "X_val does not have valid feature"),
+    "names in X_val": (X, pd.DataFrame(X, columns=list("abcde")), "X_val has feature names, but"),
+}
+
+
+@pytest.mark.parametrize("name", ROW_NAMES)
+@pytest.mark.parametrize("monitor", ["score", "average_precision"])
+def test_warnings_of_scikit_learns_checks_name_validation_rows(name, monitor):
+    rows, X_val, expected = ROW_NAMES[name]
+    model = network(**CONVERGED, early_stopping=EarlyStopping(monitor))
+    with pytest.warns(UserWarning) as caught:
+        line = sys._getframe().f_lineno + 1
+        model.fit(rows, Y, X_val=X_val, y_val=Y[:, np.newaxis])
+    texts = {str(w.message) for w in caught}
+    assert len(texts) == 2
+    assert any(text.startswith(expected) for text in texts)
+    assert any("A column-vector y_val was passed" in text for text in texts)
+    assert {(w.filename, w.lineno) for w in caught} == {(__file__, line)}
+    # Outside this call, X is the right name again.
+    with pytest.warns(UserWarning, match="^X ") as caught:
+        model.predict(X_val)
+    assert {w.filename for w in caught} == {validation.__file__}
+
+
+def test_warning_about_categories_names_validation_rows():
+    frame = pd.DataFrame({"a": X[:, 0], "town": pd.Categorical(np.where(Y, "Ulm", "Bern"))})
+    others = frame.assign(town=pd.Categorical(Y))
+    model = network(**CONVERGED, categorical_features="from_dtype")
+    with pytest.warns(UserWarning, match="^X_val: Column 'town' holds 0, but"):
+        model.fit(frame, Y, X_val=others, y_val=Y)
 
 
 def network(**options):

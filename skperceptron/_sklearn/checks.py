@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -15,11 +16,11 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import Floats, all_finite
 from ..engine.memory_mapped import RESIDENT, pages_of
-from .compat import check_y, convert_sample_weight
+from ..usercall import correcting
+from .compat import check_y, convert_sample_weight, validate_data
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -304,19 +305,26 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
 
 @contextmanager
 def renaming(usual: str, name: str) -> Iterator[None]:
-    """Correct the name of a parameter in the error messages of general checks.
+    """Correct the name of a parameter in the errors and warnings of general checks.
 
     ``usual`` is the name in the messages, such as "y". A message without it gets the right name in
     front.
     """
+    correct = partial(renamed, usual, name)
     try:
-        yield
+        with correcting(correct):
+            yield
     except (TypeError, ValueError) as error:
-        # Not if it is a label or the name of a column.
-        alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
-        message, n_found = re.subn(alone, name, str(error)) if usual else (str(error), 0)
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(message if n_found else f"{name}: {message}") from error
+        raise kind(correct(str(error))) from error
+
+
+def renamed(usual: str, name: str, message: str) -> str:
+    """Return a message with the right name of a parameter: see ``renaming``."""
+    # Not if it is a label or the name of a column.
+    alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
+    message, n_found = re.subn(alone, name, message) if usual else (message, 0)
+    return message if n_found else f"{name}: {message}"
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from sklearn.utils._param_validation import validate_params
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_feature_names, column_or_1d, validate_data
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as convert_sample_weight
 from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import _num_samples as num_samples
-from sklearn.utils.validation import column_or_1d
 
-from ..usercall import AtUsersLine
+from ..usercall import AtUsersLine, Corrected
 
 try:
     # scikit-learn 1.9
@@ -60,6 +60,7 @@ __all__ = [
     "seeing",
     "takes_sample_weight",
     "type_of_target",
+    "validate_data",
     "validated_like",
 ]
 
@@ -144,6 +145,9 @@ column_or_1d = _at_users_line(column_or_1d)
 type_of_target = _at_users_line(type_of_target)
 check_classification_targets = _at_users_line(
     check_classification_targets, type_of_target=type_of_target
+)
+validate_data = seeing(
+    validate_data, _check_feature_names=seeing(_check_feature_names, warnings=Corrected())
 )
 
 

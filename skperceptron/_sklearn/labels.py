@@ -231,7 +231,7 @@ def encoded_labels(
         )
     if known is not found and len(np.setdiff1d(found, known, assume_unique=True)):
         raise ValueError(
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {found}."
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. `y` has {found}."
         )
     return known, np.searchsorted(known, y)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import indexable
 
+from .._sklearn.checks import renamed
 from .._sklearn.compat import safe_indexing, takes_sample_weight
 from ..engine.arrays import Floats, Integers
 from ..engine.memory_mapped import pages_of
@@ -26,7 +27,7 @@ from ..options import is_number, shown
 from ..stopping import EarlyStopping
 from ..training import TrainingSet
 from ..training.validating import ValidationMetrics
-from ..usercall import warn
+from ..usercall import correcting, warn
 from .comparison import Comparison, TrueValues, parts_of
 from .fitted import FEW_OUTPUTS, blocks_of_rows
 from .model import Model
@@ -242,9 +243,13 @@ class Validation:
         if self._weight is not None and takes_sample_weight(scorer):
             options["sample_weight"] = np.delete(self._weight, left_out)
         X, y = (_rows_of(given, rows) for given in self._given)
+        is_own = self._given_rows is None
         try:
             # Filters belong to all threads, so they are left alone after the first score.
-            with nullcontext() if self.has_scored else warnings.catch_warnings():
+            with (
+                nullcontext() if self.has_scored else warnings.catch_warnings(),
+                correcting(partial(renamed, "X", "X_val")) if is_own else nullcontext(),
+            ):
                 if not self.has_scored:
                     # An undefined first score leads to an error, which says more.
                     warnings.simplefilter("ignore", UndefinedMetricWarning)
