@@ -57,6 +57,12 @@ ZONE = re.compile(
 #: Types of values that become numbers of days.
 OF_DAYS = time | timedelta | np.timedelta64
 
+#: Classes of pandas that have usual ones: names of their nanoseconds, and of a conversion.
+OF_PANDAS = {
+    "Timestamp": ("nanosecond", "to_pydatetime"),
+    "Timedelta": ("nanoseconds", "to_pytimedelta"),
+}
+
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
 MANY_ROWS = 200
 
@@ -145,14 +151,25 @@ def with_category_codes(X: Any, categories: Mapping[int, list[Any]]) -> Any:
         return X
     for j, known in categories.items():
         values = _listed(X, j)
-        warn_if_of_other_type(values, known, names[j])
-        place = {value: code for code, value in enumerate(known)}
-        codes = [place.get(value, -1) for value in values]
+        codes = codes_of(values, known, names[j])
         if _is_arrow(X):
             X = X.set_column(j, names[j], [codes])
         else:
             X = X.with_columns(type(X.to_series(j))(names[j], codes))
     return X
+
+
+def codes_of(values: Sequence[Any], known: Sequence[Any], name: Any) -> list[int]:
+    """Return the place of each value of a column among the known categories, -1 if it has none."""
+    # Not stored as an attribute: skops cannot restore a dict whose keys are booleans.
+    place = {value: code for code, value in enumerate(known)}
+    try:
+        codes = [place.get(value, -1) for value in values]
+    except TypeError as error:
+        raise TypeError(f"Column {name!r} of categories: {error}.") from error
+    if max(codes, default=-1) < 0:
+        warn_if_of_other_type(values, known, name)
+    return codes
 
 
 def warn_if_of_other_type(values: Sequence[Any], known: Iterable[Any], name: Any) -> None:
@@ -170,7 +187,7 @@ def _broad_type(value: Any) -> type:
     """Return a value's type: the same for all numbers and booleans, and for all strings."""
     if isinstance(value, Real | Decimal | np.bool_):
         return float
-    return str if isinstance(value, str) else type(value)
+    return str if isinstance(value, str) else type(_usual_date(value))
 
 
 def _as_categorical(column: Any) -> Any:
@@ -331,7 +348,8 @@ def _of_pandas(column: Any, zone: str | None) -> tuple[Any, bool]:
     if kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan), False
     if kind in "mM":
-        return column.astype(f"{kind}8[us]").to_numpy(), False
+        content = column.astype(f"{kind}8[us]").to_numpy()
+        return content.astype(DAYS) if str(dtype).startswith("date32") else content, False
     return column.to_numpy(dtype=object, na_value=None), False
 
 
@@ -489,19 +507,20 @@ def as_keys(content: Any) -> list[Any]:
 
 
 def with_usual_dates(values: Iterable[Any]) -> list[Any]:
-    """Return values in which dates of pandas' own class, which skops cannot load, are usual ones.
+    """Return values in which dates and durations of pandas' own classes are usual ones.
 
-    Dates with nanoseconds stay as they are: they would no longer differ from their neighbors.
+    skops cannot load the others. Those with nanoseconds stay as they are: they would no longer
+    differ from their neighbors.
     """
     values = list(values)
-    if all(kind.__name__ != "Timestamp" for kind in set(map(type, values))):
+    if {kind.__name__ for kind in set(map(type, values))}.isdisjoint(OF_PANDAS):
         return values
-    return [
-        value.to_pydatetime()
-        if type(value).__name__ == "Timestamp" and not value.nanosecond
-        else value
-        for value in values
-    ]
+    return list(map(_usual_date, values))
+
+
+def _usual_date(value: Any) -> Any:
+    nanoseconds, convert = OF_PANDAS.get(type(value).__name__, ("", ""))
+    return value if not convert or getattr(value, nanoseconds) else getattr(value, convert)()
 
 
 def as_dates(content: Any, name: Any, zone: str | None = None) -> Any:

@@ -15,7 +15,7 @@ from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import DAY, as_dates, as_keys, as_numbers, warn_if_of_other_type
+from ._columns import DAY, as_dates, as_keys, as_numbers, codes_of
 
 YEAR = np.timedelta64(1, "Y")
 
@@ -182,16 +182,7 @@ class Categories(Part):
 
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return the number of each row's level, -1 if it has no known level."""
-        # Not stored as an attribute: skops cannot restore a dict whose keys are booleans.
-        known = {level: code for code, level in enumerate(self.levels)}
-        given = as_keys(content)
-        try:
-            codes = np.array([known.get(level, -1) for level in given], dtype=np.intp)
-        except TypeError as error:
-            raise TypeError(f"Column {name!r} of categories: {error}.") from error
-        if codes.max(initial=-1) < 0:
-            warn_if_of_other_type(given, known, name)
-        return codes
+        return np.array(codes_of(as_keys(content), self.levels, name), dtype=np.intp)
 
     def _levels_to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         """Return whether each row has each level, (rows, levels), as ONNX operators."""

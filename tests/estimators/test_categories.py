@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from datetime import time
+from datetime import time, timedelta
 
 import numpy as np
 import pytest
@@ -240,6 +240,24 @@ def test_marked_columns_of_pandas_hold_what_can_be_distinguished():
     assert make(categorical_features=["what"]).fit(single, Y).embeddings_[0].shape == (1, 2)
     codes = pandas.DataFrame({"x": X[:, 0], "what": CODES - 1})
     assert make(categorical_features=["what"]).fit(codes, Y).embeddings_[0].shape == (5, 2)
+
+
+@pytest.mark.filterwarnings("error:Column")
+def test_durations_of_pandas_are_those_of_other_libraries():
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pa = pytest.importorskip("pyarrow")
+    lengths = [timedelta(i % 3) for i in range(12)]
+    frame = pandas.DataFrame({"a": np.arange(12.0), "length": lengths})
+    network = make(categorical_features=["length"])
+    network.fit(frame, np.arange(12.0))
+    assert network._category_values == {1: lengths[:3]}
+    assert {type(value) for value in network._category_values[1]} == {timedelta}
+    columns = {"a": np.arange(12.0), "length": lengths}
+    for other in (polars.DataFrame(columns), pa.table(columns)):
+        assert_array_equal(network.predict(other), network.predict(frame))
+    nested = polars.DataFrame({"a": np.arange(12.0), "length": [[1]] * 12})
+    with pytest.raises(TypeError, match="Column 'length' of categories: unhashable type: 'list'"):
+        network.predict(nested)
 
 
 def test_dates_of_pandas_survive_a_skops_file():

@@ -925,19 +925,36 @@ def test_wrong_parameters_are_refused_by_name(parameters):
         TabularPreprocessor(**parameters).fit(NUMBERS)
 
 
-@pytest.mark.parametrize("day", [None, "2020-01-01", "2020-01-01 12:00+01:00"])
+@pytest.mark.parametrize("day", [None, "2020-01-01", "2020-01-01 12:00+01:00", "1 day"])
 def test_booleans_and_dates_can_be_read_from_a_skops_file(day):
     skops = pytest.importorskip("skops.io")
     pd = pytest.importorskip("pandas")
     known = [True, False, True, False]
     if day is not None:
-        first = pd.Timestamp(day)
+        first = pd.Timedelta(day) if day == "1 day" else pd.Timestamp(day)
         known = pd.Categorical([first, None, first + pd.Timedelta("1D")] * 2)
     X = pd.DataFrame({"known": known})
     model = TabularPreprocessor().fit(X)
     dumped = skops.dumps(model)
     again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
     np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+def test_days_of_any_library_are_the_same_categories():
+    pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    days = [date(2024, 1, day) for day in (1, 2, 2)]
+    table = pa.table({"day": days})
+    frames = [
+        table,
+        table.to_pandas(types_mapper=pd.ArrowDtype),
+        pd.DataFrame({"day": days}),
+        pytest.importorskip("polars").DataFrame({"day": days}),
+    ]
+    for frame in frames:
+        model = TabularPreprocessor(["day"], max_abs=None).fit(frame)
+        assert model.categories_ == {"day": days[:2]}
+        for other in frames:
+            assert_array_equal(model.transform(other), [[-2], [0], [0]])
 
 
 @pytest.mark.parametrize("largest", [1e39, 1e300])
