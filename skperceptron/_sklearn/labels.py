@@ -22,7 +22,7 @@ from .checks import (
     refuse_texts_of_any_length,
     validated,
 )
-from .compat import check_classification_targets, column_or_1d
+from .compat import check_classification_targets, check_y, column_or_1d
 from .fit_calls import FitMode
 
 
@@ -175,6 +175,12 @@ def accuracy(y: Any, labels: Any) -> float:
     return float(accuracy_score(y, labels))
 
 
+def labels_to_compare(y: Any) -> Any:
+    """Return true labels for a score: a frame as an array, which may not have dtypes of pandas."""
+    refuse_odd_targets(y, are_numbers=False)
+    return check_y(y, True) if hasattr(y, "dtypes") and hasattr(y, "columns") else y
+
+
 def refuse_too_few_classes(classes: Any, estimator_name: str) -> None:
     """Raise ValueError if there are fewer than two classes."""
     if len(classes) < 2:
@@ -296,7 +302,7 @@ class LabelMixin(LogProbabilityMixin, ClassifierMixin):
         float
             Share of the rows that are predicted exactly; with several labels per row, all of them.
         """
-        refuse_odd_targets(y, are_numbers=False)
+        y = labels_to_compare(y)
         if sample_weight is None:
             return accuracy(y, self.predict(X))
         return float(super().score(X, y, _summable(sample_weight)))

@@ -17,10 +17,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import check_numbers, refuse_odd_targets, take_over_features
+from .._sklearn.checks import check_numbers, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.estimators import PackageEstimator
-from .._sklearn.labels import LogProbabilityMixin
+from .._sklearn.labels import LogProbabilityMixin, labels_to_compare
 from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.listening import CALLBACKS, listening
 from ..callbacks.placing import refuse_single_fits
@@ -204,7 +204,7 @@ class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
         float
             Share of the rows whose labels are all predicted correctly.
         """
-        refuse_odd_targets(y, are_numbers=False)
+        y = labels_to_compare(y)
         if are_rows_of_probabilities(y, self.estimator):
             y = likeliest(np.asarray(y), self.classes_)
         return float(super().score(X, y, sample_weight))

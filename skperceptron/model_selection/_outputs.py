@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
-from .._sklearn.checks import check_numbers, refuse_odd_targets
+from .._sklearn.checks import check_numbers, checking, refuse_odd_targets
 from .._sklearn.compat import column_or_1d, type_of_target
 from .._sklearn.labels import check_labels, refuse_missing_labels, refuse_too_few_classes
 from .._sklearn.pipelines import last_step
@@ -262,7 +262,8 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
     """Return the output for labels, y as members get it, and the true codes (n, L)."""
     refuse_odd_targets(y, are_numbers=False)
     refuse_missing_labels(y)
-    check_labels(y)
+    with checking():
+        check_labels(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         was_sparse = sparse.issparse(y)

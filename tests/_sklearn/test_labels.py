@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron._sklearn.labels import accuracy, distinct, n_evident_classes, shown_labels
+from skperceptron.tabular import TabularMLPClassifier
 
 X = np.random.RandomState(0).normal(size=(24, 3))
+SMALL_TABULAR = TabularMLPClassifier("fast", max_epochs=1, n_folds=2)
 LABELS = {
     "integers": np.arange(24) % 4,
     "text": np.array(["a", "b"] * 12),
@@ -111,6 +114,19 @@ def test_distinct_labels_are_those_that_numpy_finds(labels):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "int64[pyarrow]", "bool[pyarrow]"])
+@pytest.mark.parametrize("model", [MLPBinaryClassifier(max_iter=1), SMALL_TABULAR])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_tables_of_nullable_labels_are_scored_like_arrays(model, dtype):
+    pytest.importorskip("pyarrow")
+    labels = np.column_stack([X[:, 0] > 0, X[:, 1] > 0]).astype(int)
+    table = pytest.importorskip("pandas").DataFrame(labels, columns=["a", "b"]).astype(dtype)
+    fitted = clone(model).set_params(random_state=0).fit(X, table)
+    weights = np.arange(24)
+    assert fitted.score(X, table) == fitted.score(X, labels)
+    assert fitted.score(X, table, weights) == fitted.score(X, labels, weights)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("cls", [MLPSoftmaxClassifier, RosenblattPerceptron])
 def test_scores_take_weights_in_a_series(library, cls):

@@ -544,6 +544,12 @@ def test_the_only_class_is_named_as_it_was_given():
         small().fit(frame(20)[0], ["a"] * 20)
 
 
+@pytest.mark.filterwarnings("error")
+def test_infinite_labels_are_refused_without_a_warning():
+    with pytest.raises(ValueError, match="Input y contains infinity"):
+        small().fit(frame(20)[0], np.r_[np.inf, np.ones(19)])
+
+
 def test_labels_of_several_types_are_refused():
     with pytest.raises(TypeError, match="labels of the types int and str"):
         small().fit(frame(20)[0], np.array(["a", 1] * 10, dtype=object))
