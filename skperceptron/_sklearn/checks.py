@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, time, timedelta
@@ -106,6 +107,20 @@ def check_sum_of_weights(
             f"{subject} the sum of the weights must lie between {allowed[0]:.2g} and"
             f" {allowed[1]:.2g}, got {total:.2g}. Multiply all of them by one factor."
         )
+
+
+def is_arrow(X: Any) -> bool:
+    """Tell whether X is a table or a record batch of Arrow."""
+    # Asking the class is fast: a table lists all names anew each time that it is asked for them.
+    # And a pandas frame has an attribute for each column, whatever the column's name is.
+    return hasattr(type(X), "column_names")
+
+
+def as_table(X: Any) -> Any:
+    """Return X; an Arrow record batch becomes a table, whose names scikit-learn can read."""
+    if is_arrow(X) and not hasattr(X, "combine_chunks"):
+        return sys.modules["pyarrow"].Table.from_batches([X])
+    return X
 
 
 def refuse_dates(values: Any, name: str) -> None:
@@ -276,6 +291,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
         return X if y is NO_TARGETS else (X, y)
+    X = as_table(X)
     refuse_other_columns(X)
     refuse_odd_targets(y, are_numbers=checks.get("y_numeric", False))
     refuse_dates(X, "X")

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._sklearn.checks import validated
+from .._sklearn.checks import as_table, validated
 from ..engine.arrays import Integers
 from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
 from ..preprocessing._columns import (
     OF_DAYS,
-    as_table,
     categories_of,
     content_of,
     holds_categories,

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from .._sklearn.checks import MISSING_TYPES, is_missing
+from .._sklearn.checks import MISSING_TYPES, is_arrow, is_missing
 from ..engine.arrays import Floats, Integers
 from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of, shown
 from ..usercall import warn
@@ -89,27 +89,13 @@ CATEGORICAL_FEATURES: Rules = (
 def is_frame(X: Any) -> bool:
     """Tell whether X is a table with columns of different types."""
     # A pandas series has ndim 1; frames of other libraries may have no `ndim`.
-    has_columns = _is_arrow(X) or any(hasattr(X, name) for name in ("iloc", "to_series"))
+    has_columns = is_arrow(X) or any(hasattr(X, name) for name in ("iloc", "to_series"))
     return has_columns and getattr(X, "ndim", 2) == 2
-
-
-def _is_arrow(X: Any) -> bool:
-    """Tell whether X is a table or a record batch of Arrow."""
-    # Asking the class is fast: a table lists all names anew each time that it is asked for them.
-    # And a pandas frame has an attribute for each column, whatever the column's name is.
-    return hasattr(type(X), "column_names")
-
-
-def as_table(X: Any) -> Any:
-    """Return X; an Arrow record batch becomes a table, whose names scikit-learn can read."""
-    if _is_arrow(X) and not hasattr(X, "combine_chunks"):
-        return sys.modules["pyarrow"].Table.from_batches([X])
-    return X
 
 
 def names_of(X: Any) -> list[Any]:
     """Return the names of the columns of a frame."""
-    return list(X.column_names if _is_arrow(X) else X.columns)
+    return list(X.column_names if is_arrow(X) else X.columns)
 
 
 def holds_categories(X: Any, j: int) -> bool:
@@ -119,7 +105,7 @@ def holds_categories(X: Any, j: int) -> bool:
 
 def dtype_of(X: Any, j: int) -> Any:
     """Return the dtype of a frame's column, as its library names it."""
-    if _is_arrow(X):
+    if is_arrow(X):
         return X.column(j).type
     # Frames list the dtypes of all columns anew each time.
     return X.iloc[:, j].dtype if hasattr(X, "iloc") else X.to_series(j).dtype
@@ -152,7 +138,7 @@ def with_category_codes(X: Any, categories: Mapping[int, list[Any]]) -> Any:
     for j, known in categories.items():
         values = _listed(X, j)
         codes = codes_of(values, known, names[j])
-        if _is_arrow(X):
+        if is_arrow(X):
             X = X.set_column(j, names[j], [codes])
         else:
             X = X.with_columns(type(X.to_series(j))(names[j], codes))
@@ -200,7 +186,7 @@ def _as_categorical(column: Any) -> Any:
 
 def _listed(X: Any, j: int) -> list[Any]:
     """Return the values of a column of a polars or Arrow frame."""
-    values: list[Any] = X.column(j).to_pylist() if _is_arrow(X) else X.to_series(j).to_list()
+    values: list[Any] = X.column(j).to_pylist() if is_arrow(X) else X.to_series(j).to_list()
     return values
 
 
@@ -258,7 +244,7 @@ def _numbered(X: Any, j: int) -> tuple[Iterable[Any], Integers] | None:
             return texts.astype(object), places
         is_short = str(dtype) == "category" and len(array.categories) < n_rows
         return (array.categories.astype(object), array.codes) if is_short else None
-    if _is_arrow(X):
+    if is_arrow(X):
         array = X.column(j).combine_chunks()
         array = array.dictionary_encode() if is_text else array
         # Several gigabytes of strings cannot be one array.
@@ -279,7 +265,7 @@ def columns_of_numbers(X: Any) -> list[int]:
         return list(range(X.shape[1])) if X.dtype.kind in "iuf" else []
     if hasattr(X, "iloc"):
         return [j for j, t in enumerate(X.dtypes) if isinstance(t, np.dtype) and t.kind in "iuf"]
-    dtypes = () if _is_arrow(X) else X.dtypes
+    dtypes = () if is_arrow(X) else X.dtypes
     return [j for j, dtype in enumerate(dtypes) if PLAIN_NUMBER.fullmatch(str(dtype))]
 
 
@@ -314,7 +300,7 @@ def content_of(X: Any, j: int, zone: str | None = None) -> tuple[Any, bool]:
             # Structs are refused later by `kind_of`, as lists are.
             content = _objects(column.to_list())
         return content, _is_categorical(column.dtype)
-    if _is_arrow(X):
+    if is_arrow(X):
         column = X.column(j)
         if _is_categorical(column.type):
             return _objects(column.to_pylist()), True

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn.checks import checking, refuse_other_columns
+from .._sklearn.checks import as_table, checking, refuse_other_columns
 from .._sklearn.compat import fit_context
 from .._sklearn.estimators import PackageEstimator
 from ..engine.arrays import Floats, stored_once
@@ -201,6 +201,7 @@ class RobustSmoothClipScaler(
         return X
 
     def _validated(self, X: Any, *, sparse_format: str, reset: bool, copy: bool = False) -> Any:
+        X = as_table(X)
         refuse_other_columns(X)
         with checking():
             X = validate_data(

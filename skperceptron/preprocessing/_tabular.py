@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn.checks import checking, refuse_other_libraries, restored_on_failure
+from .._sklearn.checks import as_table, checking, refuse_other_libraries, restored_on_failure
 from .._sklearn.compat import fit_context
 from .._sklearn.estimators import PackageEstimator
 from ..engine.arrays import Floats, Integers, as_slice, side_by_side
@@ -32,7 +32,6 @@ from ._columns import (
     CATEGORICAL_FEATURES,
     about_categories,
     as_numbers,
-    as_table,
     columns_of_numbers,
     content_of,
     distinct_content_of,

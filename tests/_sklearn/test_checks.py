@@ -225,3 +225,19 @@ def test_frames_without_rows_yet_are_refused(estimator):
     pl = pytest.importorskip("polars")
     with pytest.raises(TypeError, match=r"X is a LazyFrame.*pass X\.collect\(\)"):
         estimator.fit(pl.DataFrame(X).lazy(), X[:, 0] > 0)
+
+
+@pytest.mark.parametrize(
+    "make", [RosenblattPerceptron, MLPBinaryClassifier, RobustSmoothClipScaler]
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_names_of_columns_are_read_from_record_batches(make):
+    pa = pytest.importorskip("pyarrow")
+    (batch,) = pa.table(dict(zip("abc", X.T, strict=True))).to_batches()
+    model = make().fit(batch, np.arange(24) % 2)
+    assert_array_equal(model.feature_names_in_, ["a", "b", "c"])
+    method = "transform" if make is RobustSmoothClipScaler else "predict"
+    expected = getattr(model, method)(pa.Table.from_batches([batch]))
+    assert_array_equal(getattr(model, method)(batch), expected)
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        getattr(model, method)(batch.select(["c", "b", "a"]))
