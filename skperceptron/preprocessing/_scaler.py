@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn.checks import as_table, checking, refuse_other_columns
+from .._sklearn.checks import as_table, checking, refuse_other_columns, restored_on_failure
 from .._sklearn.compat import fit_context
 from .._sklearn.estimators import PackageEstimator
 from ..engine.arrays import Floats, stored_once
@@ -116,14 +116,16 @@ class RobustSmoothClipScaler(
         Raises
         ------
         ValueError
-            If X holds infinite values, or a sparse X holds NaN.
+            If X holds infinite values, or a sparse X holds NaN. An earlier fit is then left as it
+            was.
         """
-        X = self._validated(X, sparse_format="csc", reset=True)
-        if sparse.issparse(X):
-            self.scale_ = _sparse_scale(X)
-            self.center_ = np.zeros_like(self.scale_)
-        else:
-            self.center_, self.scale_ = _center_and_scale(X)
+        with restored_on_failure(self):
+            X = self._validated(X, sparse_format="csc", reset=True)
+            if sparse.issparse(X):
+                self.scale_ = _sparse_scale(X)
+                self.center_ = np.zeros_like(self.scale_)
+            else:
+                self.center_, self.scale_ = _center_and_scale(X)
         return self
 
     def transform(self, X: Any) -> Any:

@@ -157,6 +157,18 @@ def test_inverse_leaves_its_argument_as_it_is(kind):
     assert abs(z - before).max() == 0
 
 
+def test_a_fit_that_fails_leaves_the_earlier_fit_as_it_was():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
+    scaler = RobustSmoothClipScaler().fit(frame)
+    before, expected = vars(scaler).copy(), scaler.transform(frame)
+    for other in (frame.rename(columns={"a": "c"}) + np.inf, frame.assign(c="text"), X + np.inf):
+        with pytest.raises(ValueError, match=r"infinity|could not convert"):
+            scaler.fit(other)
+        assert vars(scaler) == before
+        assert_array_equal(scaler.transform(frame), expected)
+
+
 @pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
 def test_masks_are_refused_as_they_would_be_lost(method):
     masked = np.ma.masked_greater(X, 5)
