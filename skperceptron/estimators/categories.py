@@ -23,6 +23,7 @@ from ..kept import kept_as
 from ..preprocessing._columns import (
     OF_DAYS,
     categories_of,
+    chosen_columns,
     content_of,
     holds_categories,
     is_frame,
@@ -87,7 +88,7 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
     """Return the categories of those marked columns of a frame that do not hold numbers."""
-    chosen = _chosen(estimator, X)
+    chosen = chosen_columns(estimator, X)
     if chosen is None:
         return {}
     columns: Sequence[int] = range(X.shape[1])
@@ -107,11 +108,6 @@ def _holds_no_numbers(X: Any, j: int) -> bool:
     return not is_number or any(isinstance(value, OF_DAYS) for value in content.tolist())
 
 
-def _chosen(estimator: Any, X: Any) -> Any:
-    chosen = estimator.categorical_features
-    return chosen(X) if callable(chosen) else chosen
-
-
 def _is_by_dtype(chosen: Any) -> bool:
     return isinstance(chosen, str) and chosen == "from_dtype"
 
@@ -124,7 +120,7 @@ def marks_columns_of_arrays(estimator: Any) -> bool:
 
 def _marked(estimator: Any, given: Any, X: Any) -> tuple[int, ...]:
     """Return the positions of the columns to embed, which must hold codes in X."""
-    chosen = _chosen(estimator, given)
+    chosen = chosen_columns(estimator, given)
     if chosen is None:
         return ()
     names = getattr(estimator, "feature_names_in_", ())

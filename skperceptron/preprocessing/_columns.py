@@ -24,7 +24,17 @@ import numpy as np
 
 from .._sklearn.checks import MISSING_TYPES, is_arrow, is_missing
 from ..engine.arrays import Floats, Integers
-from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of, shown
+from ..options import (
+    Function,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rules,
+    check_option,
+    items_of,
+    shown,
+)
 from ..usercall import warn
 
 #: The dtype of dates. Nanoseconds would only reach to the year 2262.
@@ -77,13 +87,25 @@ SAMPLE = 1000
 
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
+A_FUNCTION = Function("(X)")
+
 #: Valid values of ``categorical_features``.
 CATEGORICAL_FEATURES: Rules = (
     Name(["from_dtype"]),
     Listing(_COLUMN, "names, positions or booleans"),
-    Function("(X)"),
+    A_FUNCTION,
     None,
 )
+
+
+def chosen_columns(estimator: Any, X: Any) -> Any:
+    """Return `categorical_features` of an estimator, or what it returns for X if it is callable."""
+    chosen = estimator.categorical_features
+    if not callable(chosen):
+        return chosen
+    chosen, allowed = chosen(X), [rule for rule in CATEGORICAL_FEATURES if rule is not A_FUNCTION]
+    check_option(type(estimator).__name__, "categorical_features(X)", chosen, allowed)
+    return chosen
 
 
 def is_frame(X: Any) -> bool:

@@ -32,6 +32,7 @@ from ._columns import (
     CATEGORICAL_FEATURES,
     about_categories,
     as_numbers,
+    chosen_columns,
     columns_of_numbers,
     content_of,
     distinct_content_of,
@@ -227,8 +228,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             return self._learn(X)
 
     def _learn(self, X: Any) -> Any:
-        chosen = self.categorical_features
-        chosen = chosen(X) if callable(chosen) else chosen
+        chosen = chosen_columns(self, X)
         X = self._validated(X, reset=True)
         scaler = RobustSmoothClipScaler(self.max_abs, copy=False)
         if sparse.issparse(X):

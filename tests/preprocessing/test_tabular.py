@@ -972,6 +972,15 @@ def test_numbers_whose_range_fills_float64_are_prepared_for_float32_without_over
         assert np.isfinite(TabularPreprocessor(dtype="float32").fit_transform(wide)).all()
 
 
+@pytest.mark.parametrize("model", [TabularPreprocessor(), MLPBinaryClassifier()])
+@pytest.mark.parametrize("found", [0, "a", {"a"}, [0.5], "from_dtypes"], ids=str)
+def test_what_a_callable_returns_is_checked(model, found):
+    model = clone(model).set_params(categorical_features=lambda X: found)
+    words = rf"'categorical_features\(X\)' parameter of {type(model).__name__} must be .* Got "
+    with pytest.raises(ValueError, match=words):
+        model.fit(np.arange(12.0).reshape(6, 2), [0, 1] * 3)
+
+
 def test_columns_of_one_name_are_refused():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match="several columns named 'a'"):
