@@ -17,7 +17,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import indexable
 
-from .._sklearn.checks import renamed
+from .._sklearn.checks import as_table, renamed
 from .._sklearn.compat import safe_indexing, takes_sample_weight
 from ..engine.arrays import Floats, Integers
 from ..engine.memory_mapped import pages_of
@@ -297,5 +297,5 @@ def _rows_of(given: Any, rows: Integers | None) -> Any:
         return given
     pages = pages_of(given)
     if pages is None:
-        return safe_indexing(*indexable(given), rows)
+        return safe_indexing(*indexable(as_table(given)), rows)
     return pages.rows_of(given, rows)

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
+from skperceptron import MLPBinaryClassifier
 from skperceptron.estimators.held_out import N_PARTS, CrossFitting
+from skperceptron.stopping import EarlyStopping
 
 
 def epoch(scores, cross_fitting, number):
@@ -54,3 +57,19 @@ def test_every_row_is_in_one_part(n_rows):
     epoch([0] * N_PARTS, found, 1)
     rows = np.concatenate([rows for rows, _ in found.chosen()])
     assert_array_equal(np.sort(rows), np.arange(n_rows))
+
+
+@pytest.mark.filterwarnings("error:X does not have valid", "ignore:Stochastic Optimizer")
+def test_scorers_get_rows_of_record_batches():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"a": np.arange(40.0), "b": np.sin(np.arange(40))})
+    y = np.arange(40) % 2
+    model = MLPBinaryClassifier(
+        hidden_layer_sizes=(3,),
+        max_iter=3,
+        n_iter_no_change=3,
+        early_stopping=EarlyStopping("roc_auc"),
+        random_state=0,
+    )
+    scores = [clone(model).fit(rows, y).validation_scores_ for rows in (table, *table.to_batches())]
+    assert scores[0] == scores[1]
