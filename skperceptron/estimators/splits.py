@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from .._sklearn.checks import renaming
+from .._sklearn.checks import refuse_other_libraries, renaming
 from .._sklearn.compat import column_or_1d
 from .._sklearn.generators import state_as_key
 from ..engine.arrays import Floats, Integers
@@ -128,6 +128,7 @@ class SplitRules:
     def _parts(self, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         n_rows, groups = self.X.shape[0], None
         if self.groups is not None:
+            refuse_other_libraries(self.groups, "groups")
             with renaming("y", "groups"):
                 groups = column_or_1d(self.groups)
             if len(groups) != n_rows:

@@ -26,7 +26,13 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
+from .._sklearn.checks import (
+    check_sample_weight,
+    refuse_other_libraries,
+    renaming,
+    restored_on_failure,
+    take_over_features,
+)
 from .._sklearn.compat import CallbackSupportMixin, fit_context, num_samples
 from .._sklearn.estimators import PackageEstimator
 from ..callbacks.autologging import autologged
@@ -383,7 +389,9 @@ class BaseTabularMLP(ChecksOptions, CallbackSupportMixin, PackageEstimator, Base
             if groups is None:
                 draw = partial(drawn_folds, n_folds, codes, rng, weight)
             else:
-                check_consistent_length(y, groups)
+                refuse_other_libraries(groups, "groups")
+                with renaming("", "groups"):
+                    check_consistent_length(y, groups)
                 draw = partial(grouped_folds, n_folds, codes, groups, rng)
             found = chain.from_iterable(draw() for _ in range(n_draws))
         splits = [counted_from_0(split, n_rows) for split in found]

@@ -194,6 +194,7 @@ def test_interrupted_fit_is_distinguished_from_one_with_other_groups(tmp_path):
         (0.2, GROUPS[:-1], "groups has 59 entries, X has 60 rows"),
         (0.999, None, "validation_fraction=0.999 cannot hold rows out: .*n_samples=60"),
         (0.2, np.zeros(N), "cannot hold groups out"),
+        (0.2, np.ma.array(GROUPS, mask=GROUPS > 3), "^groups is a masked array"),
         (0.2, "patient", "^groups should be a 1d array"),
         (0.2, np.ones((N, 2)), "^groups should be a 1d array"),
         (GroupKFold(3), None, "cannot hold rows out: The 'groups' parameter"),

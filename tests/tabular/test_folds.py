@@ -92,6 +92,12 @@ def test_groups_are_held_out_together(cls):
         assert not set(groups[train]) & set(groups[test])
     with pytest.raises(ValueError, match="groups has a single group"):
         small(cls).fit(X, target_of(cls, labels), groups=np.zeros(120))
+    with pytest.raises(ValueError, match=r"^groups: Found input .*: \[120, 5\]"):
+        small(cls).fit(X, target_of(cls, labels), groups=groups[:5])
+    with pytest.raises(TypeError, match=r"^groups: Expected sequence"):
+        small(cls).fit(X, target_of(cls, labels), groups=3)
+    with pytest.raises(ValueError, match=r"^groups is a masked array"):
+        small(cls).fit(X, target_of(cls, labels), groups=np.ma.array(groups, mask=groups > 3))
 
 
 def test_classes_of_as_many_rows_as_folds_are_divided_evenly():
