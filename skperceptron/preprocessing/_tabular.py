@@ -282,10 +282,19 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         check_is_fitted(self)
         X = self._validated(X, reset=False)
         if self._parts is None:
-            return self.scaler_.transform(X)
+            return self.scaler_.transform(X if sparse.issparse(X) else self._numbers_of(X))
         if sparse.issparse(X):
             X = X.toarray()
         return self._scaled(self._encoded(X))
+
+    def _numbers_of(self, X: Any) -> Floats:
+        """Return a copy of a dense table of numbers, for which a sparse one was fitted.
+
+        Missing numbers become 0, as in the sparse table.
+        """
+        numbers = [as_numbers(content_of(X, j)[0], self._name(j)) for j in range(X.shape[1])]
+        with np.errstate(over="ignore"):
+            return np.nan_to_num(np.column_stack(numbers).astype(self.dtype))
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the outputs.

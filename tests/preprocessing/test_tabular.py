@@ -981,6 +981,23 @@ def test_what_a_callable_returns_is_checked(model, found):
         model.fit(np.arange(12.0).reshape(6, 2), [0, 1] * 3)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_dense_rows_are_prepared_as_sparse_ones_where_these_were_fitted(dtype):
+    pd = pytest.importorskip("pandas")
+    rows = np.array([[1.0, 0.0, -2.0], [0.0, 3.0, 1e300 if dtype == "float64" else 9.0]] * 3)
+    model = TabularPreprocessor(dtype=dtype).fit(sparse.csr_matrix(rows))
+    expected = model.transform(sparse.csr_matrix(rows)).toarray()
+    gaps = np.where(rows == 0, np.nan, rows)
+    for table in (rows, rows.astype(object), pd.DataFrame(rows), gaps, pd.DataFrame(gaps)):
+        before = table.copy()
+        found = model.transform(table)
+        assert_array_equal(found, expected)
+        assert found.dtype == dtype
+        assert_array_equal(np.array(table, dtype=float), np.array(before, dtype=float))
+    with pytest.raises(ValueError, match="Column 1 holds 'a', which is not a number"):
+        model.transform([[1.0, "a", 2.0]])
+
+
 def test_columns_of_one_name_are_refused():
     pd = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match="several columns named 'a'"):
