@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from .._sklearn.checks import restored_on_failure
 from .._sklearn.compat import check_partial_fit_first_call, fit_context, type_of_target
 from .._sklearn.fit_calls import FitMode
-from .._sklearn.labels import LabelMixin, n_evident_classes, never_certain
+from .._sklearn.labels import LabelMixin, labels_to_compare, n_evident_classes, never_certain
 from ..engine.arrays import Floats
 from ..losses import Loss, list_losses
 from ..options import CLASS_WEIGHT, Instance, Name, Rules, speaks_for_itself
@@ -308,7 +308,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
         """
         fitted = self._fitted_network()
         if fitted is not None and isinstance(fitted.target, ClassProbabilities):
-            y = fitted.target.likeliest(y)
+            y = fitted.target.likeliest(labels_to_compare(y))
         return super().score(X, y, sample_weight)
 
 

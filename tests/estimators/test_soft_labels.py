@@ -95,7 +95,8 @@ class TestFit:
         expected = fitted.score(X, SOFT)
         assert fitted.score(X, SOFT.tolist()) == expected
         frame = pytest.importorskip("pandas").DataFrame(SOFT)
-        assert network().fit(X, frame).score(X, frame) == expected
+        for rows in (frame, frame.astype("Float64")):
+            assert network().fit(X, rows).score(X, rows) == expected
 
     @pytest.mark.parametrize(
         "y, message",
