@@ -33,8 +33,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def correcting(correct: Callable[[str], str]) -> Iterator[None]:
-    """Correct the messages of warnings of the body."""
-    # Not by filters of warnings, which belong to all threads.
+    """Correct warnings of the body, without filters, which would belong to all threads."""
     _users_call().f_locals[_CORRECTED] = correct
     try:
         yield
@@ -42,9 +41,8 @@ def correcting(correct: Callable[[str], str]) -> Iterator[None]:
         _users_call().f_locals[_CORRECTED] = None
 
 
-def _correction() -> Callable[[str], str] | None:
-    found: Callable[[str], str] | None = _users_call().f_locals.get(_CORRECTED)
-    return found
+def _correction() -> Any:
+    return _users_call().f_locals.get(_CORRECTED)
 
 
 def tell(message: str) -> None:
@@ -87,7 +85,13 @@ def at_line(line: Line, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class AtUsersLine:
-    """Replaces the module ``warnings`` in functions that would warn at a line of ours."""
+    """Replaces the module ``warnings`` in functions that would warn at a line of ours.
+
+    With ``only_corrected``, only if they are corrected.
+    """
+
+    def __init__(self, *, only_corrected: bool = False) -> None:
+        self._only_corrected = only_corrected
 
     def __getattr__(self, name: str) -> Any:
         return getattr(warnings, name)
@@ -96,20 +100,10 @@ class AtUsersLine:
         self, message: str, category: type[Warning] = UserWarning, stacklevel: int = 1
     ) -> None:
         """Warn at the user's line, whatever `stacklevel` says."""
-        warn(message, category)
-
-
-class Corrected(AtUsersLine):
-    """The same, but only for warnings that are corrected."""
-
-    def warn(
-        self, message: str, category: type[Warning] = UserWarning, stacklevel: int = 1
-    ) -> None:
-        """Warn at the user's line if the message is to be corrected."""
-        if _correction():
-            warn(message, category)
-        else:
+        if self._only_corrected and not _correction():
             warnings.warn(message, category, stacklevel + 1)
+        else:
+            warn(message, category)
 
 
 def interrupted() -> None:

@@ -190,7 +190,7 @@ def refuse_other_libraries(array: Any, name: str = "X") -> None:
 
 
 def refuse_odd_targets(y: Any, *, are_numbers: bool) -> None:
-    """Raise an error for targets that scikit-learn would convert to wrong numbers or labels."""
+    """Raise an error for targets that scikit-learn would convert to wrong ones."""
     refuse_other_columns(y, "y")
     refuse_texts_of_any_length(y)
     if are_numbers:
@@ -262,7 +262,7 @@ def check_numbers(y: Any, owner: Any = None) -> Floats:
 
 
 def checked_targets(estimator: Any, y: Any) -> Any:
-    """Return targets of a network, checked as ``validated`` does it, without X."""
+    """Do what ``validated`` does, for targets of a network only."""
     are_numbers = estimator._y_is_numeric
     refuse_odd_targets(y, are_numbers=are_numbers)
     return check_y(y, True, are_numbers, estimator=estimator)
@@ -326,17 +326,16 @@ def renaming(usual: str, name: str) -> Iterator[None]:
     ``usual`` is the name in the messages, such as "y". A message without it gets the right name in
     front.
     """
-    correct = partial(renamed, usual, name)
     try:
-        with correcting(correct):
+        with correcting(partial(renamed, usual, name)):
             yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(correct(str(error))) from error
+        raise kind(renamed(usual, name, str(error))) from error
 
 
 def renamed(usual: str, name: str, message: str) -> str:
-    """Return a message with the right name of a parameter: see ``renaming``."""
+    """Do what ``renaming`` does, for a message."""
     # Not if it is a label or the name of a column.
     alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
     message, n_found = re.subn(alone, name, message) if usual else (message, 0)

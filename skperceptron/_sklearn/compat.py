@@ -23,7 +23,7 @@ from sklearn.utils.validation import _check_sample_weight as convert_sample_weig
 from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import _num_samples as num_samples
 
-from ..usercall import AtUsersLine, Corrected
+from ..usercall import AtUsersLine
 
 try:
     # scikit-learn 1.9
@@ -146,8 +146,9 @@ type_of_target = _at_users_line(type_of_target)
 check_classification_targets = _at_users_line(
     check_classification_targets, type_of_target=type_of_target
 )
+_of_names = AtUsersLine(only_corrected=True)
 validate_data = seeing(
-    validate_data, _check_feature_names=seeing(_check_feature_names, warnings=Corrected())
+    validate_data, _check_feature_names=seeing(_check_feature_names, warnings=_of_names)
 )
 
 

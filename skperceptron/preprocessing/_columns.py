@@ -67,12 +67,6 @@ ZONE = re.compile(
 #: Types of values that become numbers of days.
 OF_DAYS = time | timedelta | np.timedelta64
 
-#: Classes of pandas that have usual ones: names of their nanoseconds, and of a conversion.
-OF_PANDAS = {
-    "Timestamp": ("nanosecond", "to_pydatetime"),
-    "Timedelta": ("nanoseconds", "to_pytimedelta"),
-}
-
 #: Rows from which on numbering the values of a column is faster than comparing them one by one.
 MANY_ROWS = 200
 
@@ -515,20 +509,25 @@ def as_keys(content: Any) -> list[Any]:
 
 
 def with_usual_dates(values: Iterable[Any]) -> list[Any]:
-    """Return values in which dates and durations of pandas' own classes are usual ones.
+    """Return values in which dates and durations of pandas' classes are those of Python.
 
     skops cannot load the others. Those with nanoseconds stay as they are: they would no longer
     differ from their neighbors.
     """
     values = list(values)
-    if {kind.__name__ for kind in set(map(type, values))}.isdisjoint(OF_PANDAS):
+    types = {kind.__name__ for kind in set(map(type, values))}
+    if types.isdisjoint(("Timestamp", "Timedelta")):
         return values
     return list(map(_usual_date, values))
 
 
 def _usual_date(value: Any) -> Any:
-    nanoseconds, convert = OF_PANDAS.get(type(value).__name__, ("", ""))
-    return value if not convert or getattr(value, nanoseconds) else getattr(value, convert)()
+    name = type(value).__name__
+    if name == "Timestamp" and not value.nanosecond:
+        return value.to_pydatetime()
+    if name == "Timedelta" and not value.nanoseconds:
+        return value.to_pytimedelta()
+    return value
 
 
 def as_dates(content: Any, name: Any, zone: str | None = None) -> Any:

@@ -288,10 +288,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
         return self._scaled(self._encoded(X))
 
     def _numbers_of(self, X: Any) -> Floats:
-        """Return a copy of a dense table of numbers, for which a sparse one was fitted.
-
-        Missing numbers become 0, as in the sparse table.
-        """
+        """Return a copy of a dense table, as numbers: 0 where one is missing."""
         numbers = [as_numbers(content_of(X, j)[0], self._name(j)) for j in range(X.shape[1])]
         with np.errstate(over="ignore"):
             return np.nan_to_num(np.column_stack(numbers).astype(self.dtype))
