@@ -221,16 +221,16 @@ def zone_of(X: Any, j: int) -> str | None:
     return None if found is None else found[1] or found[2]
 
 
-def exact_content_of(X: Any, j: int) -> Any:
+def exact_content_of(X: Any, j: int, zone: str | None = None) -> Any:
     """Return a column of categories as a 1-D array, in which integers do not become floats."""
     if not is_frame(X) or INTEGER.match(str(dtype_of(X, j))) is None:
-        return content_of(X, j)[0]
+        return content_of(X, j, zone)[0]
     if hasattr(X, "iloc"):
         return X.iloc[:, j].astype(object).to_numpy(dtype=object, na_value=None)
     return _objects(_listed(X, j))
 
 
-def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
+def distinct_content_of(X: Any, j: int, zone: str | None) -> tuple[Any, Integers | None]:
     """Return values of a column of categories, and the place of each row's value among them.
 
     Values of a dtype of categories or strings are listed once. Otherwise, places are None: there is
@@ -238,7 +238,7 @@ def distinct_content_of(X: Any, j: int) -> tuple[Any, Integers | None]:
     """
     found = _numbered(X, j) if X.shape[0] >= MANY_ROWS and is_frame(X) else None
     if found is None:
-        return exact_content_of(X, j), None
+        return exact_content_of(X, j, zone), None
     values, places = found
     # Gaps have the place -1, the last one.
     return _objects([*values, None]), places

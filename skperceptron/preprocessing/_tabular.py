@@ -253,7 +253,7 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
                     doubtful.append((name, about_categories(content, name)))
             self.kinds_.append(kind)
             part = self._part_for(kind, j).fit(content, name)
-            if kind == "date":
+            if kind == "date" or j in marked:
                 part.zone = zone_of(X, j)
             self._parts.append(part)
         warn_of_columns([(name, text) for name, text in doubtful if text])
@@ -409,7 +409,8 @@ class TabularPreprocessor(ChecksOptions, PackageEstimator, TransformerMixin, Bas
             for part, place in zip(self._parts, places, strict=True):
                 j = part.position
                 if isinstance(part, Categories):
-                    _write_categories(part, distinct_content_of(X, j), self._name(j), out[:, place])
+                    content = distinct_content_of(X, j, part.zone)
+                    _write_categories(part, content, self._name(j), out[:, place])
                 elif j not in written:
                     content, _ = content_of(X, j, part.zone)
                     part.write(content, self._name(j), out[:, place])

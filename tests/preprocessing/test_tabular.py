@@ -940,6 +940,21 @@ def test_booleans_and_dates_can_be_read_from_a_skops_file(day):
     np.testing.assert_array_equal(again.transform(X), model.transform(X))
 
 
+@pytest.mark.parametrize("n_repeats", [1, 100])
+def test_times_that_are_categories_are_converted_to_the_zone_of_fit(n_repeats):
+    pd, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    # In New York, the later ones are at the hours at which the first ones are in Berlin.
+    times = pd.date_range("2024-03-01", periods=9, freq="3h", tz="Europe/Berlin").repeat(n_repeats)
+    frame = pd.DataFrame({"time": times})
+    model = TabularPreprocessor(["time"]).fit(frame)
+    expected = model.transform(frame)
+    for zone in ("America/New_York", "UTC", "+05:30"):
+        elsewhere = frame.assign(time=times.tz_convert(zone))
+        assert_array_equal(model.transform(elsewhere), expected)
+        if zone != "+05:30":
+            assert_array_equal(model.transform(polars.from_pandas(elsewhere)), expected)
+
+
 def test_days_of_any_library_are_the_same_categories():
     pd, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
     days = [date(2024, 1, day) for day in (1, 2, 2)]
