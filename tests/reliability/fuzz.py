@@ -67,8 +67,8 @@ MEANT = (ConvergenceWarning, DataConversionWarning, FitFailedWarning)
 KNOWN_WARNINGS = (
     "Got batch_size=",
     "The gradient of Heaviside",
-    "X does not have valid feature names",
-    "X has feature names, but",
+    "X(_val)? does not have valid feature names",
+    "X(_val)? has feature names, but",
     "The number of unique classes is greater than 50%",
     r"R\^2 score is not well-defined",
     r"D\^2 score is not well-defined",
