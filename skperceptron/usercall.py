@@ -87,11 +87,11 @@ def at_line(line: Line, function: Callable[..., Any], *arguments: Any) -> Any:
 class AtUsersLine:
     """Replaces the module ``warnings`` in functions that would warn at a line of ours.
 
-    With ``only_corrected``, only if they are corrected.
+    Unless ``always``, it only does so if warnings are corrected.
     """
 
-    def __init__(self, *, only_corrected: bool = False) -> None:
-        self._only_corrected = only_corrected
+    def __init__(self, always: bool = True) -> None:
+        self._always = always
 
     def __getattr__(self, name: str) -> Any:
         return getattr(warnings, name)
@@ -100,10 +100,10 @@ class AtUsersLine:
         self, message: str, category: type[Warning] = UserWarning, stacklevel: int = 1
     ) -> None:
         """Warn at the user's line, whatever `stacklevel` says."""
-        if self._only_corrected and not _correction():
-            warnings.warn(message, category, stacklevel + 1)
-        else:
+        if self._always or _correction():
             warn(message, category)
+        else:
+            warnings.warn(message, category, stacklevel + 1)
 
 
 def interrupted() -> None:

@@ -146,10 +146,8 @@ type_of_target = _at_users_line(type_of_target)
 check_classification_targets = _at_users_line(
     check_classification_targets, type_of_target=type_of_target
 )
-_of_names = AtUsersLine(only_corrected=True)
-validate_data = seeing(
-    validate_data, _check_feature_names=seeing(_check_feature_names, warnings=_of_names)
-)
+_check_feature_names = seeing(_check_feature_names, warnings=AtUsersLine(always=False))
+validate_data = seeing(validate_data, _check_feature_names=_check_feature_names)
 
 
 def takes_sample_weight(scorer: Callable[..., Any]) -> bool:

@@ -81,15 +81,10 @@ SAMPLE = 1000
 
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
-A_FUNCTION = Function("(X)")
+_RETURNED = (Name(["from_dtype"]), Listing(_COLUMN, "names, positions or booleans"))
 
 #: Valid values of ``categorical_features``.
-CATEGORICAL_FEATURES: Rules = (
-    Name(["from_dtype"]),
-    Listing(_COLUMN, "names, positions or booleans"),
-    A_FUNCTION,
-    None,
-)
+CATEGORICAL_FEATURES: Rules = (*_RETURNED, Function("(X)"), None)
 
 
 def chosen_columns(estimator: Any, X: Any) -> Any:
@@ -97,8 +92,9 @@ def chosen_columns(estimator: Any, X: Any) -> Any:
     chosen = estimator.categorical_features
     if not callable(chosen):
         return chosen
-    chosen, allowed = chosen(X), [rule for rule in CATEGORICAL_FEATURES if rule is not A_FUNCTION]
-    check_option(type(estimator).__name__, "categorical_features(X)", chosen, allowed)
+    chosen = chosen(X)
+    name = type(estimator).__name__
+    check_option(name, "categorical_features(X)", chosen, (*_RETURNED, None))
     return chosen
 
 
