@@ -134,11 +134,17 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
-def _at_users_line(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
-    """Return a copy of a function whose warnings point at the user's line."""
-    if "warnings" in inspect.unwrap(function).__code__.co_names:
-        others["warnings"] = AtUsersLine()
-    return seeing(function, **others)
+def _at_users_line(
+    function: Callable[..., Any], always: bool = True, **others: Any
+) -> Callable[..., Any]:
+    """Return a copy of a function whose warnings point at the user's line.
+
+    Not always, but only while they are corrected, on request. Names that the function does not
+    read in the installed version are left out.
+    """
+    others["warnings"] = AtUsersLine(always)
+    read = inspect.unwrap(function).__code__.co_names
+    return seeing(function, **{name: other for name, other in others.items() if name in read})
 
 
 column_or_1d = _at_users_line(column_or_1d)
@@ -146,8 +152,10 @@ type_of_target = _at_users_line(type_of_target)
 check_classification_targets = _at_users_line(
     check_classification_targets, type_of_target=type_of_target
 )
-_check_feature_names = seeing(_check_feature_names, warnings=AtUsersLine(always=False))
-validate_data = seeing(validate_data, _check_feature_names=_check_feature_names)
+_check_feature_names = _at_users_line(_check_feature_names, always=False)
+validate_data = _at_users_line(
+    validate_data, always=False, _check_feature_names=_check_feature_names
+)
 
 
 def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
