@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+from sklearn.exceptions import NotFittedError
+
 from .._sklearn.compat import check_pandas_support
 from ..options import Flag, Instance, shown
 from ..training.locks import locked
@@ -79,7 +81,13 @@ class EpochLogger(EpochCallback):
         ------
         ImportError
             If pandas is not installed.
+        NotFittedError
+            If no fit has used this logger. (A clone of a network, as in a search, has its own.)
         """
+        if not hasattr(self, "rows_"):
+            raise NotFittedError(
+                "This EpochLogger has no rows yet: fit an estimator that has it as a callback."
+            )
         pandas = check_pandas_support("EpochLogger.to_frame")
         return pandas.DataFrame(self.rows_)
 

@@ -471,6 +471,14 @@ def test_logger_makes_a_data_frame():
     assert len(frame) == 5
 
 
+def test_logger_without_a_fit_has_no_table():
+    logger = EpochLogger()
+    clones = GridSearchCV(MLPRegressor(**NETWORK, callbacks=[logger]), {"alpha": [0]}, cv=2)
+    clones.fit(X, TARGET)
+    with pytest.raises(NotFittedError, match="EpochLogger has no rows yet: fit an estimator"):
+        logger.to_frame()
+
+
 def ends(callback, history, monitor="loss", epoch=None):
     """Return whether a callback ends a fit after an epoch, by default the last in the history."""
     report = {"epoch": epoch or len(history), "history": {monitor: history}}
