@@ -427,6 +427,8 @@ class ManyFits(CallbackSupportMixin, BaseEstimator):
 
     #: The function that the user has called.
     function: ClassVar[str]
+    #: Whether it makes several fits on each split.
+    is_curve: ClassVar[bool] = False
 
     def __init__(self, estimator=None, callbacks=None) -> None:
         self.estimator = estimator
@@ -449,12 +451,14 @@ class LearningCurve(ManyFits):
     """All fits of a learning curve."""
 
     function = "stacked_learning_curve"
+    is_curve = True
 
 
 class ValidationCurve(ManyFits):
     """All fits of a validation curve."""
 
     function = "stacked_validation_curve"
+    is_curve = True
 
 
 def _run_reported(
@@ -477,5 +481,6 @@ def _run_reported(
     refuse_misplaced(fits, fits.function)
     refuse_single_fits(fits, fits.function)
     with listening(fits, None, given["X"], given["y"], None) as listener:
-        parallel = partial(StackedParallel, new_task=partial(listener.network_task, "split"))
+        new_task = partial(listener.network_task, "split")
+        parallel = partial(StackedParallel, new_task=new_task, is_curve=fits.is_curve)
         return with_parallel(parallel)(**given)

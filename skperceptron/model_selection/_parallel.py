@@ -154,6 +154,8 @@ class StackedParallel:
     keeps_finished : bool, default=True
         Whether the second interruption ends the search but keeps the results so far. Otherwise it
         is raised, so that no further calls follow.
+    is_curve : bool, default=False
+        Whether there are several calls in a row for each split, as there are for a curve.
     **options
         Others of :class:`joblib.Parallel`.
     """
@@ -165,9 +167,11 @@ class StackedParallel:
         *,
         n_jobs: int | None = None,
         keeps_finished: bool = True,
+        is_curve: bool = False,
         **options: Any,
     ) -> None:
         self._new_task, self._keeps_finished = new_task, keeps_finished
+        self._is_curve = is_curve
         self._workers, self._sender = Workers(n_jobs, **options), sender(n_jobs)
         self._record = SearchRecord() if record is None else record
 
@@ -181,6 +185,8 @@ class StackedParallel:
         """
         calls = [_planned(i, *task) for i, task in enumerate(tasks)]
         n_calls = len(calls)
+        if self._is_curve:
+            _number_splits(calls)
         if self._record.refuse is not None:
             for call in calls:
                 self._record.refuse(call.estimator)
@@ -315,6 +321,15 @@ def _planned(
     call.network = network
     call.source = token(call.rows[0]), transformers_token(call.estimator, parameters)
     return call
+
+
+def _number_splits(calls: Sequence[Call]) -> None:
+    """Number the splits of calls, where neighbors of one split score the same rows."""
+    split, scored = -1, None
+    for call in calls:
+        _, test = call.rows
+        split, scored = split + (test is not scored), test
+        call.split = split
 
 
 def _cloned(parameters: dict[str, Any]) -> Any:

@@ -188,6 +188,18 @@ def test_lines_report_each_network_and_stack(capfd, n_jobs):
     assert all(re.search(r"\d+ ended, loss 0\.\d+ to 0\.\d+, \d", line) for line in stacks)
 
 
+def test_lines_of_curves_name_the_splits(capsys):
+    def named():
+        return re.findall(r"(\S+ \S+ on split \d): 6 epochs", capsys.readouterr().out)
+
+    alphas = {"param_name": "alpha", "param_range": [0, 1]}
+    stacked_validation_curve(NETWORK, X, Y, cv=2, verbose=2, **alphas)
+    values = [f"{{'alpha': {alpha}}} on split {split}" for split in (0, 1) for alpha in (0, 1)]
+    assert sorted(named()) == sorted(values)
+    stacked_learning_curve(NETWORK, X, Y, cv=2, verbose=2, train_sizes=[10, 20, 40])
+    assert sorted(named()) == [f"the estimator on split {split}" for split in (0, 0, 0, 1, 1, 1)]
+
+
 def test_lines_arrive_between_epochs_and_state_the_time_left(capsys, monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(_progress, "monotonic", lambda: float(next(clock)))
