@@ -17,7 +17,7 @@ from typing import Any
 
 from .callbacks.autologging import log_parameters, parameters_of
 from .callbacks.base import EpochCallback, check_monitor, metrics_of, running_fits
-from .options import HasMethods, Instance, InvalidOption, Rule, shown
+from .options import Filled, HasMethods, Instance, InvalidOption, Rule, shown
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
 
@@ -143,7 +143,7 @@ class TensorBoardLogger(_Logger):
     >>> network = MLPRegressor(callbacks=[TensorBoardLogger("runs/first")])
     """
 
-    rules = {"folder": [Instance(str), Instance(os.PathLike, "a path")]}
+    rules = {"folder": [Filled(Instance(str)), Instance(os.PathLike, "a path")]}
 
     def __init__(self, folder: Any) -> None:
         self.folder = folder

@@ -50,7 +50,7 @@ class Checkpoint(Callback):
     """
 
     rules = {
-        "path": [Instance(str), Instance(os.PathLike, "a path")],
+        "path": [Filled(Instance(str)), Instance(os.PathLike, "a path")],
         "every_n_epochs": [COUNT],
         "every_n_seconds": [Interval(0.0, low_closed=True), Infinity(), None],
         "name": [Filled(Instance(str)), None],

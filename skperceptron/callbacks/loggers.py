@@ -12,7 +12,7 @@ from typing import IO, Any
 from sklearn.exceptions import NotFittedError
 
 from .._sklearn.compat import check_pandas_support
-from ..options import Flag, Instance, shown
+from ..options import Filled, Flag, Instance, shown
 from ..training.locks import locked
 from .base import EpochCallback, metrics_of, running_fits
 
@@ -126,7 +126,7 @@ class CSVLogger(EpochCallback):
     True
     """
 
-    rules = {"path": [Instance(str), Instance(os.PathLike, "a path")], "append": [Flag()]}
+    rules = {"path": [Filled(Instance(str)), Instance(os.PathLike, "a path")], "append": [Flag()]}
 
     def __init__(self, path: Any, append: bool = False) -> None:
         self.path = path

@@ -653,6 +653,9 @@ def test_lbfgs_keeps_the_losses_of_its_last_call():
         (StopOnPlateau(patience=0), r"'patience' .* StopOnPlateau .* \[1, inf\).* Got 0"),
         (StopOnPlateau(patience="3"), r"'patience' .* StopOnPlateau .* Got '3'"),
         (Checkpoint(None), r"'path' .* Checkpoint .* a path.* Got None"),
+        # An empty path would stand for the working directory.
+        (Checkpoint(""), "'path' .* Checkpoint .* not empty .* Got ''"),
+        (CSVLogger(""), "'path' .* CSVLogger .* not empty .* Got ''"),
         (StopOnPlateau(tol=-1), r"'tol' .* StopOnPlateau .* \[0, inf\)\. Got -1"),
         (Checkpoint("x", every_n_epochs=0), "'every_n_epochs' .* Checkpoint .* Got 0"),
         (Checkpoint("x", every_n_seconds=-1), "'every_n_seconds' .* Checkpoint .* Got -1"),
@@ -663,6 +666,7 @@ def test_bad_callbacks_are_refused(callback, fragment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=fragment):
         MLPBinaryClassifier(**NETWORK, callbacks=[callback]).fit(X, Y)
+    assert not any(tmp_path.iterdir())
 
 
 def test_each_clone_has_callbacks_of_its_own():

@@ -164,6 +164,8 @@ def test_tensorboard_refuses_a_file_before_training(tmp_path, monkeypatch):
     path.touch()
     with pytest.raises(InvalidOption, match=r"'folder' parameter .* Got .*runs.*, a file"):
         network(TensorBoardLogger(path)).fit(X, Y)
+    with pytest.raises(InvalidOption, match=r"'folder' parameter .* not empty .* Got ''"):
+        network(TensorBoardLogger("")).fit(X, Y)
 
 
 @pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
