@@ -378,6 +378,15 @@ def test_search_refuses_an_invalid_number_of_workers(kind, n_jobs):
         kind(NETWORK, {"alpha": [0, 1]}, n_jobs=n_jobs).fit(X, Y)
 
 
+def test_search_refuses_to_send_no_tasks_to_workers():
+    for pre_dispatch in (0, -1):
+        search = StackedGridSearchCV(
+            NETWORK, {"alpha": [0, 1]}, n_jobs=2, pre_dispatch=pre_dispatch
+        )
+        with parallel_config("threading"), pytest.raises(ValueError, match="'pre_dispatch' param"):
+            search.fit(X, Y)
+
+
 @pytest.mark.usefixtures("none_running")
 def test_what_a_search_fits_finds_the_usual_workers():
     seen = []
