@@ -86,6 +86,8 @@ class CallbackListener(Listener):
     """
 
     listens = True
+    #: Whether the fit consists of fits of networks: it is not complete when these have ended.
+    has_parts = False
 
     def __init__(
         self, estimator: Any, context: Any, callbacks: list[Any], offered: dict[str, Any]
@@ -99,6 +101,7 @@ class CallbackListener(Listener):
         self._epoch: Any = None
 
     def network_task(self, name: str) -> NetworkTask | None:
+        self.has_parts = True
         context = self._context.subcontext(task_name=name, max_subtasks=None)
         return NetworkTask(self._estimator, context, is_propagated=False)
 
@@ -187,8 +190,12 @@ def listening(
             # Copies that hooks make of the estimator must not call its own callbacks twice.
             estimator.set_callbacks(*registered)
         context.call_on_fit_task_begin(estimator=estimator, **offered)
-        yield CallbackListener(estimator, context, callbacks, offered)
-        context.call_on_fit_task_end(estimator=estimator, reconstruction_attributes=dict, **offered)
+        listener = CallbackListener(estimator, context, callbacks, offered)
+        yield listener
+        attributes = None if listener.has_parts else dict
+        context.call_on_fit_task_end(
+            estimator=estimator, reconstruction_attributes=attributes, **offered
+        )
 
 
 def _settings_of(callback: Any) -> str:

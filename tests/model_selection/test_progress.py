@@ -240,6 +240,20 @@ def test_ensembles_call_callbacks_for_members_and_epochs(ensemble):
     ensemble.set_params(callbacks=None)
 
 
+@pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
+def test_callbacks_get_no_ensemble_that_is_not_fitted_yet(ensemble):
+    class Asking(Plain):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            self.told.append((context.task_name, fitted_estimator))
+
+    asking = Asking()
+    ensemble = clone(ensemble).set_params(callbacks=[asking])
+    # It is fitted again: callbacks do not get the earlier fit either.
+    ensemble.fit(X, Y).fit(X, Y)
+    assert "fit" in dict(asking.told)
+    assert {fitted for _, fitted in asking.told} == {None}
+
+
 def test_callbacks_are_called_for_members_that_are_fitted_alone():
     plain, network = Plain(), clone(NETWORK).set_params(solver="lbfgs")
     StackedEnsembleClassifier(network, n_members=2, callbacks=[plain]).fit(X, Y)
