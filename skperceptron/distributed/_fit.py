@@ -186,9 +186,12 @@ def _fit_blocks(
     check_parameters(estimator)
     _refuse(estimator, extras)
     mode = FitMode(estimator.warm_start and estimator.__sklearn_is_fitted__(), incremental=False)
+    n = sample.shape[0]
+    # Callbacks that ask for data get the first rows.
+    weight = None if sample_weight is None else np.ravel(sample_weight)[:n]
     with (
         restored_on_failure(estimator),
-        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
+        listening(estimator, max_iter(estimator, len(y)), sample, y[:n], weight) as listener,
     ):
         listener.refuse_to_save(NAME)
         find_categories = partial(_find_categories, estimator, blocks, client)

@@ -25,6 +25,7 @@ from skperceptron.activations import ReLU
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint
 from skperceptron.initializers import UnitVariance
+from skperceptron.inspection import GradientRecorder, gradient_report
 from skperceptron.schedules import Cosine
 
 dask = pytest.importorskip("dask")
@@ -166,6 +167,27 @@ class KillsWorkers(Callback):
             for pid in sorted(self.client.run(os.getpid).values())[: self.n_workers]:
                 os.kill(pid, signal.SIGKILL)
                 self.victims.append(pid)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_callbacks_get_the_first_rows(client, weight):
+    class Asking(Callback):
+        def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+            seen.append((context.task_name, X, y, (metadata or {}).get("sample_weight")))
+
+    seen = []
+    recorder = GradientRecorder()
+    network = MLPSoftmaxClassifier(**SETTINGS, callbacks=[Asking(), recorder])
+    fit(network, blocks(X), blocks(LABELS), weight)
+    assert [name for name, *_ in seen] == ["epoch", "epoch", "fit"]
+    for _, *given in seen:
+        for found, expected in zip(given, (X, LABELS, weight), strict=True):
+            assert_array_equal(found, None if expected is None else expected[:50])
+    of_last_epoch = gradient_report(
+        network, X[:50], LABELS[:50], None if weight is None else weight[:50]
+    )
+    norms = [row["gradient_norm"] for row in recorder.rows_[-2:]]
+    assert_allclose(norms, of_last_epoch["gradient_norm"])
 
 
 @pytest.mark.parametrize("mode", ["summed", "averaged"])
