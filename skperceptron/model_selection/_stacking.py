@@ -190,14 +190,17 @@ def _train_together(alike: list[_Prepared], common: Common, options: RunOptions)
         return
     ordered = _in_stacking_order(alike, common)
     _share_generators(ordered)
-    start = time.perf_counter()
+    start, has_failed = time.perf_counter(), False
     try:
         _run(ordered, common, options)
     except Exception as error:
         if len(alike) == 1:
             alike[0].fit.fail(error)
             return
+        has_failed = True
+    if has_failed:
         # Perhaps a user's own activation or loss: in stacks of one, only fits that use it fail.
+        # While the error above was handled, their errors would name it as their context.
         for prepared in alike:
             _train_stack([_prepared_again(prepared)], Common(), options)
         return
