@@ -293,6 +293,23 @@ def test_another_number_of_columns_is_refused():
         export.to_onnx(preprocessor, np.ones((2, 3)))
 
 
+@pytest.mark.parametrize("is_pipeline", [False, True])
+def test_other_columns_than_those_of_fit_are_refused(check_exported, is_pipeline):
+    X = np.random.RandomState(0).normal(size=(N, 3))
+    frame = pd.DataFrame(X, columns=list("abc"))
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, random_state=0)
+    model = make_pipeline(StandardScaler(), network) if is_pipeline else network
+    model.fit(frame, X[:, 0])
+    with pytest.raises(ValueError, match=r"\['b', 'a', 'c'\], but fit has seen \['a', 'b', 'c'\]"):
+        export.to_onnx(model, frame[["b", "a", "c"]])
+    for given in (X[:, :2], np.hstack([X, X])):
+        with pytest.raises(ValueError, match=f"given {given.shape[1]} columns, but fit has seen 3"):
+            export.to_onnx(model, given)
+    # A column transformer finds its columns by name.
+    by_name = make_pipeline(ColumnTransformer([("some", "passthrough", ["c", "a"])]), network)
+    check_exported(by_name.fit(frame, X[:, 0]), frame[["b", "c", "a"]])
+
+
 def test_a_network_behind_a_preprocessor_is_exported(check_exported):
     y = FRAME["small"].to_numpy() + FRAME["count"]
     network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0)

@@ -253,7 +253,8 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If skl2onnx would export another model: see :doc:`/deployment`.
+        If skl2onnx would export another model: see :doc:`/deployment`. If X has other columns than
+        in ``fit``.
 
     Examples
     --------
@@ -280,6 +281,9 @@ def to_onnx(
     with _convertible(parts):
         options |= _options_for_decisions(parts)
         inputs = input_types(X)
+        # Column transformers find their columns by name.
+        if not any(isinstance(part, ColumnTransformer) for part in parts):
+            _refuse_other_columns(estimator, X, inputs)
         is_float64 = any(isinstance(kind, DoubleTensorType) for _, kind in inputs)
         if zipmap is True and is_float64 and any(isinstance(p, OF_SCIKIT_LEARN) for p in parts):
             raise ValueError(
@@ -292,6 +296,18 @@ def to_onnx(
             initial_types=inputs,
             options=options or None,
             target_opset=target_opset,
+        )
+
+
+def _refuse_other_columns(model: Any, X: Any, inputs: list[tuple[str, Any]]) -> None:
+    """Raise ValueError if X has other columns than in ``fit``, which would be mixed up."""
+    given, n = [name for name, _ in inputs], sum(kind.shape[1] for _, kind in inputs)
+    known = list(getattr(model, "feature_names_in_", given))
+    if hasattr(X, "columns") and given != known:
+        raise ValueError(f"X has the columns {given}, but fit has seen {known}, in this order.")
+    if n != getattr(model, "n_features_in_", n):
+        raise ValueError(
+            f"The exported model is given {n} columns, but fit has seen {model.n_features_in_}."
         )
 
 
