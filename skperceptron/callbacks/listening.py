@@ -86,7 +86,7 @@ class CallbackListener(Listener):
     """
 
     listens = True
-    #: Whether the fit consists of fits of networks: it is not complete when these have ended.
+    #: Whether the fit consists of other fits, after which it is not complete yet.
     has_parts = False
 
     def __init__(

@@ -82,7 +82,7 @@ class EpochLogger(EpochCallback):
         ImportError
             If pandas is not installed.
         NotFittedError
-            If no fit has used this logger. (A clone of a network, as in a search, has its own.)
+            If no fit has used it.
         """
         if not hasattr(self, "rows_"):
             raise NotFittedError(

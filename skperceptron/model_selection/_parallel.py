@@ -155,7 +155,7 @@ class StackedParallel:
         Whether the second interruption ends the search but keeps the results so far. Otherwise it
         is raised, so that no further calls follow.
     is_curve : bool, default=False
-        Whether there are several calls in a row for each split, as there are for a curve.
+        Whether neighbors may be calls for the same split.
     **options
         Others of :class:`joblib.Parallel`.
     """
@@ -324,7 +324,7 @@ def _planned(
 
 
 def _number_splits(calls: Sequence[Call]) -> None:
-    """Number the splits of calls, where neighbors of one split score the same rows."""
+    """Number the splits of calls: those of one split score the same rows."""
     split, scored = -1, None
     for call in calls:
         _, test = call.rows

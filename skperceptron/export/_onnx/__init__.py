@@ -253,8 +253,7 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If skl2onnx would export another model: see :doc:`/deployment`. If X has other columns than
-        in ``fit``.
+        If skl2onnx would export another model: see :doc:`/deployment`; or if X has other columns.
 
     Examples
     --------
@@ -300,11 +299,11 @@ def to_onnx(
 
 
 def _refuse_other_columns(model: Any, X: Any, inputs: list[tuple[str, Any]]) -> None:
-    """Raise ValueError if X has other columns than in ``fit``, which would be mixed up."""
+    """Raise ValueError if X has other columns than in ``fit``."""
     given, n = [name for name, _ in inputs], sum(kind.shape[1] for _, kind in inputs)
     known = list(getattr(model, "feature_names_in_", given))
     if hasattr(X, "columns") and given != known:
-        raise ValueError(f"X has the columns {given}, but fit has seen {known}, in this order.")
+        raise ValueError(f"X has the columns {given}, but fit has seen {known}.")
     if n != getattr(model, "n_features_in_", n):
         raise ValueError(
             f"The exported model is given {n} columns, but fit has seen {model.n_features_in_}."
