@@ -86,7 +86,7 @@ class CallbackListener(Listener):
     """
 
     listens = True
-    #: Whether the fit consists of other fits, after which it is not complete yet.
+    #: Whether there are fits within the fit, which is not complete after them.
     has_parts = False
 
     def __init__(

@@ -85,9 +85,7 @@ class EpochLogger(EpochCallback):
             If no fit has used it.
         """
         if not hasattr(self, "rows_"):
-            raise NotFittedError(
-                "This EpochLogger has no rows yet: fit an estimator that has it as a callback."
-            )
+            raise NotFittedError("This EpochLogger has no rows yet: no fit has used it.")
         pandas = check_pandas_support("EpochLogger.to_frame")
         return pandas.DataFrame(self.rows_)
 

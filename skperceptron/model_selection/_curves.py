@@ -427,7 +427,7 @@ class ManyFits(CallbackSupportMixin, BaseEstimator):
 
     #: The function that the user has called.
     function: ClassVar[str]
-    #: Whether there are several fits for each split.
+    #: Whether there are several fits of each split.
     is_curve: ClassVar[bool] = False
 
     def __init__(self, estimator=None, callbacks=None) -> None:

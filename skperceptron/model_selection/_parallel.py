@@ -21,7 +21,7 @@ from sklearn.base import clone
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, runs
 from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron, unfitted
 from ..estimators.fitted import share_predictors
@@ -155,7 +155,7 @@ class StackedParallel:
         Whether the second interruption ends the search but keeps the results so far. Otherwise it
         is raised, so that no further calls follow.
     is_curve : bool, default=False
-        Whether neighbors may be calls for the same split.
+        Whether neighbors may be of the same split.
     **options
         Others of :class:`joblib.Parallel`.
     """
@@ -325,11 +325,9 @@ def _planned(
 
 def _number_splits(calls: Sequence[Call]) -> None:
     """Number the splits of calls: those of one split score the same rows."""
-    split, scored = -1, None
-    for call in calls:
-        _, test = call.rows
-        split, scored = split + (test is not scored), test
-        call.split = split
+    for split, (_, place) in enumerate(runs([call.rows[1] for call in calls])):
+        for call in calls[place]:
+            call.split = split
 
 
 def _cloned(parameters: dict[str, Any]) -> Any:

@@ -475,7 +475,7 @@ def test_logger_without_a_fit_has_no_table():
     logger = EpochLogger()
     clones = GridSearchCV(MLPRegressor(**NETWORK, callbacks=[logger]), {"alpha": [0]}, cv=2)
     clones.fit(X, TARGET)
-    with pytest.raises(NotFittedError, match="EpochLogger has no rows yet: fit an estimator"):
+    with pytest.raises(NotFittedError, match="EpochLogger has no rows yet: no fit has used it"):
         logger.to_frame()
 
 

@@ -253,7 +253,7 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If skl2onnx would export another model: see :doc:`/deployment`; or if X has other columns.
+        If skl2onnx would export another model, see :doc:`/deployment`, or X has other columns.
 
     Examples
     --------
