@@ -33,7 +33,10 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def correcting(correct: Callable[[str], str]) -> Iterator[None]:
-    """Correct warnings of the body, without filters, which would belong to all threads."""
+    """Correct the messages of warnings in a ``with`` block.
+
+    This is not done by filters of warnings, which all threads share.
+    """
     _users_call().f_locals[_CORRECTED] = correct
     try:
         yield

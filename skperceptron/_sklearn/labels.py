@@ -176,7 +176,7 @@ def accuracy(y: Any, labels: Any) -> float:
 
 
 def labels_to_compare(y: Any) -> Any:
-    """Return true labels for a score: a frame as an array, which may not have dtypes of pandas."""
+    """Return true labels for a score. A frame becomes an array: its dtypes may be pandas' own."""
     refuse_odd_targets(y, are_numbers=False)
     return check_y(y, True) if hasattr(y, "dtypes") and hasattr(y, "columns") else y
 

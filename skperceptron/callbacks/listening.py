@@ -86,7 +86,7 @@ class CallbackListener(Listener):
     """
 
     listens = True
-    #: Whether there are fits within the fit, which is not complete after them.
+    #: Whether the fit consists of other fits. It is not complete yet when they have ended.
     has_parts = False
 
     def __init__(

@@ -37,8 +37,8 @@ class Splits(Rule):
         return bool(pairs) and all(len(items_of(pair) or ()) == 2 for pair in pairs)
 
 
-#: scikit-learn accepts True as 1, a class as an estimator, a string as splits, no tasks, and a
-#: factor of 1, with which candidates do not become fewer.
+#: scikit-learn accepts True as 1, a class as an estimator, a string as splits, 0 tasks to
+#: dispatch, and a factor of 1, with which candidates do not become fewer.
 RULES: dict[str, Rules] = {
     "estimator": [HasMethods("an estimator with fit", ("fit",))],
     "param_grid": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],

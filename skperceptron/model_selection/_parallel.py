@@ -155,7 +155,7 @@ class StackedParallel:
         Whether the second interruption ends the search but keeps the results so far. Otherwise it
         is raised, so that no further calls follow.
     is_curve : bool, default=False
-        Whether neighbors may be of the same split.
+        Whether several calls in a row may be for one split, as they are for a curve.
     **options
         Others of :class:`joblib.Parallel`.
     """

@@ -200,7 +200,7 @@ def _train_together(alike: list[_Prepared], common: Common, options: RunOptions)
         has_failed = True
     if has_failed:
         # Perhaps a user's own activation or loss: in stacks of one, only fits that use it fail.
-        # Within ``except``, their errors would tell both.
+        # Not in the handler: their errors would also show the one that is handled there.
         for prepared in alike:
             _train_stack([_prepared_again(prepared)], Common(), options)
         return
