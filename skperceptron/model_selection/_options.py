@@ -71,5 +71,6 @@ def check_search(owner: str, options: Mapping[str, Any]) -> None:
 
     ``owner`` is the public name of the search. Options without a rule are ignored.
     """
-    for name in RULES.keys() & options.keys():
-        check_option(owner, name, options[name], RULES[name])
+    for name, rules in RULES.items():
+        if name in options:
+            check_option(owner, name, options[name], rules)

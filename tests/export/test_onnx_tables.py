@@ -534,3 +534,11 @@ def test_categories_of_an_ensemble_are_exported(check_exported):
     frame = with_category("strings")
     ensemble = StackedEnsembleClassifier(network, 2, random_state=0).fit(frame, FRAME["sex"])
     check_exported(ensemble, frame)
+
+
+@pytest.mark.parametrize("opset", [10, 11.5, "12", True])
+def test_versions_of_operators_that_networks_do_not_have_are_refused(opset):
+    X = np.random.RandomState(0).normal(size=(N, 3))
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, random_state=0).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match=rf"'target_opset' .* to_onnx .* Got {opset!r}"):
+        export.to_onnx(network, X[:1], target_opset=opset)

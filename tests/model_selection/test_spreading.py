@@ -387,6 +387,12 @@ def test_search_refuses_to_send_no_tasks_to_workers():
             search.fit(X, Y)
 
 
+def test_search_names_the_same_one_of_several_invalid_options_each_time():
+    options = {"cv": "two", "n_jobs": "two", "refit": 2.5, "error_score": "two"}
+    with pytest.raises(ValueError, match="The 'n_jobs' parameter"):
+        StackedGridSearchCV(NETWORK, {"alpha": [0, 1]}, **options).fit(X, Y)
+
+
 @pytest.mark.usefixtures("none_running")
 def test_what_a_search_fits_finds_the_usual_workers():
     seen = []

@@ -45,6 +45,7 @@ from ...model_selection import (
     StackedHalvingRandomSearchCV,
     StackedRandomizedSearchCV,
 )
+from ...options import Instance, Interval, check_option
 from ...perceptron import RosenblattPerceptron
 from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
@@ -54,6 +55,9 @@ from ._types import are_joined_as_floats, expected_inputs, fed, input_types
 
 #: Attributes of meta-estimators that hold one fitted model; ``estimators_`` holds several.
 ALONE = ("best_estimator_", "final_estimator_")
+
+#: Valid values of ``target_opset``.
+OPSETS = [Interval(11, low_closed=True, whole=True), Instance(dict), None]
 
 #: What reads each column of a table by itself, or may do so inside.
 BY_COLUMN = (
@@ -253,7 +257,8 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If skl2onnx would export another model, see :doc:`/deployment`, or X has other columns.
+        If skl2onnx would export another model, see :doc:`/deployment`, X has other columns, or
+        `target_opset` is not valid.
 
     Examples
     --------
@@ -267,6 +272,7 @@ def to_onnx(
     ['label', 'probabilities']
     """
     check_is_fitted(estimator)
+    check_option("to_onnx", "target_opset", target_opset, OPSETS)
     parts = []
     for part, is_transformer in _parts(estimator):
         _refuse_wrong_export(part, is_transformer)
