@@ -57,6 +57,7 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats | None:
     if sample_weight is None:
         return None
     refuse_other_libraries(sample_weight, "sample_weight")
+    refuse_dates(sample_weight, "sample_weight")
     if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight)
     try:

@@ -241,3 +241,13 @@ def test_names_of_columns_are_read_from_record_batches(make):
     assert_array_equal(getattr(model, method)(batch), expected)
     with pytest.raises(ValueError, match="Feature names must be in the same order"):
         getattr(model, method)(batch.select(["c", "b", "a"]))
+
+
+@pytest.mark.parametrize(
+    "estimator", [MLPRegressor(), MLPBinaryClassifier(), RosenblattPerceptron()]
+)
+@pytest.mark.parametrize("as_given", [np.array, list, pd.Series])
+def test_durations_are_no_weights(estimator, as_given):
+    weights = as_given(np.arange(1, 25).astype("timedelta64[D]"))
+    with pytest.raises(TypeError, match=r"^sample_weight holds dates or durations"):
+        estimator.fit(X, np.arange(24) % 2, sample_weight=weights)
