@@ -307,6 +307,7 @@ def test_calls_are_sent_whole(steps, can_be_stacked):
     assert copy.network is (last_step(copy.estimator) if can_be_stacked else None)
 
 
+@pytest.mark.usefixtures("hears_interruptions")
 def test_interruption_while_results_are_awaited_leaves_no_warning(monkeypatch):
     monkeypatch.setattr(spreading, "SOON", 60)
     expected = 2 * spreading.START + 1
