@@ -131,7 +131,7 @@ def _are_of_one_kind(labels: Any, kinds: str) -> bool:
 def n_evident_classes(y: Any) -> int:
     """Return the number of classes if scikit-learn's checks would surely find one class per row.
 
-    Otherwise, 0. So it is with many classes for few rows: the checks warn of them.
+    Return 0 if they might find anything else, or warn of many classes for few rows.
     """
     if type(y) is not np.ndarray or not _are_of_one_kind(y, "biuU"):
         return 0

@@ -402,10 +402,12 @@ class MLPClassifier(BaseMLPClassifier):
             return Indicators
         if mode.incremental:
             # partial_fit knows all classes; the first rows may hold only some of them.
-            n_classes = len(np.unique(self.classes_))
-        elif not n_classes:
-            n_classes = 3 if type_of_target(y, input_name="y") == "multiclass" else 2
-        return ManyClasses if n_classes > 2 else TwoClasses
+            has_many = len(np.unique(self.classes_)) > 2
+        elif n_classes:
+            has_many = n_classes > 2
+        else:
+            has_many = type_of_target(y, input_name="y") == "multiclass"
+        return ManyClasses if has_many else TwoClasses
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
